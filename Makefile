@@ -1,0 +1,40 @@
+# Each target works on a fresh machine: what is missing is installed first, what is up to date is left alone.
+.PHONY: help demo setup test unit e2e check bench lock
+
+VENV := .venv/bin
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo: setup ## prepare everything, run xr_render_demo and print its URL
+	@$(VENV)/xr_render_demo
+
+setup: ## prepare everything: .venv/, web bundle, LiveKit server
+	@./setup.sh
+
+test: ## everything the tests need, then all tests
+	@./setup.sh --with-tests
+	@$(VENV)/pytest
+
+unit: ## the fast tests beside each package
+	@./setup.sh --with-tests
+	@$(VENV)/pytest --ignore=tests
+
+e2e: ## a spoken sentence puts a cube in the scene: real browser, real stack
+	@./setup.sh --with-tests
+	@$(VENV)/pytest -m e2e tests
+
+check: ## formatting, lint, types, import borders, stack files
+	@./setup.sh --with-tests
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/lint-imports
+	@$(VENV)/mypy
+	@$(VENV)/xrstack check stacks/*.yaml
+
+bench: ## measured figures, as ratios to peers or physical limits
+	@./setup.sh --with-tests
+	@$(VENV)/python bench/run.py
+
+lock: ## pin the dependencies anew (requirements/*.txt) after a pyproject.toml changed
+	@./requirements/lock.sh

@@ -1,0 +1,103 @@
+#!/bin/sh
+# Prepares a checkout: system packages, .venv/ with pinned dependencies, and the setup steps of the demo's stack.
+# Everything is skipped when it is up to date; nothing is written outside the checkout except package caches.
+#
+#   ./setup.sh               what `make demo` needs
+#   ./setup.sh --with-tests  what `make test` needs as well (browser, test voices)
+#
+# Exit codes: 0 prepared · 5 a prerequisite is missing (the command that installs it is printed)
+set -eu
+cd "$(dirname "$0")"
+
+EXIT_PREREQUISITE=5
+PYTHON_MIN="3.11"
+NODE_MIN=18
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "setup: $*"
+    exit "$EXIT_PREREQUISITE"
+}
+
+# --- system packages -------------------------------------------------------------------------------------------------
+
+# Debian packages that are still missing, filled by `need`.
+missing=""
+
+need() { # need COMMAND DEBIAN-PACKAGE...
+    command -v "$1" > /dev/null 2>&1 && return
+    shift
+    missing="$missing $*"
+}
+
+install_missing() {
+    [ -n "$missing" ] || return 0
+    command="apt-get install -y --no-install-recommends$missing"
+    if ! command -v apt-get > /dev/null 2>&1; then
+        fail "these programs are missing (Debian's package names):$missing. Install them with your system's package manager, then run this again."
+    elif [ "$(id -u)" = 0 ]; then
+        sudo=""
+    elif command -v sudo > /dev/null 2>&1 && sudo -n true 2> /dev/null; then
+        sudo="sudo"
+    else
+        fail "system packages are missing; install them and run this again:
+    sudo $command"
+    fi
+    say "setup: installing$missing"
+    # shellcheck disable=SC2086  # the package list is meant to be split
+    { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo $command -qq; } > .setup-apt.log 2>&1 || {
+        tail -n 5 .setup-apt.log >&2
+        fail "installing system packages failed (whole output: .setup-apt.log). Repair apt, or install by hand: sudo $command"
+    }
+    rm -f .setup-apt.log
+}
+
+need python3 python3 python3-venv
+need git git
+need node nodejs
+need npm npm
+if [ "${1:-}" = "--with-tests" ]; then
+    need chromium chromium
+    need flite flite
+    need sox sox
+    need tmux tmux
+fi
+install_missing
+
+python3 -c "import sys; sys.exit(sys.version_info < tuple(map(int, '$PYTHON_MIN'.split('.'))))" ||
+    fail "Python $PYTHON_MIN or newer is needed, found $(python3 -V 2>&1). Install it and put it first on PATH as python3."
+node -e "process.exit(process.versions.node.split('.')[0] < $NODE_MIN)" ||
+    fail "Node.js $NODE_MIN or newer is needed, found $(node -v). Install it and put it first on PATH."
+
+# --- Python environment ----------------------------------------------------------------------------------------------
+
+projects=". program-sdk agent-sdk client-sdk server-runtime services agent-samples/xr-render-demo"
+stamp=.venv/.setup-stamp
+
+fingerprint() {
+    # The place counts too: editable installs hold absolute paths, so a moved checkout is prepared anew.
+    { pwd; python3 -V; for project in $projects; do cat "$project/pyproject.toml"; done; cat requirements/*.txt; } | sha256sum | cut -d ' ' -f 1
+}
+
+if [ "$(cat $stamp 2> /dev/null || true)" != "$(fingerprint)" ]; then
+    say "setup: preparing .venv (first time: about a minute)"
+    if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c '' 2> /dev/null; then
+        python3 -m venv --clear .venv 2> /dev/null || {
+            missing=" python3-venv"
+            install_missing
+            python3 -m venv --clear .venv
+        }
+    fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes -r requirements/lock.txt
+    editable=""
+    for project in $projects; do editable="$editable -e $project"; done
+    # shellcheck disable=SC2086  # the option list is meant to be split
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation $editable
+    fingerprint > $stamp
+fi
+
+# --- the demo's own setup steps: web bundle, LiveKit server ----------------------------------------------------------
+
+exec .venv/bin/xrstack up stacks/xr_render_demo.yaml --profile embedded --setup-only
