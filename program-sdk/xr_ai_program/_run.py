@@ -36,8 +36,8 @@ def run_program(
 ) -> int:
     """Run ``serve`` until it returns or a signal cancels it, and return the process' exit code.
 
-    Without ``--config`` the file ``NAME.yaml`` of the working directory is read if there is one, then ``default_config``, else the
-    model's defaults apply. Errors a user can repair are printed without a traceback.
+    Without ``--config`` the file ``NAME.yaml`` of the working directory is read if there is one, then
+    ``default_config``, else the model's defaults apply. Errors a user can repair are printed without a traceback.
     """
     args = _parser(name, description).parse_args(argv)
     _set_up_logging(name)
@@ -60,7 +60,9 @@ def run_program(
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, description=description)
-    parser.add_argument("--config", type=Path, metavar="FILE", help=f"YAML configuration (default: ./{name}.yaml if present)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"YAML configuration (default: ./{name}.yaml if present)"
+    )
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="touched once the program is usable")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     return parser

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -75,8 +75,6 @@ class _Server(uvicorn.Server):
         if self.started:
             self.ready.set()
 
-    def install_signal_handlers(self) -> None:
-        """Signals belong to `run_program`."""
-
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # uvicorn's context manager, replaced by an empty one
-        return suppress()
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """Signals belong to `run_program`; uvicorn would take them over."""
+        return nullcontext()
