@@ -1,0 +1,44 @@
+"""The keys a model knows at a key path, read from its JSON schema (only when an error needs a suggestion)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+_Schema = dict[str, Any]
+
+
+def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Return the keys that the mapping at ``path`` may have; empty when the model does not say."""
+    try:
+        root = model.model_json_schema(by_alias=True)
+    except PydanticInvalidForJsonSchema:
+        return []
+    definitions = root.get("$defs", {})
+    schemas = [root]
+    for segment in path:
+        schemas = [child for schema in schemas for child in _children(schema, segment, definitions)]
+    return sorted(
+        {key for schema in schemas for branch in _branches(schema, definitions) for key in branch.get("properties", {})}
+    )
+
+
+def _branches(schema: _Schema, definitions: _Schema) -> Iterator[_Schema]:
+    """Yield the schema and everything it refers to or chooses between."""
+    yield schema
+    if "$ref" in schema:
+        yield from _branches(definitions.get(schema["$ref"].rpartition("/")[2], {}), definitions)
+    for word in ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(word, ()):
+            yield from _branches(branch, definitions)
+
+
+def _children(schema: _Schema, segment: str | int, definitions: _Schema) -> Iterator[_Schema]:
+    for branch in _branches(schema, definitions):
+        if isinstance(segment, int):
+            child = branch.get("items")
+        else:
+            child = branch.get("properties", {}).get(segment, branch.get("additionalProperties"))
+        if isinstance(child, dict):
+            yield child
