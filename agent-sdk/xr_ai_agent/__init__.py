@@ -1,0 +1,108 @@
+"""Write an agent that sees, hears and answers the people connected to an XR media hub.
+
+An agent::
+
+    from xr_ai_agent import AudioChunk, DataMessage, ProcessorEndpoint, hub_addresses
+
+    pub, pull = hub_addresses()                      # XR_HUB_PUB and XR_HUB_IN, else the defaults under /tmp
+    hub = ProcessorEndpoint(sub_addr=pub, push_addr=pull)
+
+    async def answer(message: DataMessage) -> None:
+        await hub.send_return_data(DataMessage(message.participant_id, "agent.response", 0, b"hello"))
+
+    hub.on_data(answer)                              # also on_frame, on_frame_data, on_audio, on_participant
+    await hub.run()                                  # until hub.stop()
+
+`ProcessorEndpoint` also has ``connected_participants``, ``subscribe``/``unsubscribe``, ``request_frame``,
+``send_return_audio``, ``send_return_data``, ``flush_return_audio`` and ``set_status``. A callback is a coroutine
+function (a task per message) or a plain function (called at once); an exception in one is logged with its
+traceback and counted, and nothing else is affected.
+
+A hub::
+
+    hub = HubEndpoint(pull_addr=pull, pub_addr=pub)  # binds; AddressInUseError if another hub is there
+    connector = hub.connect_local("livekit")         # a transport in this process: one hop, no sockets
+    await hub.run()                                  # until hub.stop(); then hub.close()
+
+A transport in another process uses `ConnectorEndpoint`; both satisfy the `Connector` protocol.
+
+Errors (all derive from `AgentSdkError`)::
+
+    AgentSdkError
+    ├── CodecError
+    │   ├── UnknownMessageError (KeyError)       a message id nobody registered
+    │   └── MalformedMessageError (ValueError)   bytes that are not what they claim to be
+    ├── InvalidIdError (ValueError)              a name that must not cross the hub
+    ├── AddressInUseError (OSError)              another hub serves the address
+    └── RingError (RuntimeError)
+        ├── RingFullError                        the hub still holds every slot
+        └── FrameTooLargeError (ValueError)      a frame does not fit a slot
+"""
+
+from xr_ai_agent._addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddresses, hub_addresses
+from xr_ai_agent._codec import decode, encode, register_decoder, register_encoder
+from xr_ai_agent._connector_api import Connector
+from xr_ai_agent._errors import (
+    AddressInUseError,
+    AgentSdkError,
+    CodecError,
+    FrameTooLargeError,
+    InvalidIdError,
+    MalformedMessageError,
+    RingError,
+    RingFullError,
+    UnknownMessageError,
+)
+from xr_ai_agent._ids import validate_participant_id
+from xr_ai_agent._messages import (
+    AGENT_STATUS_TOPIC,
+    AudioChunk,
+    ConnectorRegistration,
+    ControlMessage,
+    DataMessage,
+    FrameData,
+    FrameRequest,
+    FrameSignal,
+    MsgType,
+    ParticipantEvent,
+    PixelFormat,
+    ReturnAudioFlush,
+    RosterRequest,
+    Subscribe,
+)
+
+__all__ = (
+    "AGENT_STATUS_TOPIC",
+    "DEFAULT_PUB_ADDR",
+    "DEFAULT_PULL_ADDR",
+    "AddressInUseError",
+    "AgentSdkError",
+    "AudioChunk",
+    "CodecError",
+    "Connector",
+    "ConnectorRegistration",
+    "ControlMessage",
+    "DataMessage",
+    "FrameData",
+    "FrameRequest",
+    "FrameSignal",
+    "FrameTooLargeError",
+    "HubAddresses",
+    "InvalidIdError",
+    "MalformedMessageError",
+    "MsgType",
+    "ParticipantEvent",
+    "PixelFormat",
+    "ReturnAudioFlush",
+    "RingError",
+    "RingFullError",
+    "RosterRequest",
+    "Subscribe",
+    "UnknownMessageError",
+    "decode",
+    "encode",
+    "hub_addresses",
+    "register_decoder",
+    "register_encoder",
+    "validate_participant_id",
+)
