@@ -1,0 +1,1 @@
+"""From stack files to a plan: read, merge, choose a profile, resolve, check."""

@@ -1,0 +1,294 @@
+"""A stack with every question answered: what to prepare, what to start, how to know and how to stop.
+
+Standard library only, so that a plan can be stored, loaded and run without the machinery that checked it. Paths are
+absolute, ports are numbers, durations are seconds. ``where`` is the ``file:line:column`` that declared the thing.
+
+The only references left are ``${setup.NAME}`` in ``argv`` and ``env``: what a setup step found, filled in by `bind`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+Launch = Literal["own", "persist", "reuse"]
+OnExit = Literal["fail", "restart", "ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyProbe:
+    """Ready when the role sends ``READY=1`` to its ``NOTIFY_SOCKET`` (systemd's protocol)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """Ready when a GET answers with one of ``statuses`` (any 2xx when empty)."""
+
+    url: str
+    statuses: tuple[int, ...] = ()
+    verify_tls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProbe:
+    """Ready when the address accepts a connection."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogProbe:
+    """Ready when the role prints a line in which ``pattern`` (a regular expression) is found."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileProbe:
+    """Ready when the path exists and was not there, or older, when the role started."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ExecProbe:
+    """Ready when the command ends with 0; it runs in the role's folder and environment."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class McpProbe:
+    """Ready when the MCP server at ``url`` (streamable HTTP) answers ``initialize``."""
+
+    url: str
+
+
+ProbePlan = NotifyProbe | HttpProbe | TcpProbe | LogProbe | FileProbe | ExecProbe | McpProbe
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPlan:
+    """How often a role with ``on_exit: restart`` comes back: doubling pauses, and a limit within a window."""
+
+    backoff_s: float = 0.5
+    backoff_max_s: float = 30.0
+    limit: int = 5
+    window_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A program that must be installed; ``hint`` is one sentence on how to get it."""
+
+    command: str
+    hint: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RolePlan:
+    """One program of the stack."""
+
+    name: str
+    argv: tuple[str, ...]
+    """``argv[0]`` is an absolute path, or the bare name when no such program is installed."""
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the launcher's own environment and to what setup steps export."""
+    host: str = "127.0.0.1"
+    ports: Mapping[str, int] = field(default_factory=dict)
+    ready: ProbePlan | None = None
+    """None: ready as soon as it runs."""
+    ready_timeout_s: float = 60.0
+    launch: Launch = "own"
+    on_exit: OnExit = "fail"
+    restart: RestartPlan = RestartPlan()
+    stop_signal: int = 15
+    stop_grace_s: float = 10.0
+    after: tuple[str, ...] = ()
+    """Roles that must be ready before this one starts."""
+    gpu: int | None = None
+    """Index of the card, for display; the pinning itself is already in ``env``."""
+    url: str = ""
+    """What a person opens once the role is ready."""
+    description: str = ""
+    requires: tuple[Requirement, ...] = ()
+    enabled: bool = True
+    disabled_reason: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvSource:
+    """The environment variable names the program."""
+
+    variable: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PathSource:
+    """The program is found on ``PATH``."""
+
+    command: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """The program is at this path, for instance left by an earlier step."""
+
+    path: Path
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlSource:
+    """A YAML file names the program under a dotted key; a missing file or key means "not here"."""
+
+    file: Path
+    key: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadSource:
+    """A file, or one member of an archive, fetched into ``to``.
+
+    Without ``sha256`` the checksum of the first download is recorded and every later one must match it.
+    """
+
+    url: str
+    to: Path
+    sha256: str | None = None
+    member: str | None = None
+    executable: bool = True
+    platform: str | None = None
+    """``system/machine`` this file is for, such as ``linux/x86_64``; elsewhere the source is passed over."""
+    where: str = ""
+
+    @property
+    def result(self) -> Path:
+        """Where the program lies afterwards."""
+        return self.to / Path(self.member or self.url.partition("?")[0]).name
+
+
+@dataclass(frozen=True, slots=True)
+class GoSource:
+    """``go install package@version`` with ``GOBIN`` set to ``to``."""
+
+    package: str
+    version: str
+    to: Path
+    where: str = ""
+
+    @property
+    def result(self) -> Path:
+        """Where the program lies afterwards."""
+        return self.to / Path(self.package).name
+
+
+@dataclass(frozen=True, slots=True)
+class DockerSource:
+    """A wrapper script in ``to`` that runs the image with ``run_args``, its arguments passed on."""
+
+    image: str
+    to: Path
+    run_args: tuple[str, ...] = ("--network", "host")
+    where: str = ""
+
+
+BinarySource = EnvSource | PathSource | FileSource | YamlSource | DownloadSource | GoSource | DockerSource
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """A command to run when ``creates`` is missing or the fingerprint of ``inputs`` changed."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[Path, ...] = ()
+    creates: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryStep:
+    """A program to find or fetch: the first source that works."""
+
+    sources: tuple[BinarySource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetupPlan:
+    """One thing to prepare before roles start. Steps run concurrently, each after its ``needs``."""
+
+    name: str
+    step: RunStep | BinaryStep
+    export: str | None = None
+    """Environment variable in which roles find the program of a `BinaryStep`."""
+    needs: tuple[str, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    """Programs needed only when the step has something to do."""
+    description: str = ""
+    enabled: bool = True
+    disabled_reason: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """A fully resolved stack."""
+
+    name: str
+    source: Path
+    roles: tuple[RolePlan, ...]
+    setup: tuple[SetupPlan, ...] = ()
+    description: str = ""
+    profile: str | None = None
+    profile_reason: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def enabled_roles(self) -> tuple[RolePlan, ...]:
+        """The roles that `up` starts, in the order of the file."""
+        return tuple(role for role in self.roles if role.enabled)
+
+    @property
+    def enabled_setup(self) -> tuple[SetupPlan, ...]:
+        """The setup steps that `up` takes, in the order of the file."""
+        return tuple(step for step in self.setup if step.enabled)
+
+    @property
+    def disabled(self) -> dict[str, str]:
+        """Why each disabled role or setup step (``setup NAME``) is off."""
+        steps = {f"setup {step.name}": step.disabled_reason for step in self.setup if not step.enabled}
+        return {role.name: role.disabled_reason for role in self.roles if not role.enabled} | steps
+
+
+_SETUP_REFERENCE = re.compile(r"\$\{setup\.([^{}]+)\}")
+
+
+def bind(plan: StackPlan, exports: Mapping[str, str]) -> StackPlan:
+    """Return the plan with ``${setup.NAME}`` replaced by the program that step ``NAME`` found.
+
+    ``exports`` is what the setup steps put into the environment; a step that is not in it leaves its reference as it is.
+    """
+    found = {step.name: exports[step.export] for step in plan.setup if step.export in exports}
+
+    def fill(text: str) -> str:
+        return _SETUP_REFERENCE.sub(lambda match: found.get(match.group(1), match.group(0)), text)
+
+    roles = tuple(
+        replace(
+            role,
+            argv=tuple(fill(word) for word in role.argv),
+            env={key: fill(value) for key, value in role.env.items()},
+        )
+        for role in plan.roles
+    )
+    return replace(plan, roles=roles)
