@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-__all__ = ("ApiError", "model_app")
+__all__ = ("ApiError", "model_app", "read_json")
+
+BodyT = TypeVar("BodyT", bound=BaseModel)
 
 
 class ApiError(Exception):
@@ -25,6 +28,20 @@ class ApiError(Exception):
         self.status = status
         self.message = message
         self.param = param
+
+
+async def read_json(request: Request, model: type[BodyT]) -> BodyT:
+    """The request's JSON body as ``model``.
+
+    Raises:
+        ApiError: 400 that names the first wrong field.
+    """
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or None
+        raise ApiError(400, f"{field}: {first['msg']}" if field else first["msg"], param=field) from error
 
 
 def model_app(

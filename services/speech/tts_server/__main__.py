@@ -22,7 +22,7 @@ class TtsConfig(BaseModel):
     model_name: str = "espeak-ng"
     """Name under which `/v1/models` lists the synthesizer."""
     voice: str = "en-us"
-    """espeak-ng voice, e.g. `en-us`, `en-gb`, `en-us+f3`, `de`."""
+    """espeak-ng voice, e.g. `en-us`, `en` (British), `en-us+f3`, `de`."""
 
 
 async def serve(config: TtsConfig, readiness: Readiness) -> None:

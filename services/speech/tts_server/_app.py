@@ -5,14 +5,14 @@ import io
 import wave
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from tts_server._espeak import Espeak, EspeakError
-from xr_ai_program.model_server import ApiError, model_app
+from xr_ai_program.model_server import ApiError, model_app, read_json
 
 # A reply is a sentence or two; a text far beyond that is a mistake and would block every other speaker.
 _MAX_CHARACTERS = 4096
@@ -34,11 +34,7 @@ def create_app(espeak: Espeak, model_name: str) -> Starlette:
     """The server's application around one synthesizer."""
 
     async def speech(request: Request) -> Response:
-        try:
-            body = SpeechRequest.model_validate_json(await request.body())
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ApiError(400, first["msg"], param=".".join(map(str, first["loc"])) or None) from error
+        body = await read_json(request, SpeechRequest)
         try:
             # In a thread: other requests (health above all) are answered while espeak-ng speaks.
             pcm = await asyncio.to_thread(_speak, espeak, body)

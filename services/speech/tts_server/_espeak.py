@@ -79,5 +79,5 @@ class Espeak:
         if voice == self._voice:
             return
         if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise EspeakError(f"espeak-ng has no voice {voice!r}; names are like 'en-us', 'en-gb', 'de', 'en-us+f3'")
+            raise EspeakError(f"espeak-ng has no voice {voice!r}; names are like 'en-us', 'en', 'de', 'en-us+f3'")
         self._voice = voice

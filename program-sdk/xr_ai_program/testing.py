@@ -1,0 +1,115 @@
+"""Test kit: run a program of ours as the real child process it is, and wait for its READY instead of sleeping."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ("RunningProgram", "free_port", "running_program")
+
+# Far above any start here: two busy cores and a cold cache; a program that hangs is reported, not waited for.
+_READY_DEADLINE_S = 60.0
+_STOP_DEADLINE_S = 10.0
+_MESSAGE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProgram:
+    """A program that has said READY.
+
+    Attributes:
+        process: the child.
+        log: file that receives its stdout and stderr.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def output(self) -> str:
+        """Everything it has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def stop(self) -> int:
+        """Ask it to stop and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_STOP_DEADLINE_S)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on right now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_program(
+    module: str,
+    config: Mapping[str, Any] | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[RunningProgram]:
+    """Run ``python -m MODULE --config FILE`` with ``config`` as its YAML, from its READY until the block ends.
+
+    Raises:
+        AssertionError: it exited or stayed silent instead of getting ready; its output is in the message.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="xr-t-") as name,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
+    ):
+        folder = Path(name)
+        notify.bind(str(folder / "notify"))
+        argv = [sys.executable, "-m", module]
+        if config is not None:
+            (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
+            argv += ["--config", str(folder / "config.yaml")]
+        log = folder / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                argv,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(env or {}), "NOTIFY_SOCKET": str(folder / "notify")},
+            )
+        program = RunningProgram(process, log)
+        try:
+            _wait_until_ready(program, notify, module)
+            yield program
+        finally:
+            with suppress(subprocess.TimeoutExpired):
+                program.stop()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(program: RunningProgram, notify: socket.socket, module: str) -> None:
+    pidfd = os.pidfd_open(program.process.pid)
+    try:
+        while True:
+            readable, _, _ = select.select([notify, pidfd], [], [], _READY_DEADLINE_S)
+            if notify in readable:
+                if b"READY=1" in notify.recv(_MESSAGE_BYTES).split(b"\n"):
+                    return
+            elif pidfd in readable:
+                code = program.process.wait()
+                raise AssertionError(f"{module} exited with {code} before it was ready:\n{program.output()}")
+            else:
+                raise AssertionError(f"{module} was not ready within {_READY_DEADLINE_S} s:\n{program.output()}")
+    finally:
+        os.close(pidfd)
