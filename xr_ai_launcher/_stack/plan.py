@@ -276,9 +276,9 @@ _SETUP_REFERENCE = re.compile(r"\$\{setup\.([^{}]+)\}")
 def bind(plan: StackPlan, exports: Mapping[str, str]) -> StackPlan:
     """Return the plan with ``${setup.NAME}`` replaced by the program that step ``NAME`` found.
 
-    ``exports`` is what the setup steps put into the environment; a step that is not in it leaves its reference as it is.
+    ``exports`` is what the setup steps put into the environment; the reference of any other step is left as it is.
     """
-    found = {step.name: exports[step.export] for step in plan.setup if step.export in exports}
+    found = {step.name: exports[step.export] for step in plan.setup if step.export and step.export in exports}
 
     def fill(text: str) -> str:
         return _SETUP_REFERENCE.sub(lambda match: found.get(match.group(1), match.group(0)), text)
