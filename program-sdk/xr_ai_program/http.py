@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -75,6 +76,7 @@ class _Server(uvicorn.Server):
         if self.started:
             self.ready.set()
 
-    def capture_signals(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Signals belong to `run_program`; uvicorn would take them over."""
-        return nullcontext()
+        yield

@@ -102,8 +102,8 @@ def _wait_until_ready(program: RunningProgram, notify: socket.socket, module: st
     pidfd = os.pidfd_open(program.process.pid)
     try:
         while True:
-            readable, _, _ = select.select([notify, pidfd], [], [], _READY_DEADLINE_S)
-            if notify in readable:
+            readable, _, _ = select.select([notify.fileno(), pidfd], [], [], _READY_DEADLINE_S)
+            if notify.fileno() in readable:
                 if b"READY=1" in notify.recv(_MESSAGE_BYTES).split(b"\n"):
                     return
             elif pidfd in readable:

@@ -40,7 +40,8 @@ def decode_wav(data: bytes) -> bytes:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     if len(mono) < _MIN_SAMPLES:
         raise AudioError(f"{len(mono)} samples are too few to hold speech")
-    return (np.clip(mono, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+    samples: bytes = (np.clip(mono, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+    return samples
 
 
 def _to_float(raw: bytes, width: int, channels: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -15,6 +16,8 @@ Picture = NDArray[np.uint8]
 
 # Analysis runs on a small copy: regions of interest are large, and people detectors are slow on big pictures.
 _WIDTH_PX = 640
+# Trained detectors that ship inside the OpenCV 4 wheel.
+_FACES = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 _MIN_SATURATION = 90
 _MIN_VALUE = 50
 # A region smaller than this share of the picture is noise or not worth a word.
@@ -98,7 +101,7 @@ def _regions(picture: Picture) -> Iterator[Region]:
     hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
     low = 0
     for name, high in _HUES:
-        mask = cv2.inRange(hsv, (low, _MIN_SATURATION, _MIN_VALUE), (high - 1, 255, 255))  # type: ignore[call-overload]
+        mask = cv2.inRange(hsv, (low, _MIN_SATURATION, _MIN_VALUE), (high - 1, 255, 255))
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         for contour in contours:
@@ -139,13 +142,13 @@ def _person(picture: Picture, grey: Picture) -> Literal["none", "maybe", "likely
 
 @cache
 def _face_detector() -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    return cv2.CascadeClassifier(str(_FACES))
 
 
 @cache
 def _body_detector() -> cv2.HOGDescriptor:
     detector = cv2.HOGDescriptor()
-    detector.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
+    detector.setSVMDetector(np.array(cv2.HOGDescriptor.getDefaultPeopleDetector()))
     return detector
 
 

@@ -1,0 +1,142 @@
+"""A person at the page: a real headless Chromium, spoken or typed requests, eyes on the canvas, ears on the return track."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from kit.speech import spoken
+
+__all__ = ("CHROMIUM", "Person", "browser", "person")
+
+CHROMIUM = "/usr/bin/chromium"
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+)
+_VIEWPORT = {"width": 1280, "height": 800}
+# A turn is speech end + 0.8 s of silence + recognition + a few model calls; the rest is for a busy machine.
+TURN_DEADLINE_MS = 30_000
+
+# The microphone becomes a WebAudio destination, so that the test chooses the moment at which somebody speaks; the page's own
+# capture call, Opus, the SFU and the jitter buffer stay real. Between sentences there is true silence.
+_MICROPHONE_SCRIPT = """(() => {
+  let context, destination;
+  const ready = () => {
+    context ??= new AudioContext({ sampleRate: 48000 });
+    destination ??= context.createMediaStreamDestination();
+    return context.resume();
+  };
+  const devices = navigator.mediaDevices, original = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = async (wanted) => {
+    if (!wanted.audio) return original(wanted);
+    await ready();
+    const stream = new MediaStream([destination.stream.getAudioTracks()[0].clone()]);
+    if (wanted.video) (await original({ video: wanted.video })).getVideoTracks().forEach((t) => stream.addTrack(t));
+    return stream;
+  };
+  window.speakIntoMicrophone = async (wav) => {
+    await ready();
+    const bytes = Uint8Array.from(atob(wav), (c) => c.charCodeAt(0));
+    const source = context.createBufferSource();
+    source.buffer = await context.decodeAudioData(bytes.buffer);
+    source.connect(destination);
+    source.start(context.currentTime + 0.1);
+    await new Promise((done) => { source.onended = done; });
+  };
+})()"""
+
+# The loudest the return track has been since the last reset, sampled every 10 ms.
+_EARS_SCRIPT = """(() => {
+  window.loudestReply = 0;
+  setInterval(() => {
+    const level = window.xrClient?.agentAudioLevel?.() ?? 0;
+    if (level > window.loudestReply) window.loudestReply = level;
+  }, 10);
+})()"""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at the page."""
+
+    page: Page
+    voices: Path
+
+    def say(self, text: str, *, voice: str = "rms") -> None:
+        """Speak a sentence into the microphone and return when it is over."""
+        wav = base64.b64encode(spoken(text, self.voices, voice=voice).read_bytes()).decode()
+        self.page.evaluate("wav => window.speakIntoMicrophone(wav)", wav)
+
+    def type(self, text: str) -> None:
+        """Type a request and send it."""
+        box = self.page.get_by_test_id("text-input")
+        box.fill(text)
+        box.press("Enter")
+
+    def objects(self) -> list[dict[str, Any]]:
+        """The objects that the page draws."""
+        found: list[dict[str, Any]] = json.loads(self.page.evaluate("JSON.stringify(window.xrClient.objects())"))
+        return found
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The canvas as it is on the screen, (height, width, 3) RGB."""
+        shot = self.page.get_by_test_id("scene").screenshot()
+        return np.asarray(Image.open(BytesIO(shot)).convert("RGB"))
+
+    def loudest_reply(self) -> float:
+        """Peak RMS of the agent's voice in the page since `cover_ears`; silence is below 1e-4, speech above 0.01."""
+        level: float = self.page.evaluate("window.loudestReply")
+        return level
+
+    def cover_ears(self) -> None:
+        """Forget what was heard so far."""
+        self.page.evaluate("window.loudestReply = 0")
+
+
+@contextmanager
+def browser(playwright: Playwright, *extra_flags: str) -> Iterator[Browser]:
+    """A headless Chromium of the system."""
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_FLAGS, *extra_flags])
+    try:
+        yield chromium
+    finally:
+        chromium.close()
+
+
+@contextmanager
+def person(
+    chromium: Browser, url: str, voices: Path, *, permissions: tuple[str, ...] = ("microphone", "camera")
+) -> Iterator[Person]:
+    """A person who has opened ``url`` in a window of their own but not joined yet."""
+    context: BrowserContext = chromium.new_context(
+        ignore_https_errors=True, viewport=_VIEWPORT, permissions=list(permissions)
+    )
+    context.add_init_script(_MICROPHONE_SCRIPT)
+    context.add_init_script(_EARS_SCRIPT)
+    page = context.new_page()
+    page.set_default_timeout(TURN_DEADLINE_MS)
+    page.goto(url)
+    try:
+        yield Person(page, voices)
+    finally:
+        context.close()
