@@ -1,4 +1,4 @@
-"""What every tool server shares: one application with ``/mcp`` and ``/health``, strict arguments, and whom a call means.
+"""What every tool server shares: an application with ``/mcp`` and ``/health``, strict arguments, whom a call means.
 
 ::
 
@@ -21,8 +21,9 @@ from typing import Any
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -155,16 +156,19 @@ class Participants:
 
 
 def frames_dir() -> Path:
-    """Folder in which tool servers hand pictures to each other: ``frames`` of the run, else one of this user's in /tmp."""
+    """Folder in which tool servers hand pictures to each other: ``frames`` of the run, else this user's under /tmp."""
     run_dir = os.environ.get(_RUN_DIR_ENV)
     return Path(run_dir) / "frames" if run_dir else Path(tempfile.gettempdir()) / f"xr_frames_{os.getuid()}"
+
+
+class _StrictArguments(ArgModelBase):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _strict(function: Callable[..., Any]) -> Tool:
     tool = Tool.from_function(_on_event_loop(function))
     arguments = tool.fn_metadata.arg_model
-    settings = ConfigDict(extra="forbid", allow_inf_nan=False)
-    strict = type(arguments.__name__, (arguments,), {"model_config": settings, "__module__": __name__})
+    strict = create_model(arguments.__name__, __base__=(_StrictArguments, arguments))
     tool.fn_metadata.arg_model = strict
     tool.parameters = strict.model_json_schema(by_alias=True)
     return tool

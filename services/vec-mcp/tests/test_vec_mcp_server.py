@@ -1,0 +1,49 @@
+"""vec-mcp as its clients meet it: a real process and the real MCP client."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from xr_ai_program.mcp_testing import ToolClient, tool_client
+from xr_ai_program.testing import free_port, running_program
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[ToolClient]:
+    port = free_port()
+    with running_program("vec_mcp_server", {"port": port}), tool_client(port) as client:
+        yield client
+
+
+def test_the_tools_are_exactly_the_contracts_four(tools: ToolClient):
+    assert set(tools.tools()) == {"between_anchors", "world_offset", "along_direction", "scale_value"}
+
+
+def test_required_and_optional_arguments(tools: ToolClient):
+    schemas = {name: tool.input_schema for name, tool in tools.tools().items()}
+    origin = ["origin_x", "origin_y", "origin_z"]
+    assert schemas["between_anchors"]["required"] == ["a_x", "a_y", "a_z", "b_x", "b_y", "b_z"]
+    assert schemas["world_offset"]["required"] == origin
+    assert schemas["along_direction"]["required"] == [*origin, "target_x", "target_y", "target_z"]
+    assert schemas["along_direction"]["properties"]["distance"]["default"] == 0.5
+    assert schemas["scale_value"]["required"] == ["current", "factor"]
+    for schema in schemas.values():
+        assert schema["additionalProperties"] is False
+        assert {field["type"] for field in schema["properties"].values()} == {"number"}
+
+
+def test_the_contracts_examples(tools: ToolClient):
+    assert tools.call("between_anchors", a_x=0, a_y=0, a_z=0, b_x=2, b_y=4, b_z=-6) == {"x": 1, "y": 2, "z": -3}
+    assert tools.call("world_offset", origin_x=0, origin_y=1.5, origin_z=-1.5, dy=0.3)["y"] == 1.8
+    step = {"origin_x": 0, "origin_y": 0, "origin_z": 0, "target_x": 3, "target_y": 4, "target_z": 0}
+    assert tools.call("along_direction", **step, distance=1) == {"x": 0.6, "y": 0.8, "z": 0}
+    assert "coincide" in tools.call("along_direction", **{**step, "target_x": 0, "target_y": 0})["error"]
+    assert tools.call("scale_value", current=0.4, factor=3) == {"value": 1.2}
+
+
+def test_arguments_are_strict_but_numeric_text_is_understood(tools: ToolClient):
+    assert tools.call("scale_value", current="0.5", factor=2) == {"value": 1.0}
+    assert "factor" in tools.refusal("scale_value", current=1, factor="abc")
+    assert "zoom" in tools.refusal("scale_value", current=1, factor=2, zoom=3)
+    assert "finite" in tools.refusal("scale_value", current="nan", factor=2)
+    assert "required" in tools.refusal("scale_value", current=1)
