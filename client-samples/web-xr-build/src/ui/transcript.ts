@@ -1,0 +1,57 @@
+/** The conversation panel: one list item per entry, touched only where something changed. */
+import { type ConversationListener, type Entry, type EntryKind } from "./conversation.ts";
+import { element } from "./dom.ts";
+
+const SPEAKERS: Record<EntryKind, string> = { you: "You", progress: "Working", agent: "Agent" };
+/** Closer to the end than this counts as reading the newest line. */
+const FOLLOW_WITHIN_PX = 60;
+
+export class TranscriptView implements ConversationListener {
+  readonly #log = element("conversation", HTMLElement);
+  readonly #items = new Map<number, HTMLLIElement>();
+
+  added(entry: Entry): void {
+    const follow = this.#atEnd();
+    const item = document.createElement("li");
+    this.#items.set(entry.key, item);
+    fill(item, entry);
+    this.#log.append(item);
+    this.#log.dataset["empty"] = "false";
+    if (follow || entry.kind === "you") this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  changed(entry: Entry): void {
+    const item = this.#items.get(entry.key);
+    if (item) fill(item, entry);
+  }
+
+  removed(entry: Entry): void {
+    this.#items.get(entry.key)?.remove();
+    this.#items.delete(entry.key);
+    if (this.#items.size === 0) this.#log.dataset["empty"] = "true";
+  }
+
+  #atEnd(): boolean {
+    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < FOLLOW_WITHIN_PX;
+  }
+}
+
+function fill(item: HTMLLIElement, entry: Entry): void {
+  item.className = `entry entry-${entry.kind}`;
+  item.dataset["testid"] = `entry-${entry.kind}`;
+  item.dataset["pending"] = String(entry.pending);
+  item.dataset["unsure"] = String(entry.unsure);
+  const speaker = document.createElement("span");
+  speaker.className = "speaker";
+  speaker.textContent = `${SPEAKERS[entry.kind]}: `;
+  const words = document.createElement("span");
+  words.className = "words";
+  words.textContent = entry.text;
+  item.replaceChildren(speaker, words);
+  if (entry.unsure) {
+    const doubt = document.createElement("span");
+    doubt.className = "doubt";
+    doubt.textContent = "not sure I heard that right";
+    item.append(doubt);
+  }
+}
