@@ -1,0 +1,166 @@
+"""Sentences for the speech recogniser's language model, drawn from the grammar that the parser uses."""
+
+import random
+from collections import defaultdict
+from functools import cache
+from itertools import accumulate
+from math import prod
+
+from lark.grammar import NonTerminal, Rule, Symbol, Terminal
+from lark.lexer import PatternStr
+
+from scene_language._parser import grammar
+
+__all__ = ("sample_sentences", "vocabulary")
+
+# What people ask for often is drawn often: a trigram that spends itself on rare wordings hears the common ones worse.
+# (rule, the alternative's alias or single symbol, or the rule's own name where it has neither) → weight; 1 if absent.
+_WEIGHTS: dict[tuple[str, str], float] = {
+    ("start", "_clauses"): 8, ("start", "start"): 2, ("start", "talk"): 1, ("start", "pick"): 0.5,
+    ("_clauses", "clause"): 5, ("clause", "add"): 5, ("clause", "move"): 4, ("clause", "resize"): 2,
+    ("clause", "recolor"): 2.5, ("clause", "delete"): 2, ("clause", "query"): 3, ("clause", "swap"): 0.3,
+    ("clause", "change_shape"): 0.4, ("clause", "rotate"): 0.5, ("clause", "undo"): 0.6, ("_add_verb", "ADD"): 6,
+    ("_add_verb", "PUT"): 8, ("_add_verb", "PLACE"): 3, ("_add_verb", "CREATE"): 3, ("_add_verb", "MAKE"): 3,
+    ("_add_verb", "_add_verb"): 4, ("_a_new", "A"): 20, ("_the", "THE"): 15, ("_pronoun", "IT"): 15,
+    ("_pronoun", "THAT"): 3, ("_pronoun", "THIS"): 3, ("reference", "described"): 10, ("reference", "it"): 5,
+    ("reference", "all_of"): 0.7, ("reference", "all_colored"): 0.3, ("described", "the_shape"): 8,
+    ("described", "bare_shape"): 0.3, ("described", "the_object"): 2, ("described", "that_colored"): 0.2,
+    ("reference", "them"): 0.3, ("add", "add"): 10, ("add", "add_two"): 1, ("add", "add_another"): 1,
+    ("thing", "one_thing"): 20, ("thing", "many_things"): 2, ("move", "move_along"): 4, ("move", "move_to"): 4,
+    ("ways", "way"): 10, ("way", "way"): 4, ("way", "way_after_distance"): 3, ("way", "way_to_side"): 2,
+    ("way", "way_to_side_after_distance"): 2, ("place", "at_me"): 5, ("place", "at_reference"): 5,
+    ("place", "at_my_side"): 2.5, ("place", "between"): 1, ("place", "ahead"): 0.4, ("place", "on_floor"): 0.5,
+    ("place", "here"): 0.4, ("my_relation", "my_relation"): 4, ("distance", "length"): 6,
+    ("resize", "resize_by"): 4, ("delete", "delete"): 8, ("delete", "delete_two"): 0.5,
+    ("_delete_verb", "DELETE"): 5, ("_delete_verb", "REMOVE"): 4, ("_move_verb", "MOVE"): 10, ("_joint", "AND"): 3,
+    ("query", "see"): 3, ("query", "where"): 2, ("query", "count_shapes"): 2,
+}  # fmt: skip
+# Optional parts that people leave out more often than not.
+_SYMBOL_WEIGHTS = {
+    "choice": 0.1, "at_side": 0.1, "size": 0.35, "width": 0.05, "MATERIAL_NAME": 0.05, "COLOR_NAME": 2.0,
+    "_polite": 0.6, "_closing": 0.4, "place": 2.0, "new_place": 3.0, "distance": 0.9,
+}  # fmt: skip
+
+# fmt: off
+_COMMON_COLORS = (
+    "red", "green", "blue", "yellow", "orange", "purple", "pink", "white", "black", "gray", "brown", "cyan", "magenta",
+    "gold", "silver", "violet", "turquoise",
+)
+# fmt: on
+_SAID: dict[str, tuple[str, ...]] = {
+    "COLOR_NAME": (
+        *_COMMON_COLORS * 2,
+        "dark green",
+        "light blue",
+        "dark blue",
+        "light green",
+        "dark red",
+        "navy",
+        "lime",
+    ),
+    "SHAPE_NAME": (
+        "cube",
+        "cube",
+        "cube",
+        "sphere",
+        "sphere",
+        "box",
+        "box",
+        "ball",
+        "ball",
+        "cylinder",
+        "cone",
+        "pyramid",
+        "torus",
+    ),
+    "SHAPE_PLURAL": ("cubes", "spheres", "boxes", "balls", "cubes", "spheres", "cylinders", "cones", "pyramids"),
+    "SIZE_NAME": ("small", "tiny", "huge", "small", "giant", "medium"),
+    "MATERIAL_NAME": ("metal", "wooden", "glass", "shiny"),
+    "UNIT_NAME": ("meters", "meters", "meters", "meter", "centimeters", "feet"),
+}
+_SAID_NUMBERS: dict[str, tuple[str, ...]] = {
+    "count": ("two", "three", "four", "five", "six", "ten"),
+    "amount": (
+        "one", "one", "two", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twenty", "thirty",
+        "forty", "fifty", "sixty", "eighty", "one and a half", "two and a half", "one point five", "zero point five",
+        "two point five",
+        "a hundred", "twenty five",
+    ),
+    "factor": ("two", "three", "four", "five", "ten", "one point five"),
+    "multiple": ("two", "three", "four", "five", "ten"),
+    "percentage": ("ten", "twenty", "fifty", "twenty five", "one hundred"),
+    "angle": ("ten", "thirty", "forty five", "sixty", "ninety", "one hundred and eighty", "fifteen"),
+}  # fmt: skip
+# "One unit" of the grammar is "a meter", never "a meters".
+_SAID_UNITS_AFTER_ONE = ("meter", "meter", "foot", "centimeter")
+
+
+def sample_sentences(count: int, seed: int = 0) -> list[str]:
+    """Return ``count`` sentences in words (numbers spelled out), the same ones for the same seed. Each one parses."""
+    sampler = _Sampler(random.Random(seed))
+    return [sampler.sentence() for _ in range(count)]
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return every word that `sample_sentences` may use."""
+    words = {str(t.pattern.value) for t in grammar().terminals if isinstance(t.pattern, PatternStr)}
+    for table in (_SAID, _SAID_NUMBERS):
+        words |= {word for phrases in table.values() for phrase in phrases for word in phrase.split()}
+    return frozenset(words | set(_SAID_UNITS_AFTER_ONE))
+
+
+class _Sampler:
+    """Walks the compiled rules of the grammar at random."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._alternatives: dict[NonTerminal, list[Rule]] = defaultdict(list)
+        for rule in grammar().rules:
+            self._alternatives[rule.origin].append(rule)
+        self._cumulative = {
+            origin: list(accumulate(_weights(origin.name, rules))) for origin, rules in self._alternatives.items()
+        }
+        self._literals = {
+            t.name: str(t.pattern.value) for t in grammar().terminals if isinstance(t.pattern, PatternStr)
+        }
+
+    def sentence(self) -> str:
+        return " ".join(_with_articles(self._expand(NonTerminal("start"))))
+
+    def _expand(self, symbol: NonTerminal) -> list[str]:
+        rule = self._rng.choices(self._alternatives[symbol], cum_weights=self._cumulative[symbol])[0]
+        return [word for part in rule.expansion for word in self._words(part, rule)]
+
+    def _words(self, symbol: Symbol, rule: Rule) -> list[str]:
+        if isinstance(symbol, NonTerminal):
+            return self._expand(symbol)
+        literal = self._literals.get(symbol.name)
+        return [literal] if literal is not None else self._rng.choice(_phrases(symbol, rule)).split()
+
+
+def _phrases(terminal: Symbol, rule: Rule) -> tuple[str, ...]:
+    if terminal == Terminal("NUMBER"):
+        return _SAID_NUMBERS[rule.origin.name]
+    if terminal == Terminal("UNIT_NAME") and rule.alias != "length":
+        return _SAID_UNITS_AFTER_ONE
+    return _SAID[terminal.name]
+
+
+def _weights(origin: str, rules: list[Rule]) -> list[float]:
+    """An alternative's weight is shared by the expansions that its optional parts make of it."""
+    names = [rule.alias or (rule.expansion[0].name if len(rule.expansion) == 1 else origin) for rule in rules]
+    shares = [prod(_SYMBOL_WEIGHTS.get(symbol.name, 1.0) for symbol in rule.expansion) for rule in rules]
+    totals: dict[str, float] = defaultdict(float)
+    for name, share in zip(names, shares, strict=True):
+        totals[name] += share
+    return [_WEIGHTS.get((origin, name), 1.0) * share / totals[name] for name, share in zip(names, shares, strict=True)]
+
+
+def _with_articles(words: list[str]) -> list[str]:
+    """The grammar takes "a" for "an"; people say them apart."""
+    following = [*words[1:], ""]
+    return [
+        ("an" if after[:1] in set("aeiou") else "a") if word in {"a", "an"} else word
+        for word, after in zip(words, following, strict=True)
+    ]
