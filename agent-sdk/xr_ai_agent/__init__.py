@@ -13,10 +13,10 @@ An agent::
     hub.on_data(answer)                              # also on_frame, on_frame_data, on_audio, on_participant
     await hub.run()                                  # until hub.stop()
 
-`ProcessorEndpoint` also has ``connected_participants``, ``subscribe``/``unsubscribe``, ``request_frame``,
-``send_return_audio``, ``send_return_data``, ``flush_return_audio`` and ``set_status``. A callback is a coroutine
-function (a task per message) or a plain function (called at once); an exception in one is logged with its
-traceback and counted, and nothing else is affected.
+`ProcessorEndpoint` also has ``connected_participants``, ``subscribe``/``unsubscribe``, ``request_frame`` (a copy),
+``borrow_frame`` (no copy), ``send_return_audio``, ``send_return_data``, ``flush_return_audio`` and ``set_status``.
+A callback is a coroutine function (a task per message) or a plain function (called at once); an exception in one is
+logged with its traceback and counted, and nothing else is affected.
 
 A hub::
 
@@ -41,6 +41,7 @@ Errors (all derive from `AgentSdkError`)::
 
 from xr_ai_agent._addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddresses, hub_addresses
 from xr_ai_agent._codec import decode, encode, register_decoder, register_encoder
+from xr_ai_agent._connector import ConnectorEndpoint
 from xr_ai_agent._connector_api import Connector
 from xr_ai_agent._errors import (
     AddressInUseError,
@@ -53,7 +54,11 @@ from xr_ai_agent._errors import (
     RingFullError,
     UnknownMessageError,
 )
+from xr_ai_agent._frame_fetch import BorrowedFrame
+from xr_ai_agent._frame_store import SlotView
+from xr_ai_agent._hub import HubEndpoint, HubStats
 from xr_ai_agent._ids import validate_participant_id
+from xr_ai_agent._local_connector import LocalConnector
 from xr_ai_agent._messages import (
     AGENT_STATUS_TOPIC,
     AudioChunk,
@@ -70,6 +75,7 @@ from xr_ai_agent._messages import (
     RosterRequest,
     Subscribe,
 )
+from xr_ai_agent._processor import ProcessorEndpoint
 
 __all__ = (
     "AGENT_STATUS_TOPIC",
@@ -78,8 +84,10 @@ __all__ = (
     "AddressInUseError",
     "AgentSdkError",
     "AudioChunk",
+    "BorrowedFrame",
     "CodecError",
     "Connector",
+    "ConnectorEndpoint",
     "ConnectorRegistration",
     "ControlMessage",
     "DataMessage",
@@ -88,15 +96,20 @@ __all__ = (
     "FrameSignal",
     "FrameTooLargeError",
     "HubAddresses",
+    "HubEndpoint",
+    "HubStats",
     "InvalidIdError",
+    "LocalConnector",
     "MalformedMessageError",
     "MsgType",
     "ParticipantEvent",
     "PixelFormat",
+    "ProcessorEndpoint",
     "ReturnAudioFlush",
     "RingError",
     "RingFullError",
     "RosterRequest",
+    "SlotView",
     "Subscribe",
     "UnknownMessageError",
     "decode",

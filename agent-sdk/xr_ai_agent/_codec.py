@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from xr_ai_agent._errors import CodecError, MalformedMessageError, UnknownMessageError
 from xr_ai_agent._messages import (
@@ -72,7 +72,8 @@ def encode(msg_type: int, message: Any) -> bytes:
     if encoder is None:
         raise UnknownMessageError(f"no encoder for message id {msg_type}; register_encoder() adds one")
     try:
-        return bytes((msg_type,)) + msgpack.packb(encoder(message), use_bin_type=True)
+        fields: bytes = msgpack.packb(encoder(message), use_bin_type=True)
+        return bytes((msg_type,)) + fields
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CodecError(f"cannot encode message id {msg_type} from {type(message).__name__}: {error}") from error
 

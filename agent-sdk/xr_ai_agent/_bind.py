@@ -1,0 +1,80 @@
+"""Binding the hub's addresses so that a second hub is refused and strangers are kept out."""
+
+import contextlib
+import fcntl
+import os
+import socket as sockets
+from pathlib import Path
+from typing import Final
+
+import zmq
+
+from xr_ai_agent._errors import AddressInUseError
+
+_IPC: Final = "ipc://"
+
+
+class AddressLock:
+    """Holds an ipc address for this process; ZeroMQ alone would silently take it from whoever has it."""
+
+    def __init__(self, address: str) -> None:
+        """Take the address.
+
+        Raises:
+            AddressInUseError: another hub has it.
+        """
+        self._fd: int | None = None
+        self._lock_path: Path | None = None
+        if not address.startswith(_IPC + "/"):
+            return
+        path = Path(address.removeprefix(_IPC))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_path = path.with_name(path.name + ".lock")
+        self._fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise _in_use(address) from None
+        if _answers(path):
+            self.release()
+            raise _in_use(address)
+
+    def release(self) -> None:
+        """Let another hub have the address."""
+        if self._fd is not None:
+            # The lock file stays: removing it would let two hubs lock two different files of one name.
+            os.close(self._fd)
+            self._fd = None
+
+
+def bind(socket: zmq.Socket[bytes], address: str) -> AddressLock:
+    """Bind a socket to an address nobody else serves, readable by this user alone; returns the lock to keep.
+
+    Raises:
+        AddressInUseError: another hub (or program) serves the address.
+    """
+    lock = AddressLock(address)
+    try:
+        socket.bind(address)
+        if address.startswith(_IPC + "/"):
+            os.chmod(address.removeprefix(_IPC), 0o600)
+    except zmq.ZMQError as error:
+        lock.release()
+        if error.errno == zmq.EADDRINUSE:
+            raise _in_use(address) from error
+        raise
+    return lock
+
+
+def _answers(path: Path) -> bool:
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+        probe.connect(str(path))
+        return True
+    return False
+
+
+def _in_use(address: str) -> AddressInUseError:
+    return AddressInUseError(
+        f"{address}: another hub serves this address; stop it, or set XR_HUB_IN and XR_HUB_PUB to other addresses"
+    )

@@ -1,0 +1,84 @@
+"""Calling the user's functions so that none of them can hurt the others."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from xr_ai_agent._loss import LossCounter
+
+T = TypeVar("T")
+Callback: TypeAlias = Callable[[T], Awaitable[None] | None]
+
+
+class CallbackRunner:
+    """Runs callbacks: a plain function at once, a coroutine in a task of its own, started in order."""
+
+    def __init__(self, losses: LossCounter) -> None:
+        self._losses = losses
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def call(self, callback: Callback[T], message: T, done: Callable[[], None] | None = None) -> None:
+        """Run one callback with one message; ``done`` is called when it has finished, however it ended."""
+        try:
+            result = callback(message)
+        except Exception as error:
+            self._report(callback, error)
+            result = None
+        if result is None or not inspect.isawaitable(result):
+            if done is not None:
+                done()
+            return
+        task = asyncio.get_running_loop().create_task(self._guard(callback, result, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine of our own beside the callbacks; it ends with `close` at the latest."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """Cancel what still runs."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _guard(self, callback: Callback[T], result: Awaitable[None], done: Callable[[], None] | None) -> None:
+        try:
+            await result
+        except Exception as error:
+            self._report(callback, error)
+        finally:
+            if done is not None:
+                done()
+
+    def _report(self, callback: Callable[..., Any], error: Exception) -> None:
+        name = getattr(callback, "__qualname__", repr(callback))
+        self._losses.count("callback failed", f"{name}: {error!r}", error=error, level=logging.ERROR)
+
+
+class CallbackList(Generic[T]):
+    """The callbacks of one kind of message."""
+
+    def __init__(self, runner: CallbackRunner) -> None:
+        self._runner = runner
+        self._callbacks: list[Callback[T]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._callbacks)
+
+    def add(self, callback: Callback[T]) -> None:
+        """Call this one too."""
+        self._callbacks.append(callback)
+
+    def fire(self, message: T) -> None:
+        """Give every callback the message."""
+        for callback in self._callbacks:
+            self._runner.call(callback, message)
+
+    def fire_holding(self, message: T, acquire: Callable[[], Callable[[], None]]) -> None:
+        """As `fire`, holding what ``acquire`` takes until each callback is done."""
+        for callback in self._callbacks:
+            self._runner.call(callback, message, acquire())

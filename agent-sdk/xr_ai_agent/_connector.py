@@ -1,0 +1,247 @@
+"""A transport in a process of its own: frames through its shared-memory ring, the rest through the hub's sockets."""
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+
+import zmq
+
+from xr_ai_agent import _topics as topics
+from xr_ai_agent._addresses import hub_addresses
+from xr_ai_agent._callbacks import Callback, CallbackList, CallbackRunner
+from xr_ai_agent._codec import decode, encode
+from xr_ai_agent._connector_api import Buffer
+from xr_ai_agent._connector_ring import DEFAULT_MAX_FRAME_BYTES, DEFAULT_NUM_SLOTS, ConnectorRing
+from xr_ai_agent._errors import CodecError, RingFullError
+from xr_ai_agent._ids import validate_connector_id, validate_participant_id, validate_track_id
+from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._messages import (
+    AudioChunk,
+    ConnectorRegistration,
+    ControlMessage,
+    DataMessage,
+    FrameSignal,
+    HubWelcome,
+    MsgType,
+    ParticipantEvent,
+    PixelFormat,
+    ReturnAudioFlush,
+    TrackEnd,
+)
+from xr_ai_agent._roster import Roster
+from xr_ai_agent._sockets import PushSender, SocketReader, open_socket
+
+logger = logging.getLogger(__name__)
+
+_PUSH_HWM_MESSAGES = 1_000
+_SUB_HWM_MESSAGES = 20_000
+# Sound that waited longer is late anyway; joins and leaves are told again when the hub is back.
+_SEND_TIMEOUT_S = 1.0
+
+
+class ConnectorEndpoint:
+    """See the `Connector` protocol for each method; call `register` once, and `run` to receive."""
+
+    def __init__(
+        self,
+        push_addr: str | None = None,
+        sub_addr: str | None = None,
+        connector_id: str = "",
+        shm_name: str = "",
+        num_slots: int = DEFAULT_NUM_SLOTS,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+    ) -> None:
+        """Create the ring and connect (default: `hub_addresses`).
+
+        Raises:
+            InvalidIdError: an id or the segment's name is malformed.
+            RingError: the system has no room for the ring.
+        """
+        pub_default, pull_default = hub_addresses()
+        self._connector_id = validate_connector_id(connector_id or secrets.token_hex(16))
+        shm_name = shm_name or f"xr_conn_{self._connector_id[:8]}"
+        self._ring = ConnectorRing.create(shm_name, num_slots, max_frame_bytes)
+        self._losses = LossCounter(logger)
+        self._runner = CallbackRunner(self._losses)
+        self._on_audio: CallbackList[AudioChunk] = CallbackList(self._runner)
+        self._on_data: CallbackList[DataMessage] = CallbackList(self._runner)
+        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(self._runner)
+        self._roster = Roster()
+        self._seqs: Counter[tuple[str, str]] = Counter()
+        self._hub_epoch: str | None = None
+        self._welcomed = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._is_closed = False
+
+        self._push = open_socket(zmq.PUSH)
+        self._push.sndhwm = _PUSH_HWM_MESSAGES
+        self._sub = open_socket(zmq.SUB)
+        self._sub.rcvhwm = _SUB_HWM_MESSAGES
+        self._sender = PushSender(self._push, self._losses)
+        self._reader = SocketReader(self._sub, self._on_published, self._losses)
+        self._sub.subscribe(topics.inbox(self._connector_id))
+        self._push.connect(push_addr or pull_default)
+        self._sub.connect(sub_addr or pub_default)
+
+    @property
+    def connector_id(self) -> str:
+        """The id under which the hub knows this connector."""
+        return self._connector_id
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """What was dropped or failed here, by kind."""
+        return self._losses.counts
+
+    async def register(self) -> None:
+        """Tell the hub where this connector's frames lie; a hub that restarts is told again by itself."""
+        registration = ConnectorRegistration(self._connector_id, self._ring.name)
+        await self._send(MsgType.CONNECTOR_REGISTER, registration, "registration")
+
+    async def notify_participant_joined(self, participant_id: str, pts_us: int) -> None:
+        """Announce a participant. Raises InvalidIdError for an id that must not cross the hub."""
+        validate_participant_id(participant_id)
+        for topic in _return_topics(participant_id):
+            self._sub.subscribe(topic)
+        self._reader.check()
+        event = ParticipantEvent(participant_id, True, pts_us, self._connector_id)
+        self._roster.apply(event)
+        await self._send(MsgType.PARTICIPANT_EVENT, event, "join")
+
+    async def notify_participant_left(self, participant_id: str, pts_us: int) -> None:
+        """Announce that a participant is gone; everything held for them is freed."""
+        event = ParticipantEvent(participant_id, False, pts_us, self._connector_id)
+        if not self._roster.apply(event):
+            return
+        for topic in _return_topics(participant_id):
+            self._sub.unsubscribe(topic)
+        self._reader.check()
+        for track in [track for track in self._seqs if track[0] == participant_id]:
+            del self._seqs[track]
+        await self._send(MsgType.PARTICIPANT_EVENT, event, "leave")
+
+    async def push_frame(
+        self,
+        participant_id: str,
+        track_id: str,
+        fmt: PixelFormat,
+        width: int,
+        height: int,
+        pts_us: int,
+        data: Buffer,
+    ) -> int:
+        """Store one frame's packed pixels and signal it; returns its sequence number.
+
+        Raises:
+            RingFullError: the hub does not keep up (or is gone); the frame is dropped.
+            FrameTooLargeError: the frame does not fit a slot.
+        """
+        track = (participant_id, validate_track_id(track_id))
+        seq = self._seqs[track] + 1
+        stored = self._ring.write(seq, pts_us, width, height, fmt, memoryview(data).cast("B"))
+        signal = FrameSignal(stored.slot, seq, pts_us, width, height, fmt, stored.data_sz, *track)
+        if not self._sender.send_now(encode(MsgType.FRAME_SIGNAL, signal)):
+            self._ring.release(stored.slot)
+            raise RingFullError("the hub takes no messages; the frame is dropped")
+        self._seqs[track] = seq
+        return seq
+
+    async def push_audio(self, chunk: AudioChunk) -> None:
+        """Pass a participant's sound to the agents."""
+        await self._send(MsgType.AUDIO_CHUNK, chunk, "audio")
+
+    async def push_data(self, message: DataMessage) -> None:
+        """Pass a participant's data message to the agents."""
+        await self._send(MsgType.DATA_MESSAGE, message, "data")
+
+    async def send_control(self, topic: str, payload: dict[str, object]) -> None:
+        """Broadcast to every program on this hub."""
+        await self._send(MsgType.CONTROL, ControlMessage(topic, payload), "control")
+
+    async def end_track(self, participant_id: str, track_id: str) -> None:
+        """Say that a video track ended; its memory is freed."""
+        self._seqs.pop((participant_id, track_id), None)
+        if self._hub_epoch is not None:
+            # A v0.1 hub does not know this message, and frees the track when its participant leaves.
+            await self._send(MsgType.TRACK_END, TrackEnd(participant_id, track_id), "end of track")
+
+    def on_return_audio(self, callback: Callback[AudioChunk]) -> None:
+        """Receive speech for this connector's participants."""
+        self._on_audio.add(callback)
+
+    def on_return_data(self, callback: Callback[DataMessage]) -> None:
+        """Receive data for this connector's participants."""
+        self._on_data.add(callback)
+
+    def on_return_audio_flush(self, callback: Callback[ReturnAudioFlush]) -> None:
+        """Receive requests to stop speaking; no chunk sent before the flush comes after it."""
+        self._on_flush.add(callback)
+
+    async def run(self) -> None:
+        """Receive until `stop`."""
+        self._reader.start()
+        self._sender.start()
+        try:
+            await self._stopped.wait()
+        finally:
+            self._reader.stop()
+
+    async def wait_connected(self) -> None:
+        """Return once a hub sees this connector's subscriptions (hubs of v0.1 never say so). Needs `run`."""
+        await self._welcomed.wait()
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Disconnect and remove the ring; safe to call twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.stop()
+        self._reader.stop()
+        self._sender.stop()
+        self._runner.close()
+        self._push.close()
+        self._sub.close()
+        self._ring.close()
+
+    async def _send(self, msg_type: MsgType, message: object, what: str) -> None:
+        await self._sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
+
+    def _on_published(self, parts: list[bytes]) -> None:
+        try:
+            msg_type, message = decode(parts[-1])
+        except CodecError as error:
+            self._losses.count("malformed message", error)
+            return
+        match msg_type:
+            case MsgType.RETURN_AUDIO:
+                self._on_audio.fire(message)
+            case MsgType.RETURN_DATA:
+                self._on_data.fire(message)
+            case MsgType.RETURN_AUDIO_FLUSH:
+                self._on_flush.fire(message)
+            case MsgType.HUB_WELCOME:
+                self._runner.spawn(self._on_welcome(message))
+
+    async def _on_welcome(self, welcome: HubWelcome) -> None:
+        if welcome.hub_epoch != self._hub_epoch:
+            is_restart, self._hub_epoch = self._hub_epoch is not None, welcome.hub_epoch
+            if is_restart:
+                # The hub that held them is gone, and the new one has seen none of them.
+                self._ring.reset()
+            await self.register()
+            for event in self._roster.joins:
+                await self._send(MsgType.PARTICIPANT_EVENT, event, "join")
+        self._welcomed.set()
+
+
+def _return_topics(participant_id: str) -> tuple[bytes, bytes, bytes]:
+    return (
+        topics.return_audio(participant_id),
+        topics.return_audio_flush(participant_id),
+        topics.return_data(participant_id),
+    )

@@ -1,0 +1,345 @@
+"""What the hub does with each message: who may say it, who gets it, what is kept. No sockets here."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from xr_ai_agent import _topics as topics
+from xr_ai_agent._callbacks import CallbackList, CallbackRunner
+from xr_ai_agent._codec import decode, encode
+from xr_ai_agent._connector_ring import ConnectorRing
+from xr_ai_agent._errors import InvalidIdError, MalformedMessageError, RingError, UnknownMessageError
+from xr_ai_agent._frame_store import FrameStore, SlotView
+from xr_ai_agent._ids import validate_connector_id, validate_participant_id, validate_topic, validate_track_id
+from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._messages import (
+    AudioChunk,
+    ConnectorRegistration,
+    ControlMessage,
+    DataMessage,
+    FrameAsk,
+    FrameData,
+    FrameRelease,
+    FrameRequest,
+    FrameSignal,
+    FrameStatus,
+    HubHeartbeat,
+    HubWelcome,
+    MsgType,
+    ParticipantEvent,
+    ReturnAudioFlush,
+    RosterQuery,
+    RosterRequest,
+    TrackEnd,
+)
+from xr_ai_agent._roster import Roster
+
+logger = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 1
+
+_BYTES_PER_SAMPLE = 4
+# How long a hub-local coroutine callback (a recorder) may read a frame before its slot may be taken.
+_LOCAL_HOLD_S = 5.0
+
+
+class ReturnSink(Protocol):
+    """A connector in the hub's own process, as the hub sees it."""
+
+    def deliver_audio(self, chunk: AudioChunk) -> None:
+        """Speech for one of its participants."""
+
+    def deliver_data(self, message: DataMessage) -> None:
+        """Data for one of its participants."""
+
+    def deliver_flush(self, flush: ReturnAudioFlush) -> None:
+        """Stop of the speech to one of its participants."""
+
+
+class HubCore:
+    """Dispatch and state of a hub. ``publish(topic, frame)`` sends to whoever subscribed."""
+
+    def __init__(self, publish: Callable[[bytes, bytes], None], data_max_bytes: int) -> None:
+        self.losses = LossCounter(logger)
+        self.runner = CallbackRunner(self.losses)
+        self.on_frame: CallbackList[SlotView] = CallbackList(self.runner)
+        self.on_audio: CallbackList[AudioChunk] = CallbackList(self.runner)
+        self.on_data: CallbackList[DataMessage] = CallbackList(self.runner)
+        self.on_participant: CallbackList[ParticipantEvent] = CallbackList(self.runner)
+        self.on_control: CallbackList[ControlMessage] = CallbackList(self.runner)
+        self.roster = Roster()
+        self.frames = FrameStore()
+        self.inboxes: set[str] = set()
+        # Differs after a restart, so that peers notice that everything they told the hub is forgotten.
+        self.epoch = secrets.token_hex(8)
+        self._publish = publish
+        self._data_max_bytes = data_max_bytes
+        self._sinks: dict[str, ReturnSink] = {}
+        self._rings: dict[str, ConnectorRing] = {}
+        self._handlers: dict[int, Callable[[Any, bytes], None]] = {
+            MsgType.FRAME_SIGNAL: self._on_frame_signal,
+            MsgType.AUDIO_CHUNK: self.take_audio,
+            MsgType.CONTROL: self._on_control,
+            MsgType.DATA_MESSAGE: self.take_data,
+            MsgType.RETURN_AUDIO: self._on_return_audio,
+            MsgType.RETURN_DATA: self._on_return_data,
+            MsgType.PARTICIPANT_EVENT: lambda event, _: self.take_event(event),
+            MsgType.CONNECTOR_REGISTER: self._on_register,
+            MsgType.FRAME_REQUEST: self._on_frame_request,
+            MsgType.RETURN_AUDIO_FLUSH: self._on_flush,
+            MsgType.ROSTER_REQUEST: self._on_roster_request,
+            MsgType.ROSTER_QUERY: self._on_roster_query,
+            MsgType.FRAME_ASK: self._on_frame_ask,
+            MsgType.FRAME_RELEASE: self._on_frame_release,
+            MsgType.TRACK_END: self._on_track_end,
+        }
+
+    # --- what arrives at the hub's sockets ---
+
+    def receive(self, frame: bytes) -> None:
+        """Handle one message of a peer; whatever it holds, the hub goes on."""
+        try:
+            msg_type, message = decode(frame)
+        except UnknownMessageError as error:
+            self.losses.count("unknown message id", error)
+            return
+        except MalformedMessageError as error:
+            self.losses.count("malformed message", error)
+            return
+        handler = self._handlers.get(msg_type)
+        if handler is None:
+            self.losses.count("unexpected message", f"message id {msg_type} is not for the hub")
+            return
+        try:
+            handler(message, frame)
+        except InvalidIdError as error:
+            self.losses.count("invalid id", error)
+        except RingError as error:
+            self.losses.count("frame lost", error)
+
+    def inbox_changed(self, owner: str, is_open: bool) -> None:
+        """An agent or connector subscribed to its inbox (its other subscriptions are live), or is gone."""
+        if is_open:
+            self.inboxes.add(owner)
+            self._welcome(owner)
+            return
+        self.inboxes.discard(owner)
+        self.frames.drop_agent(owner)
+        if owner in self._rings:
+            self._drop_connector(owner)
+
+    # --- what connectors say, in this process or through a socket ---
+
+    def add_sink(self, connector_id: str, sink: ReturnSink) -> None:
+        """Serve a connector in this process.
+
+        Raises:
+            InvalidIdError: the id is malformed or taken.
+        """
+        validate_connector_id(connector_id)
+        if connector_id in self._sinks or connector_id in self._rings:
+            raise InvalidIdError(f"connector id {connector_id!r} is taken")
+        self._sinks[connector_id] = sink
+
+    def remove_sink(self, connector_id: str) -> None:
+        """Forget a connector of this process; its participants have left."""
+        self._sinks.pop(connector_id, None)
+        self._leave_all(connector_id)
+
+    def take_event(self, event: ParticipantEvent) -> None:
+        """Somebody joined or left. Raises InvalidIdError for an id that must not cross the hub."""
+        validate_participant_id(event.participant_id)
+        if not self.roster.apply(event):
+            return
+        # Both ways: a participant that another connector took over starts with nothing of the old one.
+        self.frames.drop_participant(event.participant_id)
+        logger.info("participant %s %s", event.participant_id, "joined" if event.joined else "left")
+        self.on_participant.fire(event)
+        self._publish(topics.PARTICIPANT, encode(MsgType.PARTICIPANT_EVENT, event))
+
+    def publish_frame(self, signal: FrameSignal) -> None:
+        """Tell everybody of a frame that the store has just taken."""
+        self._publish(topics.video(signal.participant_id, signal.track_id), encode(MsgType.FRAME_SIGNAL, signal))
+        if self.on_frame:
+            self._fire_frame(signal)
+
+    def take_audio(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
+        """A participant's sound; ``frame`` is its encoding where there is one."""
+        validate_track_id(chunk.track_id)
+        if not (self.is_present(chunk.participant_id, "audio") and self._is_sound(chunk)):
+            return
+        self.on_audio.fire(chunk)
+        topic = topics.audio(chunk.participant_id, chunk.track_id)
+        self._publish(topic, frame or encode(MsgType.AUDIO_CHUNK, chunk))
+
+    def take_data(self, message: DataMessage, frame: bytes | None = None) -> None:
+        """A participant's data message."""
+        if not (self.is_present(message.participant_id, "data") and self._is_data(message)):
+            return
+        self.on_data.fire(message)
+        topic = topics.data(message.participant_id, message.topic)
+        self._publish(topic, frame or encode(MsgType.DATA_MESSAGE, message))
+
+    def is_present(self, participant_id: str, what: str) -> bool:
+        """Whether a participant is connected; what is not theirs to say or hear is counted."""
+        if participant_id in self.roster:
+            return True
+        self.losses.count(f"{what} of nobody dropped", f"participant {participant_id!r:.80} is not connected")
+        return False
+
+    def send_control(self, message: ControlMessage) -> None:
+        """Broadcast to every program."""
+        self._publish(topics.CONTROL, encode(MsgType.CONTROL, message))
+
+    def heartbeat(self) -> None:
+        """Let peers check that they missed no join, no leave and no restart."""
+        self._publish(topics.HUB, encode(MsgType.HUB_HEARTBEAT, HubHeartbeat(self.epoch, self.roster.digest)))
+
+    def close(self) -> None:
+        """Free everything."""
+        self.runner.close()
+        for ring in self._rings.values():
+            ring.close()
+        self._rings.clear()
+        self.frames.close()
+
+    # --- handlers ---
+
+    def _on_frame_signal(self, signal: FrameSignal, _: bytes) -> None:
+        ring = self._ring_of(signal)
+        if ring is None:
+            return
+        frame = ring.read(signal)
+        try:
+            # Copied out at once, so that no slot of the connector can stay held, whatever happens next.
+            if not self.is_present(signal.participant_id, "frame"):
+                return
+            validate_track_id(signal.track_id)
+            track = (signal.participant_id, signal.track_id)
+            size = (frame.width, frame.height)
+            stored = self.frames.put(track, frame.fmt, size, frame.pts_us, frame.data, frame.seq)
+        finally:
+            frame.data.release()
+            ring.release(signal.slot)
+        self.publish_frame(stored)
+
+    def _ring_of(self, signal: FrameSignal) -> ConnectorRing | None:
+        # Also of those who have just left: their slot must be freed.
+        connector_id = self.roster.last_connector_of(signal.participant_id)
+        if connector_id in self._rings:
+            return self._rings[connector_id]
+        self.losses.count("frame of nobody dropped", f"no ring of participant {signal.participant_id!r:.80}")
+        return None
+
+    def _on_control(self, message: ControlMessage, frame: bytes) -> None:
+        self.on_control.fire(message)
+        self._publish(topics.CONTROL, frame)
+
+    def _on_return_audio(self, chunk: AudioChunk, frame: bytes) -> None:
+        if not (self.is_present(chunk.participant_id, "return audio") and self._is_sound(chunk)):
+            return
+        sink = self._sink_of(chunk.participant_id)
+        if sink is not None:
+            sink.deliver_audio(chunk)
+        else:
+            self._publish(topics.return_audio(chunk.participant_id), frame)
+
+    def _on_return_data(self, message: DataMessage, frame: bytes) -> None:
+        if not (self.is_present(message.participant_id, "return data") and self._is_data(message)):
+            return
+        sink = self._sink_of(message.participant_id)
+        if sink is not None:
+            sink.deliver_data(message)
+        else:
+            self._publish(topics.return_data(message.participant_id, message.topic), frame)
+
+    def _on_flush(self, flush: ReturnAudioFlush, frame: bytes) -> None:
+        if not self.is_present(flush.participant_id, "flush"):
+            return
+        sink = self._sink_of(flush.participant_id)
+        if sink is not None:
+            sink.deliver_flush(flush)
+        else:
+            self._publish(topics.return_audio_flush(flush.participant_id), frame)
+
+    def _on_register(self, registration: ConnectorRegistration, _: bytes) -> None:
+        connector_id = validate_connector_id(registration.connector_id)
+        if connector_id in self._sinks:
+            raise InvalidIdError(f"connector id {connector_id!r} belongs to a connector in the hub's process")
+        old = self._rings.pop(connector_id, None)
+        if old is not None:
+            old.close()
+        self._rings[connector_id] = ConnectorRing.attach(registration.shm_name)
+        logger.info("connector %s registered, ring %s", connector_id, registration.shm_name)
+
+    def _on_frame_request(self, request: FrameRequest, _: bytes) -> None:
+        frame: FrameData | None = self.frames.newest((request.participant_id, request.track_id))
+        if frame is not None:
+            topic = topics.video_data(request.participant_id, request.track_id)
+            self._publish(topic, encode(MsgType.FRAME_DATA, frame))
+
+    def _on_frame_ask(self, ask: FrameAsk, _: bytes) -> None:
+        if ask.agent_id not in self.inboxes:
+            self.losses.count("frame request of nobody dropped", f"agent {ask.agent_id!r:.80} has no inbox")
+            return
+        present = ask.participant_id in self.roster
+        reply = self.frames.answer(ask, FrameStatus.NO_FRAME if present else FrameStatus.UNKNOWN_PARTICIPANT)
+        self._publish(topics.inbox(ask.agent_id), encode(MsgType.FRAME_REPLY, reply))
+
+    def _on_frame_release(self, release: FrameRelease, _: bytes) -> None:
+        self.frames.release(release.agent_id, release.lease_id)
+
+    def _on_track_end(self, end: TrackEnd, _: bytes) -> None:
+        self.frames.end_track((end.participant_id, end.track_id))
+
+    def _on_roster_request(self, _: RosterRequest, __: bytes) -> None:
+        # v0.1 has no return address: everyone sees the repeat. Ours subscribe to an inbox instead.
+        for event in self.roster.joins:
+            self._publish(topics.PARTICIPANT, encode(MsgType.PARTICIPANT_EVENT, event))
+
+    def _on_roster_query(self, query: RosterQuery, _: bytes) -> None:
+        if query.agent_id in self.inboxes:
+            self._welcome(query.agent_id)
+
+    # --- helpers ---
+
+    def _welcome(self, endpoint_id: str) -> None:
+        roster = tuple((e.participant_id, e.connector_id, e.pts_us) for e in self.roster.joins)
+        welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, roster)
+        self._publish(topics.inbox(endpoint_id), encode(MsgType.HUB_WELCOME, welcome))
+
+    def _drop_connector(self, connector_id: str) -> None:
+        logger.warning("connector %s is gone; its participants have left", connector_id)
+        self._rings.pop(connector_id).close()
+        self._leave_all(connector_id)
+
+    def _leave_all(self, connector_id: str) -> None:
+        for participant_id in self.roster.of_connector(connector_id):
+            self.take_event(ParticipantEvent(participant_id, False, 0, connector_id))
+
+    def _sink_of(self, participant_id: str) -> ReturnSink | None:
+        return self._sinks.get(self.roster.connector_of(participant_id) or "")
+
+    def _fire_frame(self, signal: FrameSignal) -> None:
+        track = (signal.participant_id, signal.track_id)
+        view, release = self.frames.hold(track, _LOCAL_HOLD_S)
+        release()
+        self.on_frame.fire_holding(view, lambda: self.frames.hold(track, _LOCAL_HOLD_S)[1])
+
+    def _is_sound(self, chunk: AudioChunk) -> bool:
+        expected = chunk.samples * chunk.channels * _BYTES_PER_SAMPLE
+        if len(chunk.data) == expected:
+            return True
+        self.losses.count(
+            "malformed audio dropped",
+            f"{len(chunk.data)} bytes for {chunk.samples} samples × {chunk.channels} channels; expected {expected}",
+        )
+        return False
+
+    def _is_data(self, message: DataMessage) -> bool:
+        validate_topic(message.topic)
+        if len(message.data) <= self._data_max_bytes:
+            return True
+        self.losses.count("oversized data dropped", f"{len(message.data)} bytes; at most {self._data_max_bytes}")
+        return False

@@ -1,0 +1,103 @@
+"""A transport in the hub's own process: the hub's dispatch is one call away."""
+
+from xr_ai_agent._callbacks import Callback, CallbackList
+from xr_ai_agent._connector_api import Buffer
+from xr_ai_agent._errors import MalformedMessageError
+from xr_ai_agent._hub_core import HubCore
+from xr_ai_agent._ids import validate_track_id
+from xr_ai_agent._messages import AudioChunk, DataMessage, ParticipantEvent, PixelFormat, ReturnAudioFlush
+
+
+class LocalConnector:
+    """Made by `HubEndpoint.connect_local`; see the `Connector` protocol for each method."""
+
+    def __init__(self, core: HubCore, connector_id: str) -> None:
+        self._core = core
+        self._connector_id = connector_id
+        self._on_audio: CallbackList[AudioChunk] = CallbackList(core.runner)
+        self._on_data: CallbackList[DataMessage] = CallbackList(core.runner)
+        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(core.runner)
+        core.add_sink(connector_id, self)
+
+    @property
+    def connector_id(self) -> str:
+        """The id under which the hub knows this connector."""
+        return self._connector_id
+
+    async def notify_participant_joined(self, participant_id: str, pts_us: int) -> None:
+        """Announce a participant. Raises InvalidIdError for an id that must not cross the hub."""
+        self._core.take_event(ParticipantEvent(participant_id, True, pts_us, self._connector_id))
+
+    async def notify_participant_left(self, participant_id: str, pts_us: int) -> None:
+        """Announce that a participant is gone; everything held for them is freed."""
+        self._core.take_event(ParticipantEvent(participant_id, False, pts_us, self._connector_id))
+
+    async def push_frame(
+        self,
+        participant_id: str,
+        track_id: str,
+        fmt: PixelFormat,
+        width: int,
+        height: int,
+        pts_us: int,
+        data: Buffer,
+    ) -> int:
+        """Store one frame's packed pixels and signal it; returns its sequence number (0: nobody is there).
+
+        Raises:
+            MalformedMessageError: the pixels are not as many as format and size say.
+            InvalidIdError: the track id must not cross the hub.
+            RingError: the system has no memory for the track.
+        """
+        pixels = memoryview(data).cast("B")
+        expected = fmt.frame_bytes(width, height)
+        if pixels.nbytes != expected:
+            raise MalformedMessageError(f"{fmt.name} {width}×{height}: {pixels.nbytes} bytes, expected {expected}")
+        if not self._core.is_present(participant_id, "frame"):
+            return 0
+        track = (participant_id, validate_track_id(track_id))
+        signal = self._core.frames.put(track, fmt, (width, height), pts_us, pixels)
+        self._core.publish_frame(signal)
+        return signal.seq
+
+    async def push_audio(self, chunk: AudioChunk) -> None:
+        """Pass a participant's sound to the agents."""
+        self._core.take_audio(chunk)
+
+    async def push_data(self, message: DataMessage) -> None:
+        """Pass a participant's data message to the agents."""
+        self._core.take_data(message)
+
+    async def end_track(self, participant_id: str, track_id: str) -> None:
+        """Say that a video track ended; its memory is freed."""
+        self._core.frames.end_track((participant_id, track_id))
+
+    def on_return_audio(self, callback: Callback[AudioChunk]) -> None:
+        """Receive speech for this connector's participants."""
+        self._on_audio.add(callback)
+
+    def on_return_data(self, callback: Callback[DataMessage]) -> None:
+        """Receive data for this connector's participants."""
+        self._on_data.add(callback)
+
+    def on_return_audio_flush(self, callback: Callback[ReturnAudioFlush]) -> None:
+        """Receive requests to stop speaking; no chunk sent before the flush comes after it."""
+        self._on_flush.add(callback)
+
+    def close(self) -> None:
+        """Leave the hub; this connector's participants have left."""
+        self._core.remove_sink(self._connector_id)
+
+    # --- the hub's side (ReturnSink) ---
+
+    def deliver_audio(self, chunk: AudioChunk) -> None:
+        """Speech for one of this connector's participants."""
+        self._on_audio.fire(chunk)
+
+    def deliver_data(self, message: DataMessage) -> None:
+        """Data for one of this connector's participants."""
+        self._on_data.fire(message)
+
+    def deliver_flush(self, flush: ReturnAudioFlush) -> None:
+        """Stop of the speech to one of this connector's participants."""
+        self._on_flush.fire(flush)

@@ -1,0 +1,155 @@
+"""ZeroMQ sockets on the event loop: drained in batches, no future per message."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+
+import zmq
+
+from xr_ai_agent._loss import LossCounter
+
+# After so many messages everything else on the loop gets a turn: 256 take about 3 ms.
+_BATCH_MESSAGES = 256
+
+# Time for the last messages of a closing endpoint to leave the process.
+LINGER_MS = 500
+
+
+def open_socket(kind: int) -> zmq.Socket[bytes]:
+    """Return a socket of the process' context."""
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+    socket.linger = LINGER_MS
+    return socket
+
+
+def _descriptor(socket: zmq.Socket[bytes]) -> int:
+    return int(socket.getsockopt(zmq.FD))
+
+
+class SocketReader:
+    """Calls ``handle`` with the parts of each message of a socket.
+
+    ZeroMQ's descriptor is edge-triggered and any call on the socket may swallow its edge: call `check` after
+    sending or subscribing on a socket that is also read.
+    """
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        handle: Callable[[list[bytes]], None],
+        losses: LossCounter,
+        after_batch: Callable[[bool], None] | None = None,
+    ) -> None:
+        """``after_batch(drained)`` is called after each batch, with whether the socket is empty now."""
+        self._socket = socket
+        self._handle = handle
+        self._losses = losses
+        self._after_batch = after_batch
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_scheduled = False
+
+    def start(self) -> None:
+        """Begin to read on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(_descriptor(self._socket), self._drain)
+        self.check()
+
+    def stop(self) -> None:
+        """Stop reading; messages that wait stay in the socket."""
+        if self._loop is not None:
+            self._loop.remove_reader(_descriptor(self._socket))
+            self._loop = None
+
+    def check(self) -> None:
+        """Look for messages soon, whether or not the descriptor says so."""
+        if self._loop is not None and not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._is_scheduled = False
+        drained = False
+        for _ in range(_BATCH_MESSAGES):
+            if self._loop is None:
+                return
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                drained = True
+                break
+            try:
+                self._handle(parts)
+            except Exception as error:
+                self._losses.count("message handler failed", repr(error), error=error, level=logging.ERROR)
+        if self._after_batch is not None:
+            self._after_batch(drained)
+        if not drained:
+            self.check()
+
+
+class PushSender:
+    """Sends on a PUSH socket in order; a full queue makes the sender wait, and an absent hub does not for ever."""
+
+    def __init__(self, socket: zmq.Socket[bytes], losses: LossCounter) -> None:
+        self._socket = socket
+        self._losses = losses
+        self._waiting: deque[tuple[bytes, asyncio.Future[bool]]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin to notice on the running loop when the queue has room again."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(_descriptor(self._socket), self._send_waiting)
+
+    def stop(self) -> None:
+        """Give up what still waits for room."""
+        if self._loop is not None:
+            self._loop.remove_reader(_descriptor(self._socket))
+            self._loop = None
+        while self._waiting:
+            _, future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(False)
+
+    def send_now(self, frame: bytes) -> bool:
+        """Queue a message if there is room; returns whether it was taken."""
+        return not self._waiting and self._try(frame)
+
+    async def send(self, frame: bytes, what: str, timeout_s: float) -> bool:
+        """Queue a message, waiting for room; False (counted and logged) when there was none in time."""
+        if self.send_now(frame):
+            return True
+        if self._loop is None:
+            self.start()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((frame, future))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            self._losses.count(f"{what} lost", f"the hub took no messages for {timeout_s:g} s; is it running?")
+            return False
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove((frame, future))
+
+    def _try(self, frame: bytes) -> bool:
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def _send_waiting(self) -> None:
+        # Reading EVENTS acknowledges the edge of the descriptor.
+        if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT:
+            return
+        while self._waiting:
+            frame, future = self._waiting[0]
+            if not self._try(frame):
+                return
+            self._waiting.popleft()
+            if not future.done():
+                future.set_result(True)
