@@ -1,0 +1,135 @@
+"""Looking through a participant's camera: turned on when needed, and off again when we turned it on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xr_ai_agent import FrameData, FrameSignal
+from xr_ai_models import ModelError, ToolDef, VLMService
+from xr_render_demo_worker._errors import TurnError
+from xr_render_demo_worker.frame_image import to_jpeg
+from xr_render_demo_worker.outbox import Outbox
+
+__all__ = ("LOOK_TOOL", "Camera", "CameraTimes", "FrameSource")
+
+logger = logging.getLogger(__name__)
+
+LOOK_TOOL = ToolDef(
+    "look_at_current_frame",
+    "Look at what the person's camera sees right now and answer a question about the real world around them.",
+    {
+        "type": "object",
+        "properties": {"question": {"type": "string", "description": "What to find out, in plain words."}},
+        "required": ["question"],
+    },
+)
+
+_VLM_PROMPT = "Answer in one short sentence about what the picture shows. Say so when it cannot be seen."
+_FRAME_TIMEOUT_S = 1.0
+_US_PER_S = 1_000_000
+
+
+class FrameSource(Protocol):
+    """The part of an agent's endpoint that fetches pixels."""
+
+    async def request_frame(self, signal: FrameSignal, timeout: float = 1.0) -> FrameData | None:
+        """Return the newest frame of the signal's track."""
+        ...
+
+
+@dataclass(frozen=True)
+class CameraTimes:
+    """Seconds: an older frame is stale; how long to wait for a started camera; how long it stays on."""
+
+    max_age_s: float
+    start_timeout_s: float
+    grace_s: float
+
+
+@dataclass
+class Camera:
+    """One participant's camera as the agent sees it."""
+
+    source: FrameSource
+    vlm: VLMService
+    outbox: Outbox
+    times: CameraTimes
+    _newest: FrameSignal | None = None
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _started_by_us: bool = False
+    _stopping: asyncio.Task[None] | None = None
+
+    def saw(self, signal: FrameSignal) -> None:
+        """Note that a frame exists."""
+        self._newest = signal
+        self._arrived.set()
+
+    async def look(self, question: str, progress: Callable[[str], Awaitable[None]]) -> str:
+        """Answer a question about the newest frame.
+
+        Raises:
+            TurnError: there is no picture, or the vision model cannot answer; its sentence says which.
+        """
+        self._cancel_stop()
+        try:
+            frame = await self._frame(progress)
+            picture = await asyncio.to_thread(to_jpeg, frame)
+            return await self.vlm.ask_image(picture, question, system_prompt=_VLM_PROMPT, max_tokens=200)
+        except ModelError as error:
+            raise TurnError("Sorry, I have a picture but the vision model does not answer.", str(error)) from error
+        finally:
+            self._schedule_stop()
+
+    async def close(self) -> None:
+        """Forget the camera; the participant is gone."""
+        self._cancel_stop()
+
+    async def _frame(self, progress: Callable[[str], Awaitable[None]]) -> FrameData:
+        signal = self._fresh_signal()
+        if signal is None:
+            await progress("Turning on the camera")
+            signal = await self._started_signal()
+        frame = await self.source.request_frame(signal, timeout=_FRAME_TIMEOUT_S)
+        if frame is None:
+            raise TurnError("Sorry, I could not get a picture from your camera.", "no frame for a fresh signal")
+        return frame
+
+    async def _started_signal(self) -> FrameSignal:
+        self._arrived.clear()
+        await self.outbox.camera("startCamera")
+        self._started_by_us = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.times.start_timeout_s):
+                await self._arrived.wait()
+        signal = self._fresh_signal()
+        if signal is None:
+            raise TurnError(
+                "I cannot see anything: your camera is off or not allowed. Turn it on and ask me again.",
+                f"no camera frame within {self.times.start_timeout_s:g} s",
+            )
+        return signal
+
+    def _fresh_signal(self) -> FrameSignal | None:
+        newest = self._newest
+        if newest is None or time.time() - newest.pts_us / _US_PER_S > self.times.max_age_s:
+            return None
+        return newest
+
+    def _schedule_stop(self) -> None:
+        if self._started_by_us:
+            self._cancel_stop()
+            self._stopping = asyncio.create_task(self._stop_after_grace(), name="camera-stop")
+
+    def _cancel_stop(self) -> None:
+        if self._stopping is not None:
+            self._stopping.cancel()
+            self._stopping = None
+
+    async def _stop_after_grace(self) -> None:
+        await asyncio.sleep(self.times.grace_s)
+        self._started_by_us = False
+        await self.outbox.camera("stopCamera")

@@ -1,0 +1,39 @@
+"""What the page shows while a tool runs."""
+
+import json
+
+__all__ = ("progress_text",)
+
+_TEXTS = {
+    "add_primitive": "Adding a {prim_type}",
+    "update_primitive": "Changing {obj_id}",
+    "remove_primitive": "Removing {obj_id}",
+    "get_scene_state": "Looking at the scene",
+    "get_head_pose": "Checking where you are looking",
+    "position_ahead": "Finding the spot ahead of you",
+    "position_relative": "Finding the right spot",
+    "place_user_relative": "Finding the spot near you",
+    "place_object_relative": "Finding the spot beside it",
+    "place_inside_by_id": "Finding the middle of it",
+    "displace_object": "Working out the new position",
+    "displace_objects": "Working out the new positions",
+    "between_anchors": "Finding the middle",
+    "world_offset": "Working out the new position",
+    "along_direction": "Working out the way there",
+    "scale_value": "Working out the new size",
+    "undo": "Taking back the last change",
+    "look_at_current_frame": "Looking through your camera",
+    "ask_image": "Looking at the picture",
+}
+
+
+def progress_text(tool: str, arguments: str) -> str:
+    """Return a short line for a call as the model wrote it."""
+    template = _TEXTS.get(tool)
+    if template is None:
+        return f"Using {tool.replace('_', ' ')}"
+    try:
+        values = json.loads(arguments or "{}")
+        return template.format_map(values) if isinstance(values, dict) else template
+    except (ValueError, KeyError):
+        return template.replace("a {prim_type}", "an object").replace("{obj_id}", "the object")
