@@ -18,7 +18,7 @@ Errors::
     └── UnknownName     raised by a `Lookup` of `expand`; `interpolate` turns it into a problem
 """
 
-from xr_ai_config._interpolate import Lookup, UnknownName, environment_lookup, expand, interpolate
+from xr_ai_config._interpolate import Lookup, NodeLookup, UnknownName, environment_lookup, expand, interpolate
 from xr_ai_config._load import load_config
 from xr_ai_config._nodes import (
     KeyPath,
@@ -51,6 +51,7 @@ __all__ = (
     "MapNode",
     "Mark",
     "Node",
+    "NodeLookup",
     "Problem",
     "Scalar",
     "ScalarNode",

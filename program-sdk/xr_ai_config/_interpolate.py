@@ -14,6 +14,9 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}?")
 _DEFAULT_MARK = ":-"
 
 Lookup = Callable[[str], str | None]
+"""Returns the text a name stands for, None when it has no value; raises `UnknownName` for one it does not know."""
+NodeLookup = Callable[[str, ScalarNode], str | None]
+"""A `Lookup` that also sees the value in which the name was written."""
 
 
 class UnknownName(Exception):
@@ -62,7 +65,7 @@ def environment_lookup(name: str) -> str | None:
     return os.environ[name]
 
 
-def interpolate(node: Node, lookup: Lookup, *, path: KeyPath = ()) -> tuple[Node, list[Problem]]:
+def interpolate(node: Node, lookup: NodeLookup, *, path: KeyPath = ()) -> tuple[Node, list[Problem]]:
     """Return the tree with all references replaced, and a problem for each that could not be.
 
     An unquoted value is typed after the replacement: ``port: ${PORT:-8080}`` is a number.
@@ -80,9 +83,9 @@ def interpolate(node: Node, lookup: Lookup, *, path: KeyPath = ()) -> tuple[Node
     return node, []
 
 
-def _scalar(node: ScalarNode, text: str, lookup: Lookup, path: KeyPath) -> tuple[Node, list[Problem]]:
+def _scalar(node: ScalarNode, text: str, lookup: NodeLookup, path: KeyPath) -> tuple[Node, list[Problem]]:
     try:
-        expanded = expand(text, lookup)
+        expanded = expand(text, lambda name: lookup(name, node))
     except UnknownName as error:
         return node, [Problem(str(error), node.mark, format_path(path), hint=error.hint)]
     typed = resolve_plain(expanded) if node.is_plain else expanded

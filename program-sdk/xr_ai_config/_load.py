@@ -28,7 +28,7 @@ def load_config(path: Path | None, model: type[ModelT]) -> ModelT:
     if path is None:
         return _defaults(model)
     document = read_yaml(path)
-    root, unset = interpolate(document.root, environment_lookup)
+    root, unset = interpolate(document.root, lambda name, _: environment_lookup(name))
     return validate(root, model, folder=document.source.folder, problems=[*document.problems, *unset])
 
 

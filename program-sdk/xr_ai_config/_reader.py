@@ -183,7 +183,7 @@ class _Converter:
         return maps
 
     def _scalar(self, node: yaml.Node, mark: Mark, path: KeyPath) -> ScalarNode:
-        is_plain = not node.style
+        is_plain = not getattr(node, "style", None)
         if not self._check_tag(node, _STR_TAG, mark, path) or not is_plain or self._is_tagged(node):
             return ScalarNode(node.value, mark)
         value = resolve_plain(node.value)

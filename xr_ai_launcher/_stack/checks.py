@@ -1,0 +1,157 @@
+"""What a schema cannot know: files, commands, ports, the order of roles. Every check collects, none stops another."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xr_ai_config import Problem, did_you_mean, one_of
+from xr_ai_launcher._stack.load import LoadedStack
+from xr_ai_launcher._stack.places import Places
+from xr_ai_launcher._stack.plan import RolePlan, RunStep, StackPlan
+from xr_ai_launcher._stack.programs import find_program, similar_program
+
+__all__ = ("Findings", "check_stack")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong: with the stack itself, and with what is installed on this machine."""
+
+    problems: tuple[Problem, ...] = ()
+    missing: tuple[Problem, ...] = ()
+
+
+def check_stack(loaded: LoadedStack) -> Findings:
+    """Check the enabled parts of a plan; starts nothing and changes nothing."""
+    plan, places = loaded.plan, loaded.places
+    problems = [
+        *_order_problems("roles", {role.name: role.after for role in plan.roles}, "after", places),
+        *_order_problems("setup", {step.name: step.needs for step in plan.setup}, "needs", places),
+        *_shared_ports(plan.enabled_roles, places),
+        *_missing_paths(loaded),
+        *_reuse_without_probe(plan.enabled_roles, places),
+        *_unexported_references(plan, places),
+    ]
+    return Findings(tuple(problems), tuple(_missing_programs(loaded)))
+
+
+def _order_problems(section: str, order: Mapping[str, Sequence[str]], key: str, places: Places) -> Iterator[Problem]:
+    for name, others in order.items():
+        for index, other in enumerate(others):
+            if other not in order:
+                hint = did_you_mean(other, order) or f"known: {one_of(order)}"
+                yield places.problem(f"`{other}` is not in {section}", section, name, key, index, hint=hint)
+    circle = find_circle(order)
+    if circle:
+        text = " → ".join(circle)
+        yield places.problem(f"{section} wait for each other in a circle: {text}", section, circle[0], key)
+
+
+def find_circle(order: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return names that depend on each other in a circle, first name repeated at the end, or []."""
+    done: set[str] = set()
+    trail: list[str] = []
+
+    def visit(name: str) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return []
+        trail.append(name)
+        for other in order.get(name, ()):
+            circle = visit(other)
+            if circle:
+                return circle
+        trail.pop()
+        done.add(name)
+        return []
+
+    return next((circle for circle in map(visit, order) if circle), [])
+
+
+def _shared_ports(roles: Sequence[RolePlan], places: Places) -> Iterator[Problem]:
+    owners: dict[int, tuple[str, str]] = {}
+    for role in roles:
+        for key, port in role.ports.items():
+            if port in owners:
+                first = owners[port]
+                where = places.mark("roles", first[0], "ports", first[1])
+                message = f"port {port} is used twice: {first[0]} has it at {where}"
+                yield places.problem(message, "roles", role.name, "ports", key, hint="give one of them another port")
+            else:
+                owners[port] = (role.name, key)
+
+
+def _missing_paths(loaded: LoadedStack) -> Iterator[Problem]:
+    made = _made_by_setup(loaded.plan)
+    for role in loaded.plan.enabled_roles:
+        at = ("roles", role.name)
+        yield from _missing_path(role.cwd, "folder", loaded.places, (*at, "dir"), made)
+        if loaded.places.has(*at, "config"):
+            yield from _missing_path(Path(role.argv[-1]), "file", loaded.places, (*at, "config"), made)
+        if loaded.places.has(*at, "project"):
+            project = loaded.places.file_path(str(loaded.places.value(*at, "project")), *at, "project")
+            yield from _missing_path(project, "folder", loaded.places, (*at, "project"), made)
+    for step in loaded.plan.enabled_setup:
+        if isinstance(step.step, RunStep):
+            yield from _missing_path(step.step.cwd, "folder", loaded.places, ("setup", step.name, "dir"), made)
+            for index, path in enumerate(step.step.inputs):
+                yield from _missing_path(path, "path", loaded.places, ("setup", step.name, "inputs", index), made)
+
+
+def _missing_path(
+    path: Path, kind: str, places: Places, at: tuple[str | int, ...], made: Sequence[Path]
+) -> Iterator[Problem]:
+    exists = {"file": path.is_file, "folder": path.is_dir}.get(kind, path.exists)
+    if exists() or any(path.is_relative_to(each) for each in made):
+        return
+    similar = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = did_you_mean(path.name, similar) or "" if similar else f"the folder {path.parent} does not exist either"
+    yield places.problem(f"no such {kind}: {path}", *at, hint=hint)
+
+
+def _made_by_setup(plan: StackPlan) -> list[Path]:
+    return [path for step in plan.enabled_setup if isinstance(step.step, RunStep) for path in step.step.creates]
+
+
+def _reuse_without_probe(roles: Sequence[RolePlan], places: Places) -> Iterator[Problem]:
+    for role in roles:
+        if role.launch == "reuse" and role.ready is None:
+            message = f"{role.name} is to be reused, but nothing says how to see that it runs"
+            yield places.problem(message, "roles", role.name, "launch", hint="add `ready: {http: …}` or `{tcp: …}`")
+
+
+def _unexported_references(plan: StackPlan, places: Places) -> Iterator[Problem]:
+    silent = {f"${{setup.{step.name}}}": step for step in plan.setup if step.export is None}
+    for role in plan.enabled_roles:
+        for reference, step in silent.items():
+            if any(reference in text for text in (*role.argv, *role.env.values())):
+                message = f"`{reference}` has no value: the step exports nothing"
+                yield places.problem(message, "roles", role.name, hint=f"add `export:` to setup.{step.name}")
+
+
+def _missing_programs(loaded: LoadedStack) -> Iterator[Problem]:
+    made = _made_by_setup(loaded.plan)
+    for role in loaded.plan.enabled_roles:
+        if role.launch == "reuse":
+            continue
+        absent = [need for need in role.requires if find_program(need.command, role.cwd) is None]
+        for need in absent:
+            message = f"{role.name} needs `{need.command}`, which is not installed here"
+            yield loaded.places.problem(message, "roles", role.name, "requires", need.command, hint=need.hint)
+        if not absent and role.argv and not _is_startable(role, made):
+            yield _unknown_command(role, loaded.places)
+
+
+def _is_startable(role: RolePlan, made: Sequence[Path]) -> bool:
+    program = role.argv[0]
+    path = Path(program) if Path(program).is_absolute() else role.cwd / program
+    is_awaited = program.startswith("${setup.") or any(path.is_relative_to(each) for each in made)
+    return is_awaited or find_program(program, role.cwd, role.env.get("PATH")) is not None
+
+
+def _unknown_command(role: RolePlan, places: Places) -> Problem:
+    name = role.argv[0]
+    message = f"no program `{name}` is installed here"
+    hint = similar_program(name) or "install it, correct the name, or turn the role off with `enabled: false`"
+    return places.problem(message, "roles", role.name, "command", hint=hint)

@@ -1,0 +1,154 @@
+"""From a stack file to a plan: read, choose the profile, merge, replace references, validate, resolve."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from xr_ai_config import ConfigError, MapNode, Node, Problem, locate, validate
+from xr_ai_launcher._hardware import GpuReport, read_gpus
+from xr_ai_launcher._stack.merge import pick, without
+from xr_ai_launcher._stack.model import ProfileModel, StackModel
+from xr_ai_launcher._stack.places import Places
+from xr_ai_launcher._stack.plan import StackPlan
+from xr_ai_launcher._stack.profiles import Choice, choose_profile
+from xr_ai_launcher._stack.read import Layers, read_layers
+from xr_ai_launcher._stack.references import Resolution, resolve_references
+from xr_ai_launcher._stack.resolve import Resolver
+from xr_ai_launcher._stack.select import select_roles
+
+__all__ = ("LoadedStack", "StackOptions", "load")
+
+_OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "setup", "roles"})
+_FILE_KEYS = frozenset({"include", "profiles"})
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What a caller may change about a stack without editing it."""
+
+    profile: str | None = None
+    overlays: Sequence[Path] = ()
+    assignments: Sequence[str] = ()
+    """``a.b=value``, laid over everything else."""
+    only: Sequence[str] = ()
+    without: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStack:
+    """A plan with where its values come from, and which role mentions which."""
+
+    plan: StackPlan
+    places: Places
+    files: tuple[Path, ...]
+    uses: frozenset[tuple[str, str]]
+
+
+def load(
+    path: Path, options: StackOptions | None = None, *, read_report: Callable[[], GpuReport] = read_gpus
+) -> LoadedStack:
+    """Read ``path`` and everything it includes into a plan.
+
+    Raises:
+        ConfigError: anything is wrong with the files or the options; all of it.
+    """
+    options = options or StackOptions()
+    layers = read_layers(path, options.overlays, options.assignments)
+    checker = _Checker(layers, list(layers.problems))
+    profiles = checker.profiles()
+    choice = checker.choose(profiles, options.profile, read_report)
+    for name in profiles:
+        if name != choice.name:
+            checker.check_other(name)
+    resolution, model = checker.chosen(choice)
+    places = Places(resolution.tree)
+    resolver = Resolver(model, places, layers.files[0], read_report)
+    plan = resolver.resolve(choice.name, choice.reason, resolution.variables)
+    plan, unknown = select_roles(plan, options.only, options.without)
+    if resolver.problems or unknown:
+        raise ConfigError([*resolver.problems, *unknown])
+    return LoadedStack(plan, places, tuple(layers.files), resolution.uses)
+
+
+@dataclass(slots=True)
+class _Checker:
+    """Validates a stack with each of its profiles; nothing is reported before all of it was seen."""
+
+    layers: Layers
+    problems: list[Problem] = field(default_factory=list)
+
+    def profiles(self) -> Mapping[str, ProfileModel]:
+        """Return the profiles with their rules; what they lay over the stack is validated with it."""
+        tree = pick(self.layers.merged(), _FILE_KEYS)
+        located = locate(tree, ("profiles",))
+        if isinstance(tree, MapNode) and located.path and isinstance(located.node, MapNode):
+            rules: dict[str, Node] = {key: without(node, _OVERLAY_KEYS) for key, node in located.node.items.items()}
+            tree = replace(tree, items={**tree.items, "profiles": replace(located.node, items=rules)})
+        try:
+            return validate(tree, StackModel, folder=Path.cwd()).profiles
+        except ConfigError as error:
+            self.problems.extend(error.problems)
+            return {}
+
+    def choose(
+        self, profiles: Mapping[str, ProfileModel], requested: str | None, read_report: Callable[[], GpuReport]
+    ) -> Choice:
+        """Return the profile to use; one that cannot be chosen is a problem like any other."""
+        mark = Places(self.layers.merged()).key_mark("profiles")
+        try:
+            return choose_profile(profiles, requested, read_report, mark)
+        except ConfigError as error:
+            self.problems.extend(error.problems)
+            return Choice(None, "")
+
+    def check_other(self, name: str) -> None:
+        """Validate the stack with a profile that is not chosen; variables of the environment need not be set for it."""
+        try:
+            self._validated(name, _AnyEnvironment())
+        except ConfigError as error:
+            self.problems.extend(error.problems)
+
+    def chosen(self, choice: Choice) -> tuple[Resolution, StackModel]:
+        """Return the resolved stack with the chosen profile.
+
+        Raises:
+            ConfigError: everything found so far.
+        """
+        try:
+            resolution, model = self._validated(choice.name)
+        except ConfigError as error:
+            raise ConfigError([*self.problems, *error.problems]) from None
+        if model.stack is None:
+            places = Places(resolution.tree)
+            self.problems.append(replace(places.problem("required key is missing"), key_path="stack"))
+        if self.problems:
+            raise ConfigError(self.problems)
+        return resolution, model
+
+    def _validated(
+        self, profile: str | None, environment: Mapping[str, str] | None = None
+    ) -> tuple[Resolution, StackModel]:
+        base = self.layers.merged()
+        overlay = None
+        if profile is not None:
+            overlay = pick(locate(base, ("profiles", profile)).node, _OVERLAY_KEYS)
+        tree = without(self.layers.merged(overlay), _FILE_KEYS)
+        resolution = resolve_references(tree, profile, environment)
+        model = validate(resolution.tree, StackModel, folder=Path.cwd(), problems=resolution.problems)
+        return resolution, model
+
+
+class _AnyEnvironment(Mapping[str, str]):
+    """An environment in which every variable is set, to something that is a number and a text."""
+
+    def __getitem__(self, name: str) -> str:
+        return "1"
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0

@@ -1,0 +1,88 @@
+"""Turns the `setup` section's models into plans."""
+
+from pathlib import Path
+
+from xr_ai_config import Problem
+from xr_ai_launcher._stack import plan
+from xr_ai_launcher._stack.model import SetupModel, SourceModel
+from xr_ai_launcher._stack.places import Places
+from xr_ai_launcher._stack.programs import find_program
+from xr_ai_launcher._stack.requirements import requirements
+from xr_ai_launcher._stack.values import env_text
+
+__all__ = ("resolve_setup",)
+
+_At = tuple[str | int, ...]
+
+
+def resolve_setup(name: str, step: SetupModel, places: Places, problems: list[Problem]) -> plan.SetupPlan:
+    """Return the plan of one step; what cannot work is added to ``problems``."""
+    at = ("setup", name)
+    if (step.run is None) == (step.binary is None):
+        hint = "`run: command` runs something, `binary: [sources]` finds or fetches a program"
+        problems.append(places.problem(f"the setup step {name} needs exactly one of run, binary", *at, hint=hint))
+    if step.export is not None and step.binary is None:
+        problems.append(places.problem("only a `binary` step has a program to export", *at, "export"))
+    return plan.SetupPlan(
+        name=name,
+        description=step.description,
+        step=_binary_step(step, places, at) if step.binary is not None else _run_step(step, places, at),
+        export=step.export,
+        needs=tuple(step.needs),
+        requires=requirements(step.requires, places, (*at, "requires")),
+        enabled=step.enabled,
+        disabled_reason="" if step.enabled else places.switched_off(*at),
+        where=str(places.key_mark(*at)),
+    )
+
+
+def _run_step(step: SetupModel, places: Places, at: _At) -> plan.RunStep:
+    cwd = places.file_path(step.dir or ".", *at, "dir")
+    words = list(step.run or ())
+    if words:
+        words[0] = str(find_program(words[0], cwd) or words[0])
+    creates = [step.creates] if isinstance(step.creates, str) else step.creates
+    return plan.RunStep(
+        argv=tuple(words),
+        cwd=cwd,
+        env={key: env_text(value) for key, value in step.env.items()},
+        inputs=tuple(cwd / name for name in step.inputs),
+        creates=tuple(places.file_path(name, *at, "creates") for name in creates),
+    )
+
+
+def _binary_step(step: SetupModel, places: Places, at: _At) -> plan.BinaryStep:
+    sources = step.binary or ()
+    return plan.BinaryStep(tuple(_source(each, places, (*at, "binary", n)) for n, each in enumerate(sources)))
+
+
+def _source(source: SourceModel, places: Places, at: _At) -> plan.BinarySource:
+    where = str(places.mark(*at))
+
+    def path(text: str, *key: str) -> Path:
+        return places.file_path(text, *at, *key)
+
+    if source.env is not None:
+        return plan.EnvSource(source.env, where)
+    if source.path is not None:
+        return plan.PathSource(source.path, where)
+    if source.file is not None:
+        return plan.FileSource(path(source.file, "file"), where)
+    if source.yaml is not None:
+        return plan.YamlSource(path(source.yaml.file, "yaml", "file"), source.yaml.key, where)
+    if source.download is not None:
+        wanted = source.download
+        return plan.DownloadSource(
+            url=wanted.url,
+            to=path(wanted.to, "download", "to"),
+            sha256=wanted.sha256,
+            member=wanted.member,
+            executable=wanted.executable,
+            platform=wanted.platform,
+            where=where,
+        )
+    if source.go is not None:
+        return plan.GoSource(source.go.package, source.go.version, path(source.go.to, "go", "to"), where)
+    assert source.docker is not None, "a source has exactly one kind; its model checks that"
+    docker = source.docker
+    return plan.DockerSource(docker.image, path(docker.to, "docker", "to"), tuple(docker.run_args), where)
