@@ -1,8 +1,7 @@
-"""A person at the page: a real headless Chromium, spoken or typed requests, eyes on the canvas, ears on the return track."""
+"""A person at the page: a real headless Chromium, spoken or typed requests, eyes on the canvas, ears on the replies."""
 
 import base64
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from kit.speech import spoken
 
-__all__ = ("CHROMIUM", "Person", "browser", "person")
+__all__ = ("CHROMIUM", "Person", "Turn", "browser", "person")
 
 CHROMIUM = "/usr/bin/chromium"
 _FLAGS = (
@@ -37,8 +36,8 @@ _VIEWPORT = {"width": 1280, "height": 800}
 # A turn is speech end + 0.8 s of silence + recognition + a few model calls; the rest is for a busy machine.
 TURN_DEADLINE_MS = 30_000
 
-# The microphone becomes a WebAudio destination, so that the test chooses the moment at which somebody speaks; the page's own
-# capture call, Opus, the SFU and the jitter buffer stay real. Between sentences there is true silence.
+# The microphone becomes a WebAudio destination, so that the test chooses the moment at which somebody speaks; the
+# page's own capture call, Opus, the SFU and the jitter buffer stay real. Between sentences there is true silence.
 _MICROPHONE_SCRIPT = """(() => {
   let context, destination;
   const ready = () => {
@@ -82,6 +81,22 @@ class Person:
     page: Page
     voices: Path
 
+    @property
+    def name(self) -> str:
+        """The participant id under which the hub knows this person."""
+        identity: str = self.page.evaluate("window.xrClient.identity")
+        return identity
+
+    def join(self, *, button: str = "join") -> None:
+        """Press "Join & talk" and return when the agent is ready to listen."""
+        self.page.get_by_test_id(button).click()
+        self.wait_for("document.documentElement.dataset.connection === 'connected'")
+        self.wait_for("document.documentElement.dataset.agent === 'idle'")
+
+    def wait_for(self, condition: str) -> None:
+        """Return once the JavaScript expression holds."""
+        self.page.wait_for_function(condition)
+
     def say(self, text: str, *, voice: str = "rms") -> None:
         """Speak a sentence into the microphone and return when it is over."""
         wav = base64.b64encode(spoken(text, self.voices, voice=voice).read_bytes()).decode()
@@ -89,28 +104,64 @@ class Person:
 
     def type(self, text: str) -> None:
         """Type a request and send it."""
-        box = self.page.get_by_test_id("text-input")
+        box = self.page.get_by_test_id("text")
         box.fill(text)
         box.press("Enter")
 
+    def turn(self, act: Callable[[], None]) -> "Turn":
+        """Do ``act`` (say or type something) and return what came of it once the agent has replied and is idle again."""
+        before = len(self.conversation())
+        self.page.evaluate("window.loudestReply = 0")
+        act()
+        self.wait_for(f"window.xrClient.conversation().slice({before}).some((entry) => entry.kind === 'agent')")
+        self.wait_for("document.documentElement.dataset.agent === 'idle'")
+        lines = self.conversation()[before:]
+        return Turn(
+            heard=" ".join(line["text"] for line in lines if line["kind"] == "you"),
+            progress=tuple(line["text"] for line in lines if line["kind"] == "progress"),
+            reply=" ".join(line["text"] for line in lines if line["kind"] == "agent"),
+            loudest=self.page.evaluate("window.loudestReply"),
+        )
+
+    def conversation(self) -> list[dict[str, Any]]:
+        """The lines of the conversation panel, oldest first."""
+        lines: list[dict[str, Any]] = self.page.evaluate("window.xrClient.conversation()")
+        return lines
+
     def objects(self) -> list[dict[str, Any]]:
         """The objects that the page draws."""
-        found: list[dict[str, Any]] = json.loads(self.page.evaluate("JSON.stringify(window.xrClient.objects())"))
+        found: list[dict[str, Any]] = self.page.evaluate("window.xrClient.objects()")
         return found
 
+    def pixel_at(self, screen: Sequence[float]) -> NDArray[np.float64]:
+        """The colour that is really on the screen around a point (CSS pixels): mean RGB 0..255 of 9 x 9 pixels."""
+        x, y = round(screen[0]), round(screen[1])
+        return self.picture()[y - 4 : y + 5, x - 4 : x + 5].reshape(-1, 3).mean(axis=0)
+
     def picture(self) -> NDArray[np.uint8]:
-        """The canvas as it is on the screen, (height, width, 3) RGB."""
-        shot = self.page.get_by_test_id("scene").screenshot()
-        return np.asarray(Image.open(BytesIO(shot)).convert("RGB"))
+        """The page as it is on the screen, (height, width, 3) RGB."""
+        return np.asarray(Image.open(BytesIO(self.page.screenshot())).convert("RGB"))
 
-    def loudest_reply(self) -> float:
-        """Peak RMS of the agent's voice in the page since `cover_ears`; silence is below 1e-4, speech above 0.01."""
-        level: float = self.page.evaluate("window.loudestReply")
-        return level
+    def turn_view(self, degrees: int) -> None:
+        """Turn the view by a multiple of 15°, positive to the right, as a person does with the arrow keys."""
+        self.page.get_by_test_id("scene").focus()
+        for _ in range(abs(degrees) // 15):
+            self.page.keyboard.press("ArrowRight" if degrees > 0 else "ArrowLeft")
 
-    def cover_ears(self) -> None:
-        """Forget what was heard so far."""
-        self.page.evaluate("window.loudestReply = 0")
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one request led to.
+
+    Attributes:
+        heard: the person's words as the page shows them.
+        loudest: peak RMS of the agent's voice in the page; silence is below 1e-4, speech above 0.01.
+    """
+
+    heard: str
+    progress: tuple[str, ...]
+    reply: str
+    loudest: float
 
 
 @contextmanager

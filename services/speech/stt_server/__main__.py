@@ -22,7 +22,7 @@ class SttConfig(BaseModel):
     """TCP port."""
     model_name: str = "pocketsphinx-commands"
     """Name under which `/v1/models` lists the recogniser."""
-    corpus_sentences: int = Field(default=20_000, ge=100, le=200_000)
+    corpus_sentences: int = Field(default=10_000, ge=100, le=200_000)
     """Sentences of the command language from which the language model is made at start."""
 
 
@@ -34,15 +34,11 @@ async def serve(config: SttConfig, readiness: Readiness) -> None:
 
 
 def _build(corpus_sentences: int) -> Recognizer:
-    from scene_language import (
-        parse,
-        pronunciations,
-        sample_sentences,
-    )  # the grammar is slow to load: not for --help
+    # The grammar is slow to load and not needed for --help or --check.
+    from scene_language import PRONUNCIATIONS, parse, sample_sentences
 
-    return Recognizer(
-        sample_sentences(corpus_sentences, seed=0), pronunciations(), lambda text: parse(text) is not None
-    )
+    sentences = sample_sentences(corpus_sentences, seed=0)
+    return Recognizer(sentences, PRONUNCIATIONS, lambda text: parse(text) is not None)
 
 
 def main() -> int:

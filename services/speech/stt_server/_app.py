@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from stt_server._audio import SAMPLE_RATE, AudioError, decode_wav
+from stt_server._audio import SAMPLE_RATE, AudioError, decode
 from stt_server._recognizer import Recognizer, Transcript
 from xr_ai_program.model_server import ApiError, model_app
 
@@ -48,7 +48,7 @@ async def _uploaded_pcm(form: FormData) -> bytes:
     if not isinstance(upload, UploadFile):
         raise ApiError(400, "the form has no `file`; send the recording as a multipart file part", param="file")
     try:
-        return decode_wav(await upload.read())
+        return decode(await upload.read())
     except AudioError as error:
         raise ApiError(400, str(error), param="file") from error
 

@@ -1,0 +1,28 @@
+"""Calling a running tool server as the worker does, for one participant."""
+
+import asyncio
+from typing import Any
+
+from mcp import Client
+
+__all__ = ("call_tool", "scene_of")
+
+RENDER_MCP = "http://127.0.0.1:8220/mcp"
+
+
+def call_tool(url: str, name: str, participant_id: str, **arguments: Any) -> dict[str, Any]:
+    """Call a tool on behalf of a participant and return its structured result."""
+
+    async def call() -> dict[str, Any]:
+        async with Client(url) as client:
+            result = await client.call_tool(name, arguments, meta={"participant_id": participant_id})
+            assert not result.is_error, result
+            return dict(result.structured_content or {})
+
+    return asyncio.run(call())
+
+
+def scene_of(participant_id: str) -> list[dict[str, Any]]:
+    """The objects of a participant's scene, as the render server has them."""
+    objects: list[dict[str, Any]] = call_tool(RENDER_MCP, "get_scene_state", participant_id)["objects"]
+    return objects

@@ -1,0 +1,159 @@
+"""A spoken or typed sentence edits the scene: the whole stack, a real browser, nothing in between replaced."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import DEMO_URL
+from kit.person import Person, Turn, person
+from kit.stack import RunningStack
+from kit.tools import scene_of
+from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+PUT = "put a red cube two meters in front of me"
+EYE_HEIGHT_M = 1.6
+AUDIBLE = 0.01
+RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+
+Request = Callable[[str], Turn]
+
+
+def by_voice(visitor: Person) -> Request:
+    return lambda text: visitor.turn(lambda: visitor.say(text))
+
+
+def by_hand(visitor: Person) -> Request:
+    return lambda text: visitor.turn(lambda: visitor.type(text))
+
+
+def only_object(visitor: Person) -> dict[str, object]:
+    objects = scene_of(visitor.name)
+    assert len(objects) == 1, objects
+    return objects[0]
+
+
+def assert_at(found: dict[str, object], x: float, y: float, z: float) -> None:
+    position = found["position"]
+    assert isinstance(position, dict)
+    assert [position["x"], position["y"], position["z"]] == pytest.approx([x, y, z], abs=0.02)
+
+
+def assert_color(found: dict[str, object], color: tuple[float, float, float]) -> None:
+    rgb = found["color"]
+    assert isinstance(rgb, dict)
+    assert [rgb["r"], rgb["g"], rgb["b"]] == pytest.approx(color, abs=0.02)
+
+
+def wait_until_drawn(visitor: Person, channel: int) -> None:
+    """Wait until the page shows one object whose pixels are dominated by ``channel`` (0 red, 2 blue)."""
+    visitor.wait_for("window.xrClient.objects().length === 1 && window.xrClient.objects()[0].screen")
+    deadline_tries = 100
+    for _ in range(deadline_tries):
+        pixel = visitor.pixel_at(visitor.objects()[0]["screen"])
+        others = [pixel[other] for other in range(3) if other != channel]
+        if pixel[channel] > 90 and pixel[channel] > 2 * max(others):
+            return
+        visitor.page.wait_for_timeout(50)
+    raise AssertionError(f"the object is not drawn in its colour: RGB {pixel}")
+
+
+@pytest.mark.parametrize("ask", [by_voice, by_hand])
+def test_a_cube_is_put_made_blue_and_deleted(visitor: Person, ask: Callable[[Person], Request]) -> None:
+    visitor.join()
+    request = ask(visitor)
+
+    put = request(PUT)
+    assert "red cube two meters in front of me" in put.heard
+    assert put.progress, "no acknowledgement or progress line"
+    cube = only_object(visitor)
+    assert cube["type"] == "box"
+    assert_at(cube, 0.0, EYE_HEIGHT_M, -2.0)
+    assert_color(cube, RED)
+    wait_until_drawn(visitor, channel=0)
+    assert "red" in put.reply.lower()
+    assert put.loudest > AUDIBLE
+
+    blue = request("make it blue")
+    assert_color(only_object(visitor), BLUE)
+    wait_until_drawn(visitor, channel=2)
+    assert "blue" in blue.reply.lower()
+    assert blue.loudest > AUDIBLE
+
+    deleted = request("delete it")
+    assert scene_of(visitor.name) == []
+    visitor.wait_for("window.xrClient.objects().length === 0")
+    assert any(word in deleted.reply.lower() for word in ("deleted", "removed"))
+    assert deleted.loudest > AUDIBLE
+
+
+def test_ahead_means_ahead_of_the_turned_view(visitor: Person) -> None:
+    visitor.join()
+    visitor.turn_view(90)
+    visitor.wait_for("Math.abs(window.xrClient.viewPose().orientation[1]) > 0.7")
+    by_voice(visitor)(PUT)
+    assert_at(only_object(visitor), 2.0, EYE_HEIGHT_M, 0.0)
+    wait_until_drawn(visitor, channel=0)
+
+
+def test_two_people_have_scenes_and_replies_of_their_own(demo: RunningStack, chromium: Browser, voices: Path) -> None:
+    with person(chromium, DEMO_URL, voices) as alice, person(chromium, DEMO_URL, voices) as bob:
+        alice.join()
+        bob.join()
+        assert alice.name != bob.name
+        heard_by_bob = len(bob.conversation())
+        put = by_voice(alice)(PUT)
+        assert put.loudest > AUDIBLE
+        assert len(scene_of(alice.name)) == 1
+        assert scene_of(bob.name) == []
+        assert bob.conversation()[heard_by_bob:] == []
+        assert bob.page.evaluate("window.loudestReply") < AUDIBLE
+        assert bob.objects() == []
+
+        by_hand(bob)("add a green sphere to my left")
+        assert [item["type"] for item in scene_of(bob.name)] == ["sphere"]
+        assert [item["type"] for item in scene_of(alice.name)] == ["box"]
+        assert len(alice.objects()) == 1
+
+
+def test_what_is_asked_about_the_scene_is_answered_from_the_scene(visitor: Person) -> None:
+    visitor.join()
+    request = by_hand(visitor)
+    assert "no" in request("how many cubes are there").reply.lower()
+    request(PUT)
+    seen = request("what do you see").reply.lower()
+    assert "red" in seen
+    assert math.isclose(only_object(visitor)["position"]["z"], -2.0, abs_tol=0.02)  # type: ignore[index]
+
+
+def test_a_request_that_cannot_be_met_is_refused_and_changes_nothing(visitor: Person) -> None:
+    visitor.join()
+    request = by_hand(visitor)
+    reply = request("delete the green sphere").reply.lower()
+    assert "green" in reply or "nothing" in reply or "empty" in reply
+    chat = request("who won the football game yesterday").reply.lower()
+    assert scene_of(visitor.name) == []
+    assert chat
+
+
+def test_mumbling_is_said_to_be_one_and_changes_nothing(visitor: Person) -> None:
+    visitor.join()
+    turn = by_voice(visitor)("I think we should have dinner at seven")
+    assert turn.reply
+    assert scene_of(visitor.name) == []
+
+
+def test_without_a_microphone_the_page_says_so_and_typing_works(
+    demo: RunningStack, chromium: Browser, voices: Path
+) -> None:
+    with person(chromium, DEMO_URL, voices) as visitor:
+        visitor.page.evaluate(
+            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+        )
+        visitor.join()
+        notice = visitor.page.get_by_test_id("notice-text").inner_text()
+        assert "microphone" in notice.lower()
+        by_hand(visitor)(PUT)
+        assert len(scene_of(visitor.name)) == 1
