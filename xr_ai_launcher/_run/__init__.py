@@ -1,0 +1,64 @@
+"""Runs a checked stack: every role started, watched and stopped, and nothing left behind."""
+
+from collections.abc import Mapping
+
+from xr_ai_launcher._run.errors import RunDirError, RunError, SpawnError
+from xr_ai_launcher._run.guard import run_guarded
+from xr_ai_launcher._run.relay import Relay
+from xr_ai_launcher._run.report import Report
+from xr_ai_launcher._run.rundir import RunDir, create_run_dir
+from xr_ai_launcher._run.screen import Screen, color_for, prefix_for
+from xr_ai_launcher._run.supervisor import Supervisor, make_roles
+from xr_ai_launcher._stack.plan import StackPlan
+
+__all__ = ["RunDirError", "RunError", "SpawnError", "run"]
+
+_SPEAKER_WIDTH = len("xrstack")
+
+
+def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, stderr: int = 2) -> int:
+    """Run the stack until a role fails or a signal comes; return the exit code for the launcher.
+
+    ``environment`` is what roles inherit: the launcher's own and what setup steps exported. Lines of roles go to
+    ``stdout`` and the launcher's own to ``stderr``, both descriptors. The work is done in a process of its own, see
+    `guard`; when this returns nothing that was started is left.
+
+    Raises:
+        RunDirError: there is no place for sockets or logs.
+    """
+    run_dir = create_run_dir(plan.name, environment)
+    try:
+        return run_guarded(
+            lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline),
+            title=f"stack-supervisor {plan.name}",
+        )
+    finally:
+        run_dir.remove_runtime()
+
+
+def _supervise(
+    plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir, stdout: int, stderr: int, lifeline: int
+) -> int:
+    screen = Screen(stdout, stderr)
+    width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
+    colored = color_for(stdout, environment)
+    relays = {
+        role.name: Relay(
+            run_dir.logs / f"{role.name}.log", prefix_for(role.name, width, index, colored=colored), screen
+        )
+        for index, role in enumerate(plan.enabled_roles)
+        if role.launch != "reuse"
+    }
+    report = Report(screen, width, colored=color_for(stderr, environment))
+    supervisor = Supervisor(
+        make_roles(plan.enabled_roles, relays),
+        environment=environment,
+        run_dir=run_dir,
+        report=report,
+        lifeline=lifeline,
+    )
+    try:
+        return supervisor.run()
+    finally:
+        screen.close()
+        run_dir.remove_runtime()

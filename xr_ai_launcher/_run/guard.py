@@ -1,0 +1,155 @@
+"""The guardian: makes sure that nothing outlives a piece of work, whichever process is killed, and however.
+
+The work runs in a forked process, the *supervisor*, which is the parent of everything it starts and, as a subreaper, of
+everything those leave behind. The process that the user knows stays as its *guardian*: it passes signals on, waits, and
+is a subreaper too. So there is always one of the two that inherits the whole family:
+
+- the supervisor is killed: the kernel hands its children to the guardian, which ends them;
+- the guardian is killed: the pipe between the two closes (the *lifeline*), and the supervisor ends everything;
+- the supervisor has a session and a name of its own, so that killing a group or a name spares one of the two.
+"""
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import NoReturn
+
+from xr_ai_launcher._run.linux import children_of, descendants_of, process_info, rename_process, set_subreaper
+from xr_ai_launcher._run.signals import send
+
+FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Work = Callable[[int], int]
+"""Gets the lifeline (readable, at its end, once the guardian is gone) and returns an exit code."""
+
+_POLITE_S = 1.0
+_SWEEP_TIMEOUT_S = 5.0
+# Only the emergency sweep polls: it must see the exits of processes that are not its children.
+_SWEEP_STEP_S = 0.01
+_BUG_EXIT_CODE = 3
+_SIGNAL_EXIT_BASE = 128
+
+
+def run_guarded(work: Work, *, title: str) -> int:
+    """Run ``work`` in a supervisor process called ``title`` and return its exit code, 128 + signal if it was killed.
+
+    Meanwhile SIGINT, SIGTERM and SIGHUP go to the supervisor (an ignored SIGHUP stays so, as nohup wants it). When
+    this returns, no process that the work started is left.
+    """
+    _open_standard_files()
+    family_before = frozenset(children_of(os.getpid()))
+    was_subreaper = set_subreaper(True)
+    lifeline, our_end = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with _forwarding() as forward_to:
+        pid = os.fork()
+        if pid == 0:
+            os.close(our_end)
+            _supervise(work, lifeline, title)
+        os.close(lifeline)
+        forward_to(pid)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        _sweep(family_before)
+    finally:
+        os.close(our_end)
+        set_subreaper(was_subreaper)
+    return code if code >= 0 else _SIGNAL_EXIT_BASE - code
+
+
+def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
+    """The rest of the supervisor's life. Nothing of the caller's process runs in it any more: no handlers, no exits."""
+    code = _BUG_EXIT_CODE
+    try:
+        gc.freeze()  # what was there before the fork stays shared with the guardian
+        os.setsid()
+        set_subreaper(True)
+        rename_process(title)
+        code = work(lifeline)
+    except BaseException:
+        # The border of a process: there is nobody above to hand the exception to.
+        sys.excepthook(*sys.exc_info())
+        _sweep(frozenset())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+@contextmanager
+def _forwarding() -> Iterator[Callable[[int], None]]:
+    """Pass signals on to a process that is yet to be forked (with them blocked); none is lost in between."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda _pid: None  # Python allows handlers in the main thread only: the lifeline must do
+        return
+    target = 0
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
+    old_handlers = {signum: signal.getsignal(signum) for signum in FORWARDED_SIGNALS}
+
+    def forward(signum: int, _frame: object) -> None:
+        send(target, signum)
+
+    def begin(pid: int) -> None:
+        nonlocal target
+        target = pid
+        for signum, handler in old_handlers.items():
+            if not (signum == signal.SIGHUP and handler == signal.SIG_IGN):
+                signal.signal(signum, forward)
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+
+    try:
+        yield begin
+    finally:
+        for signum, handler in old_handlers.items():
+            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+
+
+def _sweep(family_before: frozenset[int]) -> None:
+    """End every process that was left to this one: politely for a second, then by force."""
+    force_at, give_up_at = monotonic() + _POLITE_S, monotonic() + _SWEEP_TIMEOUT_S
+    asked: set[int] = set()
+    while orphans := _orphans(family_before):
+        now = monotonic()
+        if now > give_up_at:
+            return
+        for pid in orphans:
+            if now > force_at:
+                send(pid, signal.SIGKILL)
+            elif pid not in asked:
+                send(pid, signal.SIGTERM)
+        asked.update(orphans)
+        _reap(orphans)
+        sleep(_SWEEP_STEP_S)
+
+
+def _orphans(family_before: frozenset[int]) -> list[int]:
+    """Everything below the children that came to us since: what the supervisor left, in sessions of their own."""
+    us = os.getpid()
+    our_session = os.getsid(0)
+    adopted = []
+    for child in children_of(us):
+        info = process_info(child)
+        if child not in family_before and info is not None and info.session != our_session:
+            adopted.append(child)
+    return [pid for child in adopted for pid in (child, *descendants_of(child))]
+
+
+def _reap(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):  # not our own child, or gone already
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _open_standard_files() -> None:
+    """Make sure that 0, 1 and 2 are taken, or a pipe of ours could become a child's stdout."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)

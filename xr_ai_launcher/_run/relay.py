@@ -1,0 +1,113 @@
+"""Carries what one role prints into its log file and, line by line with a prefix, to the screen."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from xr_ai_launcher._run.screen import Screen, write_all
+
+# Room for a burst while the launcher is busy; beyond it the role would wait.
+_PIPE_BYTES = 256 << 10
+_READ_BYTES = 256 << 10
+# A "line" longer than this reaches the screen in pieces; the log file always has it whole.
+_LONGEST_LINE_BYTES = 1 << 20
+_TAIL_READ_BYTES = 16 << 10
+
+LineWatcher = Callable[[bytes], None]
+"""Called with whole lines, as they came, newline included."""
+
+
+class Relay:
+    """The reading end of a role's stdout and stderr. One per role; it outlives restarts."""
+
+    def __init__(self, log_path: Path, prefix: bytes, screen: Screen) -> None:
+        self.log_path = log_path
+        self.watcher: LineWatcher | None = None
+        self._prefix = prefix
+        self._newline_prefix = b"\n" + prefix
+        self._screen = screen
+        self._log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._pipe = -1
+        self._unfinished: list[bytes] = []
+        self._unfinished_bytes = 0
+
+    def open_pipe(self) -> int:
+        """Open a new pipe and return its writing end: for the child, to be closed after the spawn."""
+        read_end, write_end = os.pipe()
+        os.set_blocking(read_end, False)
+        with contextlib.suppress(OSError):  # over the user's pipe quota: the ordinary size works too
+            fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._pipe = read_end
+        return write_end
+
+    @property
+    def pipe(self) -> int:
+        """The reading end to watch, or -1."""
+        return self._pipe
+
+    def pump(self) -> bool:
+        """Read once what is there, without waiting. Returns whether more may come: False at the end of the pipe."""
+        data = self._read()
+        return data is None or bool(data)
+
+    def drain(self) -> None:
+        """Read all that is in the pipe now; never waits for its end, which a grandchild may hold open."""
+        while self._pipe >= 0 and self._read():
+            pass
+
+    def close_pipe(self) -> None:
+        """Take the last words and close the reading end; stop watching it first."""
+        if self._pipe >= 0:
+            self.drain()
+            self._flush_unfinished()
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def _read(self) -> bytes | None:
+        try:
+            data = os.read(self._pipe, _READ_BYTES)
+        except BlockingIOError:
+            return None
+        if data:
+            write_all(self._log, data)
+            self._forward(data)
+        return data
+
+    def close(self) -> None:
+        """Close the log file."""
+        os.close(self._log)
+
+    def tail(self, lines: int) -> list[str]:
+        """Return the last lines that the role printed."""
+        with open(self.log_path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_READ_BYTES))
+            text = file.read().decode(errors="replace")
+        return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")[-lines:]] if text.strip() else []
+
+    def _forward(self, data: bytes) -> None:
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            lines = b"".join((*self._unfinished, whole))
+            self._unfinished.clear()
+            self._unfinished_bytes = 0
+            self._show(lines)
+        if rest:
+            self._unfinished.append(rest)
+            self._unfinished_bytes += len(rest)
+            if self._unfinished_bytes >= _LONGEST_LINE_BYTES:
+                self._flush_unfinished()
+
+    def _flush_unfinished(self) -> None:
+        if self._unfinished:
+            lines = b"".join(self._unfinished)
+            self._unfinished.clear()
+            self._unfinished_bytes = 0
+            self._show(lines)
+
+    def _show(self, lines: bytes) -> None:
+        self._screen.write_line_batch(self._prefix + lines.replace(b"\n", self._newline_prefix) + b"\n")
+        if self.watcher is not None:
+            self.watcher(lines + b"\n")

@@ -1,0 +1,71 @@
+"""One role while the stack runs: what is known about it."""
+
+import enum
+from collections import deque
+from dataclasses import dataclass, field
+
+from xr_ai_launcher._run.loop import Timer
+from xr_ai_launcher._run.members import RoleMark
+from xr_ai_launcher._run.readiness import Watch
+from xr_ai_launcher._run.readiness.notify import NotifySocket
+from xr_ai_launcher._run.relay import Relay
+from xr_ai_launcher._stack.plan import RolePlan
+
+
+class State(enum.Enum):
+    """Where a role is in its life."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    PAUSED = "paused"
+    """Ended, and to be started again after a pause."""
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Role:
+    """The plan of a role and its present state. Times are of the monotonic clock, in seconds."""
+
+    plan: RolePlan
+    relay: Relay | None
+    """None for a role that somebody else runs."""
+    state: State = State.WAITING
+    mark: RoleMark | None = None
+    """Of the newest start; its leader may have ended."""
+    is_alive: bool = False
+    """Whether the leader runs."""
+    started_s: float = 0.0
+    ready_s: float = 0.0
+    exit_code: int | None = None
+    """Of the last exit: the status, or minus the signal."""
+    reason: str = ""
+    """Why it is not ready yet."""
+    status: str = ""
+    """What it says of itself."""
+    watch: Watch | None = None
+    notify: NotifySocket | None = None
+    deadline: Timer | None = None
+    restart_timer: Timer | None = None
+    restarts: int = 0
+    exits_s: deque[float] = field(default_factory=deque)
+    """When it ended, within the window of its restart limit."""
+
+    @property
+    def name(self) -> str:
+        """The name in the stack file."""
+        return self.plan.name
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether nothing more is to be waited for: it is ready, or has done its work."""
+        return self.state is State.READY or (self.state is State.ENDED and self.plan.on_exit == "ignore")
+
+    def forget_watches(self) -> None:
+        """Stop waiting for readiness."""
+        if self.watch is not None:
+            self.watch.cancel()
+            self.watch = None
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None

@@ -1,0 +1,340 @@
+"""Runs the roles of a stack in this process: starts them, hears of their readiness and their exits, decides, stops."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from functools import partial
+from time import monotonic
+
+from xr_ai_launcher._run.errors import SpawnError
+from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
+from xr_ai_launcher._run.loop import Loop
+from xr_ai_launcher._run.members import ROLE_VARIABLE, RUN_DIR_VARIABLE, RoleMark
+from xr_ai_launcher._run.readiness import WatchContext, start_watch
+from xr_ai_launcher._run.relay import Relay
+from xr_ai_launcher._run.report import Ending, Report
+from xr_ai_launcher._run.role import Role, State
+from xr_ai_launcher._run.rundir import RunDir
+from xr_ai_launcher._run.signals import send
+from xr_ai_launcher._run.spawn import spawn
+from xr_ai_launcher._run.stopping import Stopping
+from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code, signal_name
+from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, TcpProbe
+
+EXIT_NOT_READY = 4
+EXIT_PREREQUISITE = 5
+_TAIL_LINES = 15
+# Nobody is left to wait for a launcher that was killed: its roles get this long and no longer.
+_ABANDONED_GRACE_S = 1.0
+
+
+class Supervisor:
+    """One run of one stack. `run` blocks until nothing of it is left and returns the launcher's exit code."""
+
+    def __init__(
+        self,
+        roles: list[Role],
+        *,
+        environment: Mapping[str, str],
+        run_dir: RunDir,
+        report: Report,
+        lifeline: int,
+    ) -> None:
+        self._roles = {role.name: role for role in roles}
+        self._environment = {**environment, "PYTHONUNBUFFERED": "1", RUN_DIR_VARIABLE: str(run_dir.runtime)}
+        self._run_dir = run_dir
+        self._report = report
+        self._lifeline = lifeline
+        self._loop = Loop()
+        self._began_s = monotonic()
+        self._ending: Ending | None = None
+        self._stopping: Stopping | None = None
+        self._is_up = False
+
+    def run(self) -> int:
+        """Start, supervise, stop."""
+        self._loop.take_signals(FORWARDED_SIGNALS, self._on_signal)
+        self._loop.on_reaped = self._on_reaped
+        self._loop.add_reader(self._lifeline, self._on_abandoned)
+        self._start_due()
+        self._loop.run()
+        self._close()
+        assert self._ending is not None
+        self._report.ending(self._ending)
+        return self._ending.exit_code
+
+    # -- starting
+
+    def _start_due(self) -> None:
+        """Start every role that waits for nobody (any more); watch them only when all are on their way."""
+        due = [role for role in self._roles.values() if role.state is State.WAITING and self._may_start(role)]
+        started = [role for role in due if self._ending is None and self._start(role)]
+        for role in started:
+            if self._ending is None:
+                self._await_readiness(role)
+        self._check_all_settled()
+
+    def _may_start(self, role: Role) -> bool:
+        return all(self._roles[name].has_settled for name in role.plan.after if name in self._roles)
+
+    def _start(self, role: Role) -> bool:
+        """Start the role's program; what keeps it from starting ends the run."""
+        role.state, role.started_s, role.reason, role.status = State.STARTING, monotonic(), "", ""
+        if role.relay is None:
+            return True
+        env = self._environment | dict(role.plan.env) | {ROLE_VARIABLE: role.name}
+        if isinstance(role.plan.ready, NotifyProbe):
+            env["NOTIFY_SOCKET"] = self._open_notify_socket(role)
+        output = role.relay.open_pipe()
+        try:
+            pid = spawn(role.plan.argv, cwd=role.plan.cwd, env=env, output=output)
+        except SpawnError as error:
+            hints = " ".join(needed.hint for needed in role.plan.requires if needed.hint)
+            self._end(Ending(EXIT_PREREQUISITE, f"{role.name} cannot be started: {error}", hint=hints))
+            return False
+        finally:
+            os.close(output)
+        role.mark = RoleMark(str(self._run_dir.runtime), role.name, pid)
+        role.is_alive = True
+        self._loop.watch_child(pid, partial(self._on_exit, role))
+        self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
+        return True
+
+    def _open_notify_socket(self, role: Role) -> str:
+        from xr_ai_launcher._run.readiness.notify import NotifySocket
+
+        if role.notify is None:
+            index = list(self._roles).index(role.name)
+            role.notify = NotifySocket(
+                self._run_dir.runtime / f"notify-{index}",
+                is_member=lambda pid: role.mark is not None and role.mark.owns(pid),
+                on_message=partial(self._on_notify, role),
+                on_stranger=lambda pid: self._on_reason(
+                    role, f"process {pid} said READY=1 but is not (or no longer) a process of this role"
+                ),
+            )
+            self._loop.add_reader(role.notify.fileno(), role.notify.receive)
+        return str(role.notify.path)
+
+    # -- readiness
+
+    def _await_readiness(self, role: Role) -> None:
+        plan = role.plan
+        probe = plan.ready if role.relay is not None else _reuse_probe(plan)
+        if probe is None:
+            self._on_ready(role)
+            return
+        role.deadline = self._loop.call_later(plan.ready_timeout_s, partial(self._on_deadline, role))
+        context = WatchContext(
+            loop=self._loop,
+            on_ready=partial(self._on_ready, role),
+            on_reason=partial(self._on_reason, role),
+            on_absent=partial(self._on_absent, role),
+            started_ns=time.time_ns() - int((monotonic() - role.started_s) * 1e9),
+            relay=role.relay,
+            mark=role.mark,
+            cwd=plan.cwd,
+            env=self._environment | dict(plan.env),
+        )
+        role.watch = start_watch(probe, context)
+
+    def _on_notify(self, role: Role, fields: Mapping[str, str]) -> None:
+        status = fields.get("STATUS", "")
+        if status and status != role.status:
+            role.status = status
+            self._report.note(f"{role.name}: {status}")
+        if fields.get("READY") == "1":
+            self._on_ready(role)
+
+    def _on_reason(self, role: Role, reason: str) -> None:
+        role.reason = reason
+
+    def _on_ready(self, role: Role) -> None:
+        if role.state is not State.STARTING or self._ending is not None:
+            return
+        role.forget_watches()
+        role.state, role.ready_s = State.READY, monotonic()
+        if role.plan.ready is not None or role.relay is None:
+            self._report.good(f"{role.name} is ready after {seconds(role.ready_s - role.started_s)}")
+        self._start_due()
+
+    def _check_all_settled(self) -> None:
+        if self._is_up or self._ending is not None or not all(role.has_settled for role in self._roles.values()):
+            return
+        self._is_up = True
+        slowest = max(self._roles.values(), key=lambda role: role.ready_s, default=None)
+        text = f"{counted(len(self._roles), 'role')} ready in {seconds(monotonic() - self._began_s)}"
+        if slowest is not None and len(self._roles) > 1 and slowest.plan.ready is not None:
+            text += f" (the slowest: {slowest.name}, {seconds(slowest.ready_s - slowest.started_s)})"
+        self._report.good(text)
+        for role in self._roles.values():
+            if role.plan.url:
+                self._report.good(f"{role.name}: {role.plan.url}")
+
+    def _on_deadline(self, role: Role) -> None:
+        facts = [f"it says: {role.status}" if role.status else "", role.reason or _nothing_heard(role)]
+        sentence = (
+            f"{role.name} was not ready within {seconds(role.plan.ready_timeout_s)} (ready_timeout): "
+            f"{'; '.join(filter(None, facts))}"
+        )
+        self._end(self._blame(role, EXIT_NOT_READY, sentence))
+
+    def _on_absent(self, role: Role, reason: str) -> None:
+        self._end(
+            Ending(
+                EXIT_PREREQUISITE,
+                f"{role.name} is to be reused, but does not run: {reason}",
+                hint=f"start it with: cd {role.plan.cwd} && {' '.join(role.plan.argv)}",
+            )
+        )
+
+    # -- exits
+
+    def _on_output(self, role: Role) -> None:
+        assert role.relay is not None
+        if not role.relay.pump():
+            self._close_pipe(role)
+
+    def _close_pipe(self, role: Role) -> None:
+        if role.relay is not None and role.relay.pipe >= 0:
+            self._loop.remove_reader(role.relay.pipe)
+            role.relay.close_pipe()
+
+    def _on_exit(self, role: Role, code: int) -> None:
+        """The role's leader has ended."""
+        was_ready = role.state is State.READY
+        role.is_alive, role.exit_code, role.state = False, code, State.ENDED
+        role.forget_watches()
+        if role.relay is not None:
+            role.relay.drain()
+        if self._ending is not None:
+            return
+        lived = seconds(monotonic() - role.started_s)
+        match role.plan.on_exit:
+            case "ignore":
+                self._report.note(f"{role.name} ended after {lived}: {exit_words(code)} (on_exit: ignore)")
+                self._on_ignored_exit()
+            case "restart":
+                self._on_restartable_exit(role, code, lived)
+            case "fail":
+                when = f"after {lived}" if was_ready else f"after {lived}, before it was ready"
+                self._end(self._blame(role, _failure_code(code), f"{role.name} ended {when}: {exit_words(code)}"))
+
+    def _on_ignored_exit(self) -> None:
+        if all(role.state is State.ENDED for role in self._roles.values()):
+            self._end(Ending(0, "every role has ended", is_failure=False))
+        else:
+            self._start_due()
+
+    def _on_restartable_exit(self, role: Role, code: int, lived: str) -> None:
+        plan, now = role.plan.restart, monotonic()
+        role.exits_s.append(now)
+        while now - role.exits_s[0] > plan.window_s:
+            role.exits_s.popleft()
+        if len(role.exits_s) > plan.limit:
+            sentence = (
+                f"{role.name} ended {counted(len(role.exits_s), 'time')} within {seconds(plan.window_s)} "
+                f"(at most {plan.limit} restarts): {exit_words(code)}"
+            )
+            self._end(self._blame(role, _failure_code(code), sentence))
+            return
+        pause_s = min(plan.backoff_s * 2 ** (len(role.exits_s) - 1), plan.backoff_max_s)
+        self._report.bad(
+            f"{role.name} ended after {lived}: {exit_words(code)}; starting it again in {seconds(pause_s)}"
+        )
+        role.state = State.PAUSED
+        role.restart_timer = self._loop.call_later(pause_s, partial(self._restart, role))
+
+    def _restart(self, role: Role) -> None:
+        """Start the role anew, once nothing of its last life is left to hold its port or its pipe."""
+        if self._ending is not None or role.mark is None:
+            return
+        for pid in role.mark.members():
+            send(pid, signal.SIGKILL)
+        self._close_pipe(role)
+        role.restarts += 1
+        if self._start(role):
+            self._await_readiness(role)
+
+    def _blame(self, role: Role, exit_code: int, sentence: str) -> Ending:
+        if role.relay is None:
+            return Ending(exit_code, sentence)
+        role.relay.drain()
+        return Ending(exit_code, sentence, tail=tuple(role.relay.tail(_TAIL_LINES)), log_path=role.relay.log_path)
+
+    # -- ending
+
+    def _on_signal(self, signum: int) -> None:
+        if self._stopping is not None:
+            self._report.bad(f"{signal_name(signum)} again: killing what is left")
+            self._stopping.force()
+            return
+        sentence = f"stopped by {'Ctrl-C' if signum == signal.SIGINT else signal_name(signum)}"
+        self._end(Ending(SIGNAL_EXIT_BASE + signum, sentence, is_failure=False))
+
+    def _on_abandoned(self) -> None:
+        self._loop.remove_reader(self._lifeline)
+        sentence = "the launcher was killed; its roles were stopped"
+        self._end(Ending(SIGNAL_EXIT_BASE + signal.SIGKILL, sentence))
+        assert self._stopping is not None
+        self._stopping.limit_grace(_ABANDONED_GRACE_S)
+
+    def _end(self, ending: Ending) -> None:
+        """Stop everything; the first reason given is the run's."""
+        if self._ending is not None:
+            return
+        self._ending = ending
+        running = [role for role in self._roles.values() if role.is_alive]
+        others = f"; stopping {counted(len(running), 'role')}" if running else ""
+        (self._report.bad if ending.is_failure else self._report.note)(f"{ending.sentence}{others}")
+        for role in self._roles.values():
+            role.forget_watches()
+            if role.restart_timer is not None:
+                role.restart_timer.cancel()
+        self._stopping = Stopping(self._loop, self._roles.values(), self._on_forced, self._on_stopped)
+        # From the loop, not from within whatever noticed: a failing start must unwind first.
+        self._loop.post(self._stopping.begin)
+
+    def _on_reaped(self, any_left: bool) -> None:
+        if self._stopping is not None:
+            self._stopping.reaped(any_left)
+
+    def _on_forced(self, names: list[str]) -> None:
+        if names:
+            self._report.bad(f"killed, since the stop signal was not enough: {', '.join(names)}")
+
+    def _on_stopped(self, survivors: list[str]) -> None:
+        if survivors:
+            self._report.bad(f"could not be ended, not even by SIGKILL: {', '.join(survivors)}")
+        self._loop.stop()
+
+    def _close(self) -> None:
+        for role in self._roles.values():
+            self._close_pipe(role)
+            if role.notify is not None:
+                role.notify.close()
+            if role.relay is not None:
+                role.relay.close()
+        self._loop.close()
+
+
+def make_roles(plans: tuple[RolePlan, ...], relays: Mapping[str, Relay]) -> list[Role]:
+    """Return the roles in their first state; ``relays`` has those that this run starts."""
+    return [Role(plan, relays.get(plan.name)) for plan in plans]
+
+
+def _reuse_probe(plan: RolePlan) -> ProbePlan | None:
+    """How to see that a role which others run is there: its own probe, or its first port."""
+    if plan.ready is not None and not isinstance(plan.ready, NotifyProbe):
+        return plan.ready
+    return next((TcpProbe(plan.host, port) for port in plan.ports.values()), None)
+
+
+def _failure_code(code: int) -> int:
+    """A role that ends without being asked has failed, also when it says 0."""
+    return shell_code(code) or 1
+
+
+def _nothing_heard(role: Role) -> str:
+    return "it never said READY=1" if isinstance(role.plan.ready, NotifyProbe) else "nothing is known about it"
