@@ -1,0 +1,307 @@
+"""A small world for the worker: real MCP tools and scripted models, both over HTTP, and an outbox that keeps all."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from starlette.responses import Response
+
+from xr_ai_agent import DataMessage
+from xr_ai_models import OpenAICompatLLM, OpenAICompatSTT, OpenAICompatTTS, OpenAICompatVLM
+from xr_ai_models.testing import ReceivedRequest, ScriptedServer, chat, scripted_server
+from xr_ai_program import Readiness
+from xr_ai_program.http import serve_http
+from xr_ai_program.mcp import Context, Participants, ToolServerConfig, tool_app
+from xr_ai_program.testing import free_port
+from xr_render_demo_worker.camera import Camera, CameraTimes
+from xr_render_demo_worker.config import WorkerConfig
+from xr_render_demo_worker.context import Request
+from xr_render_demo_worker.models import Models
+from xr_render_demo_worker.outbox import Outbox
+from xr_render_demo_worker.prompts import Prompts
+from xr_render_demo_worker.session import Agent, Session
+from xr_render_demo_worker.tool_server import ToolServer
+from xr_render_demo_worker.toolbox import ToolBox
+
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def until(condition: Callable[[], bool], what: str = "the state") -> None:
+    """Wait for a state that nothing announces."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"never saw {what}"
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., Awaitable[None]]:
+    return until
+
+
+class SceneTools:
+    """The scene tools' contract over plain dictionaries, one scene per participant, with ways to fail."""
+
+    def __init__(self) -> None:
+        self.scenes: dict[str, dict[str, dict[str, Any]]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.counts: dict[str, int] = {}
+        self.broken: dict[str, Any] = {}
+        self.blocked: dict[str, asyncio.Event] = {}
+        self.health: dict[str, Any] = {"status": "ok", "lovr_started": True, "spawn_error": None}
+
+    def all(self) -> list[Callable[..., Any]]:
+        return [
+            self.add_primitive,
+            self.update_primitive,
+            self.remove_primitive,
+            self.get_scene_state,
+            self.start_xr,
+            self.get_health,
+            self.get_head_pose,
+            self.position_ahead,
+        ]
+
+    def objects(self, participant: str) -> list[dict[str, Any]]:
+        return list(self.scenes.get(participant, {}).values())
+
+    async def _enter(self, ctx: Context, tool: str) -> tuple[dict[str, dict[str, Any]], Any]:
+        who = Participants().meant_by(ctx)
+        self.calls.append((who, tool))
+        if tool in self.blocked:
+            await self.blocked[tool].wait()
+        return self.scenes.setdefault(who, {}), self.broken.get(tool)
+
+    async def add_primitive(
+        self,
+        ctx: Context,
+        prim_type: str,
+        x: float = 0,
+        y: float = 1.6,
+        z: float = -1.5,
+        r: float = 0.2,
+        g: float = 0.9,
+        b: float = 1.0,
+        size: float = 0.1,
+    ) -> dict[str, Any]:
+        """Add an object."""
+        scene, broken = await self._enter(ctx, "add_primitive")
+        if broken is not None:
+            return dict(broken)
+        number = self.counts[prim_type] = self.counts.get(prim_type, -1) + 1
+        object_id = f"{prim_type}-{number}"
+        scene[object_id] = {
+            "id": object_id,
+            "type": prim_type,
+            "position": {"x": x, "y": y, "z": z},
+            "color": {"r": r, "g": g, "b": b},
+            "size": size,
+        }
+        return {"ok": True, "id": object_id}
+
+    async def update_primitive(
+        self,
+        ctx: Context,
+        obj_id: str,
+        x: float | None = None,
+        y: float | None = None,
+        z: float | None = None,
+        r: float | None = None,
+        g: float | None = None,
+        b: float | None = None,
+        size: float | None = None,
+    ) -> dict[str, Any]:
+        """Change an object."""
+        scene, broken = await self._enter(ctx, "update_primitive")
+        if broken is not None:
+            return dict(broken)
+        if obj_id not in scene:
+            return {"ok": False, "reason": "not_found"}
+        item = scene[obj_id]
+        item["position"] |= {k: v for k, v in {"x": x, "y": y, "z": z}.items() if v is not None}
+        item["color"] |= {k: v for k, v in {"r": r, "g": g, "b": b}.items() if v is not None}
+        item["size"] = item["size"] if size is None else size
+        return {"ok": True}
+
+    async def remove_primitive(self, ctx: Context, obj_id: str) -> dict[str, Any]:
+        """Delete an object."""
+        scene, broken = await self._enter(ctx, "remove_primitive")
+        if broken is not None:
+            return dict(broken)
+        return {"ok": True} if scene.pop(obj_id, None) else {"ok": False, "reason": "not_found"}
+
+    async def get_scene_state(self, ctx: Context) -> dict[str, Any]:
+        """List the objects."""
+        scene, broken = await self._enter(ctx, "get_scene_state")
+        return dict(broken) if broken is not None else {"objects": list(scene.values())}
+
+    async def start_xr(self, ctx: Context) -> dict[str, Any]:
+        """Start."""
+        _, broken = await self._enter(ctx, "start_xr")
+        return dict(broken) if broken is not None else {"status": "starting"}
+
+    async def get_health(self, ctx: Context) -> dict[str, Any]:
+        """Health."""
+        await self._enter(ctx, "get_health")
+        return self.health
+
+    async def get_head_pose(self, ctx: Context) -> dict[str, Any]:
+        """Pose."""
+        await self._enter(ctx, "get_head_pose")
+        return {"is_valid": True, "position": {"x": 0.0, "y": 1.6, "z": 0.0}}
+
+    async def position_ahead(self, ctx: Context, distance: float = 1.5) -> dict[str, Any]:
+        """Ahead."""
+        await self._enter(ctx, "position_ahead")
+        return {"x": 0.0, "y": 1.6, "z": -distance}
+
+
+@asynccontextmanager
+async def mcp_server(tools: SceneTools, port: int) -> AsyncIterator[None]:
+    """Serve the tools over MCP until the block ends."""
+
+    class Started(Readiness):
+        def ready(self, text: str = "") -> None:
+            started.set()
+
+    started = asyncio.Event()
+    app = tool_app("render-mcp", tools.all(), ToolServerConfig(port=port))
+    task = asyncio.ensure_future(serve_http(app, "127.0.0.1", port, Started(notify_socket="")))
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await started.wait()
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@dataclass
+class KeptOutbox:
+    """A return path that keeps what each participant was sent."""
+
+    sent: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    statuses: dict[str, list[str]] = field(default_factory=dict)
+
+    async def send_return_data(self, message: DataMessage) -> bool:
+        self.sent.setdefault(message.participant_id, []).append((message.topic, message.data.decode()))
+        return True
+
+    async def set_status(self, status: str, participant_id: str | None = None) -> None:
+        assert participant_id is not None
+        self.statuses.setdefault(participant_id, []).append(status)
+
+    def of(self, participant_id: str, topic: str) -> list[str]:
+        return [text for each, text in self.sent.get(participant_id, []) if each == topic]
+
+
+AckHandler = Callable[[ReceivedRequest], Response | Awaitable[Response]]
+
+
+@dataclass
+class World:
+    """Everything one conversation needs; ``model`` answers both language models, told apart by their schema."""
+
+    tools: SceneTools
+    tool_port: int
+    model: ScriptedServer
+    agent: Agent
+    out: KeptOutbox
+    ack: AckHandler
+    loop_requests: list[ReceivedRequest] = field(default_factory=list)
+    spoken: dict[str, list[str]] = field(default_factory=dict)
+    answers: list[Any] = field(default_factory=list)
+
+    def script(self, *answers: Any) -> None:
+        """Queue what the agent model answers; the last answer stays."""
+        self.answers = list(answers)
+
+    def session(self, participant_id: str = "alice") -> Session:
+        outbox = Outbox(participant_id, self.out)
+        times = CameraTimes(max_age_s=2.0, start_timeout_s=0.2, grace_s=0.1)
+        return Session(participant_id, self.agent, outbox, Camera(NoFrames(), self.agent.models.vlm, outbox, times))
+
+    async def ask(self, session: Session, text: str, **heard: Any) -> str:
+        """Let a session handle a request and return the reply that was sent."""
+
+        async def say(words: str) -> None:
+            self.spoken.setdefault(session.participant_id, []).append(words)
+
+        async with asyncio.timeout(DEADLINE_S):
+            await session.handle(Request(text, **heard), say)
+        return self.out.of(session.participant_id, "agent.response")[-1]
+
+    def sections(self, index: int = -1) -> dict[str, str]:
+        """Return the sections of the last user message of a request to the agent model."""
+        messages = [m for m in self.loop_requests[index].json["messages"] if m["role"] == "user"]
+        found: dict[str, str] = {}
+        name = ""
+        for line in messages[-1]["content"].splitlines():
+            if line.startswith("[") and line.endswith("]") and line[1:2].isupper():
+                name = line[1:-1]
+                found[name] = ""
+            else:
+                found[name] += line
+        return found
+
+    def answer(self, received: ReceivedRequest) -> Any:
+        schema = (received.json.get("response_format") or {}).get("json_schema", {}).get("name")
+        if schema == "quick_ack":
+            return self.ack(received)
+        if schema == "still_working":
+            return chat(json.dumps({"text": "Still looking for the spot"}))
+        self.loop_requests.append(received)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer(received) if callable(answer) and not isinstance(answer, Response) else answer
+
+
+class NoFrames:
+    """A hub without pictures."""
+
+    async def request_frame(self, signal: Any, timeout: float = 1.0) -> None:
+        return None
+
+
+def ack_answer(ack: str = "On it", *, think: bool = False) -> AckHandler:
+    return lambda _received: chat(json.dumps({"ack": ack, "think": think}))
+
+
+@pytest.fixture
+def worker_settings() -> Mapping[str, Any]:
+    """Overridden by tests that need other limits."""
+    return {}
+
+
+@pytest.fixture
+async def world(anyio_backend: str, worker_settings: Mapping[str, Any]) -> AsyncIterator[World]:
+    tools, port = SceneTools(), free_port()
+    toolbox = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, timeout_s=2.0)
+    async with mcp_server(tools, port), scripted_server() as model:
+        models = Models(
+            llm=OpenAICompatLLM(model.url, "llm", name="llm"),
+            agent_llm=OpenAICompatLLM(model.url, "llm", name="agent_llm"),
+            stt=OpenAICompatSTT(model.url),
+            tts=OpenAICompatTTS(model.url),
+            vlm=OpenAICompatVLM(model.url, "vlm"),
+        )
+        agent = Agent(WorkerConfig(**worker_settings), models, toolbox, Prompts())
+        made = World(tools, port, model, agent, KeptOutbox(), ack_answer())
+        model.answer(made.answer)
+        toolbox.start()
+        async with asyncio.timeout(DEADLINE_S):
+            await toolbox.servers["render-mcp"].wait_connected()
+        tools.calls.clear()
+        yield made
+        await toolbox.close()
+        await models.close()

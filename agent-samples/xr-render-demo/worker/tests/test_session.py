@@ -1,0 +1,346 @@
+"""A turn from request to reply, against real MCP tools and a scripted model server."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse, Response
+
+from xr_ai_models.testing import chat, tool_calls
+
+pytestmark = pytest.mark.anyio
+
+ADD_RED_BOX = tool_calls(("add_primitive", {"prim_type": "box", "x": 0, "y": 1.6, "z": -2, "r": 1, "g": 0, "b": 0}))
+
+
+async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any) -> None:
+    world.script(ADD_RED_BOX, chat("I added a red box."))
+    reply = await world.ask(world.session(), "put a red cube two meters in front of me")
+    assert reply == "I added a red box."
+    assert world.spoken["alice"] == ["I added a red box."]
+    [item] = world.tools.objects("alice")
+    assert (item["type"], item["position"], item["color"]) == (
+        "box",
+        {"x": 0.0, "y": 1.6, "z": -2.0},
+        {"r": 1.0, "g": 0.0, "b": 0.0},
+    )
+    topics = [topic for topic, _ in world.out.sent["alice"]]
+    assert topics[0] == "agent.transcript"
+    assert topics[-1] == "agent.response"
+    transcript = json.loads(world.out.of("alice", "agent.transcript")[0])
+    assert transcript == {
+        "text": "put a red cube two meters in front of me",
+        "final": True,
+        "confidence": None,
+        "source": "typed",
+    }
+    assert set(world.out.of("alice", "agent.progress")) == {"On it", "Adding a box"}
+    assert world.out.statuses["alice"] == ["processing", "idle"]
+
+
+async def test_the_model_is_told_the_sections_of_the_contract(world: Any) -> None:
+    session = world.session()
+    world.script(ADD_RED_BOX, chat("I added a red box."))
+    await world.ask(session, "add a box", is_spoken=True, confidence=0.93, alternatives=("at a box",))
+    world.script(tool_calls(("update_primitive", {"obj_id": "box-0", "x": 1, "y": 1.6, "z": -2})), chat("I moved it."))
+    await world.ask(session, "move it right")
+    world.script(chat("It is red."))
+    await world.ask(session, "what colour is it", is_spoken=True)
+    request = world.loop_requests[0].json
+    assert request["user"] == "alice"
+    first = world.sections(0)
+    assert list(first) == ["Scene", "Head pose", "Position ahead", "Recent moves", "Hearing", "Request"]
+    assert json.loads(first["Scene"]) == {"objects": []}
+    assert json.loads(first["Hearing"]) == {"confidence": 0.93, "alternatives": ["at a box"]}
+    assert json.loads(first["Position ahead"]) == {"x": 0.0, "y": 1.6, "z": -1.5}
+    assert "Hearing" not in world.sections(2)
+    last = world.sections(-1)
+    assert json.loads(last["Recent moves"]) == [
+        {"id": "box-0", "before": {"x": 0.0, "y": 1.6, "z": -2.0}, "after": {"x": 1.0, "y": 1.6, "z": -2.0}}
+    ]
+    history = [m for m in world.loop_requests[-1].json["messages"] if m["role"] != "system"][:-1]
+    assert history == [
+        {"role": "user", "content": "add a box"},
+        {"role": "assistant", "content": "I added a red box."},
+        {"role": "user", "content": "move it right"},
+        {"role": "assistant", "content": "I moved it."},
+    ]
+
+
+async def test_health_and_start_are_not_offered_to_the_model_but_undo_and_look_are(world: Any) -> None:
+    world.script(chat("Hello."))
+    await world.ask(world.session(), "hello")
+    offered = {tool["function"]["name"] for tool in world.loop_requests[0].json["tools"]}
+    assert {"add_primitive", "undo", "look_at_current_frame"} <= offered
+    assert not {"start_xr", "get_health"} & offered
+
+
+async def test_history_is_bounded_to_four_turns(world: Any) -> None:
+    session = world.session()
+    world.script(chat("Hello."))
+    for number in range(6):
+        await world.ask(session, f"request {number}")
+    users = [m["content"] for m in world.loop_requests[-1].json["messages"] if m["role"] == "user"]
+    assert users[:-1] == ["request 1", "request 2", "request 3", "request 4"]
+
+
+async def test_an_unreachable_scene_is_unavailable_and_never_empty(world: Any) -> None:
+    world.tools.broken["get_scene_state"] = {"error": "renderer is restarting"}
+    world.script(chat("I cannot see the scene now."))
+    await world.ask(world.session(), "what is here")
+    assert world.sections()["Scene"] == "unavailable: renderer is restarting"
+
+
+async def test_bad_calls_are_answered_to_the_model_and_not_guessed(world: Any) -> None:
+    world.script(
+        tool_calls(("add_primitive", "{not json"), ("teleport", {}), ("add_primitive", {"colour": "red"})),
+        tool_calls(("add_primitive", {"x": 1}), ("add_primitive", {"prim_type": "box", "x": "abc"})),
+        chat("I could not do that."),
+    )
+    await world.ask(world.session(), "add something")
+    messages = world.loop_requests[-1].json["messages"]
+    answers = [json.loads(m["content"])["error"] for m in messages if m["role"] == "tool"]
+    assert "not valid JSON" in answers[0]
+    assert "unknown tool 'teleport'; available:" in answers[1]
+    assert "unknown argument colour" in answers[2]
+    assert "missing argument prim_type" in answers[3]
+    assert "valid number" in answers[4]
+    assert world.tools.objects("alice") == []
+
+
+async def test_nested_positions_and_colours_are_understood(world: Any) -> None:
+    nested = {"prim_type": "box", "position": {"x": 1, "y": 2, "z": 3}, "color": {"r": 1, "g": 0, "b": 0}, "size": None}
+    world.script(tool_calls(("add_primitive", nested)), chat("I added a box."))
+    await world.ask(world.session(), "add a box")
+    [item] = world.tools.objects("alice")
+    assert item["position"] == {"x": 1.0, "y": 2.0, "z": 3.0}
+    assert item["size"] == 0.1
+
+
+async def test_parallel_calls_run_in_their_order(world: Any) -> None:
+    calls = [("add_primitive", {"prim_type": kind}) for kind in ("box", "sphere", "box")]
+    world.script(tool_calls(*calls), chat("I added three objects."))
+    await world.ask(world.session(), "add three things")
+    assert [item["id"] for item in world.tools.objects("alice")] == ["box-0", "sphere-0", "box-1"]
+    results = [m["tool_call_id"] for m in world.loop_requests[-1].json["messages"] if m["role"] == "tool"]
+    assert results == ["call-0", "call-1", "call-2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "add_primitive", "arguments": {"prim_type": "box"}}',
+        '```json\n{"tool": "add_primitive", "args": {"prim_type": "box"}}\n```',
+    ],
+)
+async def test_a_call_written_as_text_is_carried_out(world: Any, text: str) -> None:
+    world.script(chat(text), chat("I added a box."))
+    assert await world.ask(world.session(), "add a box") == "I added a box."
+    assert len(world.tools.objects("alice")) == 1
+
+
+# --- truth ---
+
+
+@pytest.mark.parametrize(
+    ("answer", "spoken"),
+    [
+        (PlainTextResponse("out of memory", status_code=500), "cannot reach the language model"),
+        (chat(""), "gave no answer"),
+        (chat('{"name": "fly", "arguments": {}}'), "did not do that"),
+    ],
+)
+async def test_a_failed_model_is_never_reported_as_done(world: Any, answer: Response, spoken: str) -> None:
+    world.script(answer)
+    reply = await world.ask(world.session(), "add a box")
+    assert spoken in reply
+    assert "done" not in reply.lower()
+
+
+async def test_the_iteration_cap_is_admitted(world: Any) -> None:
+    world.script(tool_calls(("get_scene_state", {})))
+    reply = await world.ask(world.session(), "add a box")
+    assert reply.startswith("Sorry, I could not finish that.")
+    assert len(world.loop_requests) == 10
+
+
+@pytest.mark.parametrize("worker_settings", [{"turn_timeout": 0.4}])
+async def test_the_turn_budget_is_kept(world: Any, worker_settings: Mapping[str, Any]) -> None:
+    world.tools.blocked["add_primitive"] = asyncio.Event()
+    world.script(ADD_RED_BOX, chat("I added a red box."))
+    reply = await world.ask(world.session(), "add a box")
+    assert reply == "Sorry, that took too long, so I stopped."
+
+
+async def test_a_claim_that_the_scene_contradicts_is_corrected(world: Any) -> None:
+    world.script(chat("I added a red box."))
+    reply = await world.ask(world.session(), "add a box")
+    assert reply == "Sorry, that did not work: nothing in the scene changed."
+
+
+async def test_a_refused_call_followed_by_a_claim_is_corrected_with_the_reason(world: Any) -> None:
+    world.tools.broken["add_primitive"] = {"ok": False, "reason": "scene is full"}
+    world.script(ADD_RED_BOX, chat("Done, the box is now in front of you."))
+    reply = await world.ask(world.session(), "add a box")
+    assert reply == "Sorry, that did not work: nothing in the scene changed. The reason was: scene is full."
+
+
+async def test_a_tool_that_says_ok_and_does_nothing_is_found_out(world: Any) -> None:
+    world.tools.broken["add_primitive"] = {"ok": True, "id": "box-0"}
+    world.script(ADD_RED_BOX, chat("I added a red box."))
+    assert "nothing in the scene changed" in await world.ask(world.session(), "add a box")
+
+
+async def test_an_update_to_what_is_already_so_is_no_lie(world: Any) -> None:
+    session = world.session()
+    world.script(ADD_RED_BOX, chat("I added a red box."))
+    await world.ask(session, "add a box")
+    world.script(tool_calls(("update_primitive", {"obj_id": "box-0", "r": 1})), chat("I made it red."))
+    assert await world.ask(session, "make it red") == "I made it red."
+
+
+# --- acknowledgement ---
+
+
+async def test_the_ack_is_spoken_only_when_the_person_will_wait(world: Any) -> None:
+    world.ack = lambda _received: chat(json.dumps({"ack": "Working it out", "think": True}))
+    world.script(chat("Hello."))
+    await world.ask(world.session(), "hello")
+    assert world.spoken["alice"] == ["Working it out", "Hello."]
+    assert world.out.of("alice", "agent.progress") == ["Working it out"]
+    [ack] = [r.json for r in world.model.requests if r.json.get("response_format")]
+    assert (ack["max_tokens"], ack["user"]) == (40, "alice")
+    assert ack["response_format"]["json_schema"]["name"] == "quick_ack"
+
+
+async def test_the_ack_runs_beside_the_loop(world: Any) -> None:
+    release = asyncio.Event()
+
+    async def slow_ack(_received: Any) -> Response:
+        await release.wait()
+        return chat(json.dumps({"ack": "On it", "think": False}))
+
+    def loop(_received: Any) -> Response:
+        release.set()
+        return chat("Hello.")
+
+    world.ack = slow_ack
+    world.script(loop)
+    await world.ask(world.session(), "hello")
+    assert world.out.of("alice", "agent.progress") == ["On it"]
+
+
+async def test_a_truncated_ack_is_not_read_out(world: Any) -> None:
+    world.ack = lambda _received: chat('{"ack": "I will now', finish_reason="length")
+    world.script(chat("Hello."))
+    await world.ask(world.session(), "hello")
+    assert world.spoken["alice"] == ["Hello."]
+    assert world.out.of("alice", "agent.progress") == []
+
+
+@pytest.mark.parametrize("worker_settings", [{"still_working_after": 0.05, "still_working_every": 0.05}])
+async def test_a_long_turn_says_that_it_goes_on_and_never_aloud(
+    world: Any, until: Any, worker_settings: Mapping[str, Any]
+) -> None:
+    world.tools.blocked["add_primitive"] = asyncio.Event()
+    world.script(ADD_RED_BOX, chat("I added a red box."))
+    asking = asyncio.ensure_future(world.ask(world.session(), "add a box"))
+    shown = lambda: world.out.of("alice", "agent.progress")  # noqa: E731
+    await until(lambda: "Still looking for the spot" in shown() and "Still working: adding a box" in shown())
+    world.tools.blocked["add_primitive"].set()
+    await asking
+    assert world.spoken["alice"] == ["I added a red box."]
+
+
+# --- undo ---
+
+
+async def test_undo_takes_back_every_kind_of_change_one_turn_at_a_time(world: Any) -> None:
+    session = world.session()
+    calls = [
+        ("add_primitive", {"prim_type": "box", "r": 1, "g": 0, "b": 0}),
+        ("update_primitive", {"obj_id": "box-0", "x": 1.0}),
+        ("update_primitive", {"obj_id": "box-0", "b": 1}),
+        ("update_primitive", {"obj_id": "box-0", "size": 0.5}),
+        ("remove_primitive", {"obj_id": "box-0"}),
+    ]
+    states = [world.tools.objects("alice")]
+    for call in calls:
+        world.script(tool_calls(call), chat("Done."))
+        assert await world.ask(session, "go") == "Done."
+        states.append([json.loads(json.dumps(item)) for item in world.tools.objects("alice")])
+    world.script(tool_calls(("undo", {})), chat("Undone."))
+    for expected in reversed(states[:-1]):
+        world.script(tool_calls(("undo", {})), chat("I took it back."))
+        await world.ask(session, "undo")
+        assert [{**item, "id": ""} for item in world.tools.objects("alice")] == [
+            {**item, "id": ""} for item in expected
+        ]
+    world.script(tool_calls(("undo", {})), chat("I undid it."))
+    assert await world.ask(session, "undo") == (
+        "Sorry, that did not work: nothing in the scene changed. The reason was: there is nothing to undo."
+    )
+
+
+async def test_undo_takes_back_all_of_a_turn(world: Any) -> None:
+    session = world.session()
+    world.script(tool_calls(*[("add_primitive", {"prim_type": "box"})] * 3), chat("I added three boxes."))
+    await world.ask(session, "add three boxes")
+    world.script(tool_calls(("undo", {})), chat("I took them away."))
+    await world.ask(session, "undo")
+    assert world.tools.objects("alice") == []
+
+
+# --- several people, and changing one's mind ---
+
+
+async def test_two_people_at_once_never_mix(world: Any) -> None:
+    def by_user(received: Any) -> Response:
+        user = received.json["user"]
+        if any(message["role"] == "tool" for message in received.json["messages"]):
+            return chat(f"I added a box for {user}.")
+        return tool_calls(("add_primitive", {"prim_type": "box", "x": 1 if user == "alice" else 2}))
+
+    world.script(by_user)
+    alice, bob = world.session("alice"), world.session("bob")
+    replies = await asyncio.gather(world.ask(alice, "mine"), world.ask(bob, "hers not"))
+    assert replies == ["I added a box for alice.", "I added a box for bob."]
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [1.0]
+    assert [item["position"]["x"] for item in world.tools.objects("bob")] == [2.0]
+    assert world.spoken == {"alice": [replies[0]], "bob": [replies[1]]}
+    assert world.out.of("bob", "agent.response") == [replies[1]]
+    assert list(alice.memory.turns) != list(bob.memory.turns)
+
+
+async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any) -> None:
+    session = world.session()
+    stuck = asyncio.Event()
+
+    async def never(_received: Any) -> Response:
+        await stuck.wait()
+        return chat("too late")
+
+    world.script(ADD_RED_BOX, never)
+    asking = asyncio.ensure_future(world.ask(session, "add a box"))
+    await until(lambda: len(world.loop_requests) == 2, "the second question to the model")
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    stuck.set()
+    assert [turn.reply for turn in session.memory.turns] == ["(interrupted: added box-0)"]
+    assert session.memory.undo_steps == 1
+    assert world.out.of("alice", "agent.response") == []
+    assert world.out.statuses["alice"][-1] == "idle"
+
+
+# --- the camera ---
+
+
+async def test_a_camera_that_stays_off_is_said_and_asked_for_once(world: Any) -> None:
+    world.script(tool_calls(("look_at_current_frame", {"question": "what do I hold?"})))
+    reply = await world.ask(world.session(), "what am I holding?")
+    assert reply == "I cannot see anything: your camera is off or not allowed. Turn it on and ask me again."
+    assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}']
+    assert "Turning on the camera" in world.out.of("alice", "agent.progress")
