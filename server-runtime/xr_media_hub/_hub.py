@@ -1,0 +1,201 @@
+"""Puts the hub together, watches its parts, and takes it apart again."""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Coroutine, Iterable
+from contextlib import AsyncExitStack, closing
+from typing import Any
+
+from xr_ai_agent import AddressInUseError, HubEndpoint
+from xr_ai_program import Readiness, StartupError
+from xr_ai_program.http import bind
+from xr_media_hub._errors import HubTaskEnded
+from xr_media_hub._health import Health, watch_server
+from xr_media_hub._stats import HubStats, log_rates
+from xr_media_hub.config import HubConfig
+from xr_media_hub.transport.livekit import LiveKitAccess, LiveKitConnector, LiveKitServer, ServerPlan
+from xr_media_hub.web import (
+    HubCertificate,
+    WebServer,
+    WebSettings,
+    create_app,
+    load_certificate,
+    self_signed_certificate,
+)
+
+logger = logging.getLogger(__name__)
+
+_SECRET_BYTES = 32
+_CONNECTOR_ID = "livekit"
+# Everybody is told within this time that the hub goes; after it the rooms die with the server.
+_LEAVE_LIMIT_S = 1.0
+
+Part = Coroutine[Any, Any, None]
+
+
+async def serve(config: HubConfig, readiness: Readiness) -> None:
+    """Run a hub until cancelled.
+
+    Raises:
+        StartupError: it cannot start here.
+        HubError: a part that must run has ended.
+    """
+    async with AsyncExitStack() as stack:
+        # What is taken most often comes first: it should say so before anything else was started.
+        sock = _bind_web(config, stack)
+        hub = stack.enter_context(closing(_bind_hub(config)))
+        certificate = _certificate(config)
+        secret = config.api_secret or secrets.token_urlsafe(_SECRET_BYTES)
+        access = LiveKitAccess(config.internal_url, config.api_key, secret)
+        stack.push_async_callback(access.aclose)
+        stats = HubStats()
+        health = Health(hub, stats)
+        parts: dict[str, Part] = {"ipc": hub.run(), "stats": log_rates(stats)}
+        try:
+            parts["livekit"] = await _livekit(config, access, secret, health, readiness, stack)
+            connector = _connector(config, access, hub, stats)
+            stack.push_async_callback(_leave_rooms, connector)
+            started = asyncio.Event()
+            if sock is not None:
+                web = _web(config, sock, connector, health, certificate)
+                parts["web"], started = web.run(), web.started
+            else:
+                started.set()
+            await _run_parts(parts, started, lambda: readiness.ready(_ready_text(config)))
+        finally:
+            for part in parts.values():
+                part.close()  # those that were never started
+
+
+async def _run_parts(parts: dict[str, Part], started: asyncio.Event, on_started: Any) -> None:
+    """Run all parts until the first one ends, which ends the hub."""
+    tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
+    starting = asyncio.create_task(started.wait())
+    try:
+        await asyncio.wait({starting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if started.is_set():
+            on_started()
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        _raise_end(ended)
+    finally:
+        await _cancel({starting, *tasks})
+
+
+def _raise_end(ended: Iterable["asyncio.Task[None]"]) -> None:
+    for task in ended:
+        task.result()
+    raise HubTaskEnded(f"{', '.join(task.get_name() for task in ended)} ended by itself, so the hub cannot go on")
+
+
+async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _bind_web(config: HubConfig, stack: AsyncExitStack) -> socket.socket | None:
+    if not config.enable_web_server:
+        return None
+    if config.web_client_dir is not None and not config.web_client_dir.is_dir():
+        raise StartupError(
+            f"web_client_dir {config.web_client_dir} is not a folder; build the web client or change the path"
+        )
+    return stack.enter_context(closing(bind(config.web_server_host, config.web_server_port)))
+
+
+def _bind_hub(config: HubConfig) -> HubEndpoint:
+    try:
+        return HubEndpoint(config.hub_push_addr, config.hub_sub_addr)
+    except AddressInUseError as error:
+        raise StartupError(
+            f"{error}. Stop that hub, or give this one other addresses (XR_HUB_IN and XR_HUB_PUB, "
+            f"or hub_push_addr and hub_sub_addr)."
+        ) from error
+
+
+def _certificate(config: HubConfig) -> HubCertificate | None:
+    if not (config.enable_web_server and config.web_server_tls):
+        return None
+    if config.cert_file is not None and config.key_file is not None:
+        return load_certificate(config.cert_file, config.key_file)
+    return self_signed_certificate()
+
+
+async def _livekit(
+    config: HubConfig,
+    access: LiveKitAccess,
+    secret: str,
+    health: Health,
+    readiness: Readiness,
+    stack: AsyncExitStack,
+) -> Part:
+    """Start or find the LiveKit server; return what watches it."""
+    if config.livekit_url:
+        readiness.status(f"looking for LiveKit at {config.livekit_url}")
+        if not await access.answers():
+            raise StartupError(
+                f"no LiveKit server that accepts our key answers at {config.livekit_url}; start it, "
+                f"or check livekit_url, api_key and api_secret"
+            )
+        return watch_server(access, health)
+    readiness.status("starting the LiveKit server")
+    plan = ServerPlan(
+        binary=config.livekit_server_bin,
+        api_key=config.api_key,
+        api_secret=secret,
+        port_ws=config.lk_port_ws,
+        port_tcp=config.lk_port_tcp,
+        port_udp=config.lk_port_udp,
+        node_ip=config.node_ip,
+    )
+    server = await LiveKitServer.start(plan, access)
+    stack.push_async_callback(server.stop)
+    return server.wait_dead()
+
+
+def _connector(config: HubConfig, access: LiveKitAccess, hub: HubEndpoint, stats: HubStats) -> LiveKitConnector:
+    return LiveKitConnector(
+        access,
+        hub.connect_local(_CONNECTOR_ID),
+        stats,
+        hub_identity=config.identity,
+        room_prefix=config.room_name,
+        max_participants=config.max_participants,
+    )
+
+
+async def _leave_rooms(connector: LiveKitConnector) -> None:
+    try:
+        await asyncio.wait_for(connector.stop(), _LEAVE_LIMIT_S)
+    except TimeoutError:
+        logger.warning("not every room was left within %.0f s", _LEAVE_LIMIT_S)
+
+
+def _web(
+    config: HubConfig,
+    sock: socket.socket,
+    connector: LiveKitConnector,
+    health: Health,
+    certificate: HubCertificate | None,
+) -> WebServer:
+    settings = WebSettings(
+        admit=connector.admit,
+        health=health.facts,
+        client_dir=config.web_client_dir,
+        join_code=config.join_code,
+        is_tls=config.web_server_tls,
+        public_url=config.public_url,
+        certificate_pem=certificate.pem if certificate else None,
+    )
+    return WebServer(create_app(settings), sock, config.internal_url, certificate.context if certificate else None)
+
+
+def _ready_text(config: HubConfig) -> str:
+    if not config.enable_web_server:
+        return "no web server is configured"
+    scheme = "https" if config.web_server_tls else "http"
+    host = config.web_server_host
+    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{config.web_server_port}"

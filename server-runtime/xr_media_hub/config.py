@@ -1,0 +1,99 @@
+"""The hub's configuration file as a model; `server-runtime/xr_media_hub.yaml` documents every key."""
+
+import ipaddress
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from xr_ai_agent import hub_addresses
+from xr_ai_config import ConfigPath
+
+__all__ = ("HubConfig",)
+
+# livekit-server refuses nothing shorter, but HS256 asks for a key as long as its hash (RFC 7518 §3.2).
+_MIN_SECRET_CHARS = 32
+_WEBSOCKET_SCHEMES = ("ws", "wss")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+# v0.1 configurations say "" for "none"; as a path that would be the file's own folder.
+OptionalPath = Annotated[ConfigPath | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
+class HubConfig(BaseModel):
+    """Everything a hub can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    transport: Literal["livekit"] = "livekit"
+    isolation: Literal["room"] = "room"
+    identity: str = Field("xr-hub-connector", min_length=1)
+    room_name: str = Field("xr-room", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    join_code: str = ""
+    max_participants: int = Field(32, ge=1, le=1024)
+
+    livekit_url: str = ""
+    livekit_server_bin: OptionalPath = None
+    api_key: str = "xr-hub"
+    api_secret: str = ""
+    lk_port_ws: Port = 7880
+    lk_port_tcp: Port = 7881
+    lk_port_udp: Port = 7882
+    lk_internal_url: str = ""
+    node_ip: str = ""
+
+    enable_web_server: bool = True
+    web_server_host: str = "0.0.0.0"
+    web_server_port: Port = 8080
+    web_server_tls: bool = True
+    web_client_dir: OptionalPath = None
+    cert_file: OptionalPath = None
+    key_file: OptionalPath = None
+    public_url: str = ""
+
+    hub_push_addr: str = Field(default_factory=lambda: hub_addresses().pull)
+    hub_sub_addr: str = Field(default_factory=lambda: hub_addresses().pub)
+
+    @property
+    def internal_url(self) -> str:
+        """Where the hub itself reaches LiveKit; follows ``lk_port_ws`` unless a server was named."""
+        return self.livekit_url or self.lk_internal_url or f"ws://127.0.0.1:{self.lk_port_ws}"
+
+    @field_validator("livekit_url", "lk_internal_url", "public_url")
+    @classmethod
+    def _is_websocket_url(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in _WEBSOCKET_SCHEMES or not urlsplit(value).hostname):
+            raise ValueError("expected a URL that starts with ws:// or wss:// and names a host")
+        return value
+
+    @field_validator("node_ip")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(value)
+        return value
+
+    @field_validator("api_secret")
+    @classmethod
+    def _is_long_enough(cls, value: str) -> str:
+        if value and len(value) < _MIN_SECRET_CHARS:
+            raise ValueError(
+                f"expected at least {_MIN_SECRET_CHARS} characters, or nothing: then one is made for this run"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "HubConfig":
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError(
+                "cert_file and key_file belong together: give both, or neither for a self-signed certificate"
+            )
+        if self.livekit_url and not self.api_secret:
+            raise ValueError("livekit_url names a server of yours: api_key and api_secret must be its own")
+        if self.livekit_url and self.lk_internal_url:
+            raise ValueError(
+                "give livekit_url (a server of yours) or lk_internal_url (the one the hub starts), not both"
+            )
+        if self.lk_internal_url and urlsplit(self.lk_internal_url).port != self.lk_port_ws:
+            raise ValueError(f"lk_internal_url must name lk_port_ws ({self.lk_port_ws}); leave it out and it follows")
+        return self

@@ -1,0 +1,1 @@
+"""How participants reach the hub. Each transport drives one `xr_ai_agent.Connector`."""

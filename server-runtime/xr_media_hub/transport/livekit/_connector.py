@@ -1,0 +1,145 @@
+"""The LiveKit side of the hub: admits participants, keeps their sessions, routes agents' replies to them."""
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xr_ai_agent import AudioChunk, Connector, DataMessage, InvalidIdError, ReturnAudioFlush, validate_participant_id
+from xr_media_hub._errors import JoinRefused, RoomUnavailable
+from xr_media_hub._stats import HubStats
+from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
+
+logger = logging.getLogger(__name__)
+
+_RESERVED = re.compile(r"(hub|xr-hub-.*)", re.IGNORECASE)
+_MAX_ID_CHARS = 64
+# A token that nobody used for this long does not keep its identity from the next one who asks.
+_RESERVATION_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a participant needs to join."""
+
+    identity: str
+    room: str
+    token: str
+
+
+class LiveKitConnector:
+    """One `ParticipantSession` per admitted participant."""
+
+    def __init__(
+        self,
+        access: LiveKitAccess,
+        connector: Connector,
+        stats: HubStats,
+        *,
+        hub_identity: str,
+        room_prefix: str,
+        max_participants: int,
+    ) -> None:
+        self._access = access
+        self._connector = connector
+        self._stats = stats
+        self._hub_identity = hub_identity
+        self._room_prefix = room_prefix
+        self._max_participants = max_participants
+        self._sessions: dict[str, ParticipantSession] = {}
+        connector.on_return_audio(self._return_audio)
+        connector.on_return_data(self._return_data)
+        connector.on_return_audio_flush(self._return_flush)
+
+    async def admit(self, wanted_identity: str) -> Admission:
+        """Make a room for one participant and sign their token.
+
+        An empty identity gets a fresh one; the identity of somebody who is here gets a number behind it. The room's
+        name is new each time, so that an older token of the same identity opens nothing.
+
+        Raises:
+            JoinRefused: the identity is not allowed, the hub is full, or LiveKit did not give us a room.
+        """
+        identity = self._free_identity(self._checked(wanted_identity))
+        replaced = self._sessions.get(identity)
+        if replaced is None and len(self._sessions) >= self._max_participants:
+            raise JoinRefused(503, f"the hub is full: {self._max_participants} participants at most")
+        room = f"{self._room_prefix}-{identity}-{secrets.token_hex(4)}"
+        session = self._new_session(identity, room)
+        self._sessions[identity] = session
+        try:
+            if replaced is not None:
+                await replaced.close()
+            await session.open()
+        except RoomUnavailable as error:
+            await session.close()
+            logger.error("participant %s not admitted: %s", identity, error)
+            raise JoinRefused(503, "the media server gave no room; try again in a moment") from error
+        except asyncio.CancelledError:
+            await session.close()
+            raise
+        return Admission(identity, room, self._access.participant_token(identity, room))
+
+    async def stop(self) -> None:
+        """Leave every room."""
+        await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
+
+    def _new_session(self, identity: str, room: str) -> ParticipantSession:
+        return ParticipantSession(
+            identity,
+            room,
+            hub_identity=self._hub_identity,
+            access=self._access,
+            connector=self._connector,
+            stats=self._stats,
+            on_closed=self._forget,
+        )
+
+    def _checked(self, identity: str) -> str:
+        if not identity:
+            return f"guest-{secrets.token_hex(3)}"
+        try:
+            validate_participant_id(identity)
+        except InvalidIdError as error:
+            raise JoinRefused(400, str(error)) from error
+        if identity == self._hub_identity or _RESERVED.fullmatch(identity):
+            raise JoinRefused(403, f"identity {identity!r} is reserved for the hub")
+        return identity
+
+    def _free_identity(self, wanted: str) -> str:
+        number, candidate = 1, wanted
+        while self._is_taken(candidate):
+            number += 1
+            suffix = f"-{number}"
+            candidate = wanted[: _MAX_ID_CHARS - len(suffix)] + suffix
+        return candidate
+
+    def _is_taken(self, identity: str) -> bool:
+        session = self._sessions.get(identity)
+        if session is None or session.presence is Presence.AWAY:
+            return False
+        age_s = asyncio.get_running_loop().time() - session.opened_at_s
+        return session.presence is Presence.HERE or age_s < _RESERVATION_S
+
+    def _forget(self, session: ParticipantSession) -> None:
+        if self._sessions.get(session.participant_id) is session:
+            del self._sessions[session.participant_id]
+
+    def _return_audio(self, chunk: AudioChunk) -> None:
+        self._with_session(chunk.participant_id, lambda session: session.play(chunk))
+
+    def _return_data(self, message: DataMessage) -> None:
+        self._with_session(message.participant_id, lambda session: session.send_data(message))
+
+    def _return_flush(self, flush: ReturnAudioFlush) -> None:
+        self._with_session(flush.participant_id, lambda session: session.flush())
+
+    def _with_session(self, participant_id: str, act: Callable[[ParticipantSession], None]) -> None:
+        session = self._sessions.get(participant_id)
+        if session is None:
+            logger.warning("a reply to %s was dropped: not connected", participant_id)
+            return
+        act(session)

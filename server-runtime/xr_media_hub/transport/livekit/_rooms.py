@@ -1,0 +1,86 @@
+"""What the hub may do at LiveKit: rooms made and removed, tokens signed. The only place that knows the secret."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import aiohttp
+from livekit import api
+
+from xr_media_hub._errors import RoomUnavailable
+
+# A token is used at once; LiveKit itself keeps a joined client's token fresh.
+PARTICIPANT_TOKEN_TTL = timedelta(seconds=60)
+_HUB_TOKEN_TTL = timedelta(minutes=5)
+# Time between the token and the join; a person may have to answer a permission dialog in between.
+EMPTY_ROOM_S = 60
+# A headset that sleeps or loses its network this long comes back by itself.
+DEPARTED_ROOM_S = 60
+_CALL_TIMEOUT_S = 5.0
+PUBLISH_SOURCES = ("microphone", "camera")
+
+
+class LiveKitAccess:
+    """Calls LiveKit's room service and signs tokens with its key.
+
+    Create it inside a running event loop.
+    """
+
+    def __init__(self, url: str, api_key: str, api_secret: str) -> None:
+        self.url = url
+        self._key = api_key
+        self._secret = api_secret
+        timeout = aiohttp.ClientTimeout(total=_CALL_TIMEOUT_S)
+        self._api = api.LiveKitAPI(url, api_key, api_secret, timeout=timeout, failover=False)
+
+    async def aclose(self) -> None:
+        """Close the HTTP connections."""
+        await self._api.aclose()
+
+    async def answers(self) -> bool:
+        """Whether the server is there and accepts our key."""
+        try:
+            await self._api.room.list_rooms(api.ListRoomsRequest(names=["xr-hub-probe"]))
+        except (aiohttp.ClientError, TimeoutError, api.ServerError):
+            return False
+        return True
+
+    async def create_room(self, name: str) -> None:
+        """Create ``name`` for one participant and the hub; a room that exists stays as it is.
+
+        Raises:
+            RoomUnavailable: LiveKit refused or did not answer.
+        """
+        request = api.CreateRoomRequest(
+            name=name, empty_timeout=EMPTY_ROOM_S, departure_timeout=DEPARTED_ROOM_S, max_participants=1
+        )
+        try:
+            await self._api.room.create_room(request)
+        except (aiohttp.ClientError, TimeoutError, api.ServerError) as error:
+            raise RoomUnavailable(
+                f"LiveKit at {self.url} did not create a room: {error or type(error).__name__}"
+            ) from error
+
+    async def delete_room(self, name: str) -> bool:
+        """Remove ``name``, which ends every token for it; False if there was none or LiveKit is gone."""
+        try:
+            await self._api.room.delete_room(api.DeleteRoomRequest(room=name))
+        except (aiohttp.ClientError, TimeoutError, api.ServerError):
+            return False
+        return True
+
+    def participant_token(self, identity: str, room: str) -> str:
+        """Sign a short-lived token that opens ``room`` alone: microphone, camera and data, nothing else."""
+        return self._sign(identity, room, "standard", PARTICIPANT_TOKEN_TTL, PUBLISH_SOURCES)
+
+    def hub_token(self, identity: str, room: str) -> str:
+        """Sign the hub's own token for ``room``; of kind agent, so that it does not keep the room alive."""
+        return self._sign(identity, room, "agent", _HUB_TOKEN_TTL, PUBLISH_SOURCES)
+
+    def _sign(
+        self, identity: str, room: str, kind: api.AccessToken.ParticipantKind, ttl: timedelta, sources: Sequence[str]
+    ) -> str:
+        grants = api.VideoGrants(
+            room_join=True, room=room, can_publish_sources=list(sources), can_update_own_metadata=False
+        )
+        token = api.AccessToken(self._key, self._secret).with_identity(identity).with_name(identity)
+        return token.with_kind(kind).with_ttl(ttl).with_grants(grants).to_jwt()

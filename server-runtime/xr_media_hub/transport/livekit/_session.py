@@ -1,0 +1,298 @@
+"""One participant from token to leave: a room of their own, joined by the hub before they come."""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable, Coroutine
+
+from livekit import rtc
+
+from xr_ai_agent import AudioChunk, Connector, DataMessage
+from xr_media_hub._errors import RoomUnavailable
+from xr_media_hub._stats import HubStats, ParticipantStats
+from xr_media_hub.transport.livekit._return_voice import ReturnVoice
+from xr_media_hub.transport.livekit._room_link import Event, RoomLink
+from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+from xr_media_hub.transport.livekit._tracks import TrackReaders, now_us
+
+logger = logging.getLogger(__name__)
+
+# A full reconnect of a client is a leave and a join 0.2 s apart; agents should not see one.
+RECONNECT_GRACE_S = 2.0
+# LiveKit tells of a participant who publishes nothing within 3 s; twice that, and they are not there.
+CONFIRM_S = 6.0
+# LiveKit's data channel takes packets up to about 64 KiB; beyond that they vanish without an error.
+MAX_DATA_BYTES = 60_000
+_INBOX_LIMIT = 2_000
+_OUTBOX_LIMIT = 2_000
+_REJOIN_FIRST_S = 0.1
+_REJOIN_MOST_S = 5.0
+_ENDED_BY_SERVER = (rtc.DisconnectReason.ROOM_CLOSED, rtc.DisconnectReason.ROOM_DELETED)
+
+
+class Presence(enum.Enum):
+    """Where the participant of a session is."""
+
+    EXPECTED = "expected"
+    HERE = "here"
+    AWAY = "away"
+
+
+class ParticipantSession:
+    """Owns a participant's room, streams and return voice; tells the hub who is there.
+
+    Everything that happens in the room passes one queue and one task, so that a join is always told before media.
+    """
+
+    def __init__(
+        self,
+        participant_id: str,
+        room_name: str,
+        *,
+        hub_identity: str,
+        access: LiveKitAccess,
+        connector: Connector,
+        stats: HubStats,
+        on_closed: Callable[["ParticipantSession"], None],
+    ) -> None:
+        self.participant_id = participant_id
+        self.room_name = room_name
+        self.presence = Presence.EXPECTED
+        self.counts = ParticipantStats()
+        self.opened_at_s = asyncio.get_running_loop().time()
+        self._hub_identity = hub_identity
+        self._access = access
+        self._connector = connector
+        self._stats = stats
+        self._on_closed = on_closed
+        self._readers = TrackReaders(participant_id, connector, self.counts)
+        self._voice: ReturnVoice | None = None
+        self._link: RoomLink | None = None
+        self._link_number = 0
+        self._inbox: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
+        self._outbox: asyncio.Queue[DataMessage] = asyncio.Queue(_OUTBOX_LIMIT)
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_announced = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def open(self) -> None:
+        """Create the room and join it.
+
+        Raises:
+            RoomUnavailable: LiveKit did not give us the room.
+        """
+        await self._access.create_room(self.room_name)
+        await self._join()
+        self._spawn(self._handle_events(), "events")
+        self._spawn(self._send_data(), "data out")
+
+    async def close(self) -> None:
+        """Leave the room, remove it, and tell the hub that the participant is gone; safe to call again."""
+        if self._closing:
+            return
+        self._closing = True
+        self._on_closed(self)
+        self._cancel_timer()
+        current = asyncio.current_task()
+        for task in self._tasks - {current}:
+            task.cancel()
+        await self._readers.stop_all()
+        await self._announce_left()
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+            await self._access.delete_room(self.room_name)
+        if self._voice is not None:
+            await self._voice.aclose()
+
+    def send_data(self, message: DataMessage) -> None:
+        """Queue a message for the participant; what cannot be sent is counted and logged."""
+        if len(message.data) > MAX_DATA_BYTES:
+            self._lose_data(message, f"{len(message.data)} bytes in one message, at most {MAX_DATA_BYTES} pass")
+            return
+        try:
+            self._outbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self._lose_data(message, f"{_OUTBOX_LIMIT} messages wait already")
+
+    def play(self, chunk: AudioChunk) -> None:
+        """Queue speech for the participant."""
+        if self._voice is None:
+            self.counts.dropped_audio_out += 1
+            return
+        self._voice.push(chunk)
+
+    def flush(self) -> None:
+        """Silence the participant's return track now."""
+        if self._voice is not None:
+            self._voice.flush()
+
+    async def _join(self) -> None:
+        self._link_number += 1
+        number = self._link_number
+        token = self._access.hub_token(self._hub_identity, self.room_name)
+        self._link = await RoomLink.open(self._access.url, token, lambda event: self._note(number, event))
+        for participant in self._link.participants:
+            if participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
+                self._note(number, ("participant_active", participant))
+
+    def _note(self, link_number: int, event: Event) -> None:
+        if event[0] == "data_received" and self._inbox.qsize() >= _INBOX_LIMIT:
+            self.counts.dropped_in += 1
+            if self.counts.dropped_in == 1:
+                logger.warning("%s sends data faster than the hub takes it; some is dropped", self.participant_id)
+            return
+        self._inbox.put_nowait((link_number, event))
+
+    async def _handle_events(self) -> None:
+        while True:
+            link_number, event = await self._inbox.get()
+            if link_number != self._link_number:
+                continue
+            try:
+                await self._handle(event)
+            except RoomUnavailable as error:
+                logger.error("participant %s: %s", self.participant_id, error)
+            except Exception:
+                logger.exception("participant %s: event %s failed", self.participant_id, event[0])
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case ("participant_active", rtc.RemoteParticipant() as who) if self._is_ours(who):
+                await self._arrived()
+            case ("track_subscribed", rtc.Track() as track, _, rtc.RemoteParticipant() as who) if self._is_ours(who):
+                await self._arrived()
+                await self._readers.start(track)
+                kind = "audio" if track.kind == rtc.TrackKind.KIND_AUDIO else "video"
+                logger.info("participant %s: %s track %s started", self.participant_id, kind, track.sid)
+            case ("track_unsubscribed", rtc.Track() as track, _, rtc.RemoteParticipant()):
+                await self._readers.stop(track.sid)
+                logger.info("participant %s: track %s ended", self.participant_id, track.sid)
+            case ("data_received", rtc.DataPacket() as packet) if self._may_be_from(packet.participant):
+                await self._arrived()
+                await self._pass_data(packet)
+            case ("participant_disconnected", rtc.RemoteParticipant() as who) if self._is_ours(who):
+                await self._departed()
+            case ("disconnected", *reason):
+                await self._lost_room(reason[0] if reason else None)
+
+    def _is_ours(self, participant: rtc.RemoteParticipant) -> bool:
+        return participant.identity == self.participant_id
+
+    def _may_be_from(self, sender: rtc.RemoteParticipant | None) -> bool:
+        # LiveKit announces a participant who publishes nothing up to 3 s late; until then their data has no sender.
+        # The room admits nobody else.
+        return sender is None or self._is_ours(sender)
+
+    async def _pass_data(self, packet: rtc.DataPacket) -> None:
+        message = DataMessage(self.participant_id, packet.topic or "", now_us(), packet.data)
+        await self._connector.push_data(message)
+        self.counts.data_in += 1
+
+    async def _arrived(self) -> None:
+        if self.presence is Presence.HERE:
+            return
+        self._cancel_timer()
+        self.presence = Presence.HERE
+        if self._voice is None:
+            self._voice = ReturnVoice(self.participant_id, self.counts)
+            self._spawn(self._voice.run(), "return voice")
+        if not self._is_announced:
+            self._is_announced = True
+            self._stats.joined(self.participant_id, self.counts)
+            await self._connector.notify_participant_joined(self.participant_id, now_us())
+            logger.info("participant %s joined", self.participant_id)
+        if self._link is not None:
+            await self._link.publish_voice(self.participant_id, self._voice)
+        self._later(CONFIRM_S, self._confirm)
+
+    def _confirm(self) -> None:
+        """Whoever came and went before LiveKit announced them is never said to have left."""
+        if self._link is not None and not any(self._is_ours(who) for who in self._link.participants):
+            self._spawn(self._departed(), "unconfirmed")
+
+    async def _departed(self) -> None:
+        await self._readers.stop_all()
+        self.presence = Presence.AWAY
+        self._later(RECONNECT_GRACE_S, lambda: self._spawn(self._gone(), "leave"))
+
+    def _later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Set the session's one timer, which any further sign of presence or absence replaces."""
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, act)
+
+    async def _gone(self) -> None:
+        if self.presence is Presence.HERE:
+            return
+        await self._announce_left()
+        self.flush()
+        if self._link is not None:
+            await self._link.unpublish_voice()
+
+    async def _announce_left(self) -> None:
+        if self._is_announced:
+            self._is_announced = False
+            self._stats.left(self.participant_id)
+            await self._connector.notify_participant_left(self.participant_id, now_us())
+            logger.info("participant %s left", self.participant_id)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _lost_room(self, reason: object) -> None:
+        if self._closing:
+            return
+        if reason in _ENDED_BY_SERVER:
+            self._spawn(self.close(), "close")
+            return
+        logger.warning("the hub lost the room of %s; joining it again", self.participant_id)
+        await self._departed()
+        lost, self._link = self._link, None
+        if lost is not None:
+            await lost.close()
+        await self._rejoin()
+
+    async def _rejoin(self) -> None:
+        delay_s = _REJOIN_FIRST_S
+        while True:
+            try:
+                await self._access.create_room(self.room_name)
+                await self._join()
+            except RoomUnavailable as error:
+                logger.debug("room of %s: %s; next try in %.1f s", self.participant_id, error, delay_s)
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, _REJOIN_MOST_S)
+            else:
+                logger.info("the hub is back in the room of %s", self.participant_id)
+                return
+
+    async def _send_data(self) -> None:
+        while True:
+            message = await self._outbox.get()
+            link = self._link
+            if link is None:
+                self._lose_data(message, "the hub has lost the room")
+                continue
+            try:
+                await link.send_data(self.participant_id, message.topic, message.data)
+            except RoomUnavailable as error:
+                self._lose_data(message, str(error))
+            else:
+                self.counts.data_out += 1
+
+    def _lose_data(self, message: DataMessage, why: str) -> None:
+        self.counts.dropped_data_out += 1
+        logger.error("data to %s on topic %r was lost: %s", self.participant_id, message.topic, why)
+
+    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=f"{self.participant_id} {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._report)
+
+    def _report(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("task %s failed", task.get_name(), exc_info=task.exception())

@@ -1,0 +1,116 @@
+"""A participant's tracks into the hub: one task and one stream per track, both gone the moment the track is."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+import numpy as np
+from livekit import rtc
+
+from xr_ai_agent import AgentSdkError, AudioChunk, Connector, PixelFormat
+from xr_media_hub._stats import ParticipantStats
+
+logger = logging.getLogger(__name__)
+
+AUDIO_RATE_HZ = 48_000  # Opus decodes to this: the source's own rate
+_AUDIO_CHANNELS = 1
+# A second of sound: enough to ride out a stall; older sound is dropped, since speech now matters more.
+_AUDIO_QUEUE_FRAMES = 100
+# The newest picture is the one wanted.
+_VIDEO_QUEUE_FRAMES = 2
+_CLOSE_LIMIT_S = 2.0
+_INT16_FULL_SCALE = 32_768.0
+
+
+def now_us() -> int:
+    """Wall-clock microseconds, the time base of every message."""
+    return time.time_ns() // 1000
+
+
+class TrackReaders:
+    """Reads every subscribed track of one participant.
+
+    A stream that outlives its track would carry the next publisher's media (the transport reuses it), so `stop`
+    closes the stream first and asks questions later.
+    """
+
+    def __init__(self, participant_id: str, connector: Connector, stats: ParticipantStats) -> None:
+        self._participant_id = participant_id
+        self._connector = connector
+        self._stats = stats
+        self._readers: dict[str, tuple[asyncio.Task[None], rtc.AudioStream | rtc.VideoStream]] = {}
+
+    @property
+    def track_ids(self) -> frozenset[str]:
+        """Ids of the tracks being read."""
+        return frozenset(self._readers)
+
+    async def start(self, track: rtc.Track) -> None:
+        """Read ``track`` until `stop`; a track id that is read already is replaced."""
+        track_id = track.sid
+        await self.stop(track_id)
+        stream: rtc.AudioStream | rtc.VideoStream
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            stream = rtc.AudioStream(
+                track, sample_rate=AUDIO_RATE_HZ, num_channels=_AUDIO_CHANNELS, capacity=_AUDIO_QUEUE_FRAMES
+            )
+            reading = self._read_audio(track_id, stream)
+        else:
+            stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420, capacity=_VIDEO_QUEUE_FRAMES)
+            reading = self._read_video(track_id, stream)
+        task = asyncio.create_task(reading, name=f"{self._participant_id} {track_id}")
+        task.add_done_callback(self._report)
+        self._readers[track_id] = (task, stream)
+
+    async def stop(self, track_id: str) -> None:
+        """Stop reading a track and free what the hub holds for it."""
+        reader = self._readers.pop(track_id, None)
+        if reader is None:
+            return
+        task, stream = reader
+        task.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stream.aclose(), _CLOSE_LIMIT_S)
+        await asyncio.wait({task})
+        if isinstance(stream, rtc.VideoStream):
+            await self._connector.end_track(self._participant_id, track_id)
+
+    async def stop_all(self) -> None:
+        """Stop reading everything."""
+        for track_id in list(self._readers):
+            await self.stop(track_id)
+
+    async def _read_audio(self, track_id: str, stream: rtc.AudioStream) -> None:
+        async for event in stream:
+            frame = event.frame
+            samples = np.frombuffer(frame.data, dtype=np.int16).astype("<f4")
+            samples /= _INT16_FULL_SCALE
+            chunk = AudioChunk(
+                pts_us=now_us(),
+                sample_rate=frame.sample_rate,
+                channels=frame.num_channels,
+                samples=frame.samples_per_channel,
+                data=samples.tobytes(),
+                participant_id=self._participant_id,
+                track_id=track_id,
+            )
+            await self._connector.push_audio(chunk)
+            self._stats.audio_chunks += 1
+
+    async def _read_video(self, track_id: str, stream: rtc.VideoStream) -> None:
+        async for event in stream:
+            frame = event.frame
+            try:
+                await self._connector.push_frame(
+                    self._participant_id, track_id, PixelFormat.I420, frame.width, frame.height, now_us(), frame.data
+                )
+            except AgentSdkError as error:
+                self._stats.dropped_in += 1
+                logger.warning("a frame of %s was dropped: %s", self._participant_id, error)
+            else:
+                self._stats.video_frames += 1
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("reading %s failed", task.get_name(), exc_info=task.exception())

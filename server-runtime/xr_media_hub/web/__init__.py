@@ -1,0 +1,7 @@
+"""The one port that clients reach: the page, tokens, the certificate, health, and LiveKit's signalling."""
+
+from xr_media_hub.web._app import WebSettings, create_app
+from xr_media_hub.web._certificates import HubCertificate, load_certificate, self_signed_certificate
+from xr_media_hub.web._server import WebServer
+
+__all__ = ("HubCertificate", "WebServer", "WebSettings", "create_app", "load_certificate", "self_signed_certificate")
