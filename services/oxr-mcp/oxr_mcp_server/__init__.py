@@ -1,0 +1,1 @@
+"""Tool server: where a participant's head is, and places relative to it."""

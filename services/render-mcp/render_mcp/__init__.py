@@ -1,0 +1,1 @@
+"""Tool server: every participant's scene, edited through MCP tools and drawn by a renderer."""
