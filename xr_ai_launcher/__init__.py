@@ -1,0 +1,49 @@
+"""Run many programs from one stack file: checked first, prepared, started together, stopped together.
+
+    code = run_stack("stacks/echo.yaml", overrides=["roles.web.ports.http=8123"])
+
+Errors (all derive from `LauncherError`)::
+
+    LauncherError
+    ├── StackError                  a stack file cannot be used; ``problems`` has each with file, line and column
+    └── MissingPrerequisiteError    a program is not installed; ``problems`` says which and how to get it
+
+The command line is ``xrstack``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xr_ai_launcher._api import load_stack, run_stack
+    from xr_ai_launcher._errors import LauncherError, MissingPrerequisiteError, StackError
+    from xr_ai_launcher._stack.plan import RolePlan, SetupPlan, StackPlan
+
+__all__ = (
+    "LauncherError",
+    "MissingPrerequisiteError",
+    "RolePlan",
+    "SetupPlan",
+    "StackError",
+    "StackPlan",
+    "load_stack",
+    "run_stack",
+)
+
+# Loaded when first used: `xrstack --help` and a stored plan need none of what checks a stack.
+_HOMES = {
+    "load_stack": "xr_ai_launcher._api",
+    "run_stack": "xr_ai_launcher._api",
+    "LauncherError": "xr_ai_launcher._errors",
+    "MissingPrerequisiteError": "xr_ai_launcher._errors",
+    "StackError": "xr_ai_launcher._errors",
+    "RolePlan": "xr_ai_launcher._stack.plan",
+    "SetupPlan": "xr_ai_launcher._stack.plan",
+    "StackPlan": "xr_ai_launcher._stack.plan",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

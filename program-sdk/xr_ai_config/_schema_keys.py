@@ -37,8 +37,9 @@ def _branches(schema: _Schema, definitions: _Schema) -> Iterator[_Schema]:
 def _children(schema: _Schema, segment: str | int, definitions: _Schema) -> Iterator[_Schema]:
     for branch in _branches(schema, definitions):
         if isinstance(segment, int):
-            child = branch.get("items")
+            candidates = [branch.get("items")]
+        elif segment in branch.get("properties", {}):
+            candidates = [branch["properties"][segment]]
         else:
-            child = branch.get("properties", {}).get(segment, branch.get("additionalProperties"))
-        if isinstance(child, dict):
-            yield child
+            candidates = [branch.get("additionalProperties"), *branch.get("patternProperties", {}).values()]
+        yield from (child for child in candidates if isinstance(child, dict))

@@ -1,6 +1,7 @@
 """Graphics cards as NVML reports them; a machine without driver or library simply has none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 __all__ = ("Gpu", "GpuReport", "read_gpus")
@@ -44,7 +45,7 @@ def read_gpus(nvml: Any = None) -> GpuReport:
     """Ask NVML for all cards. ``nvml`` replaces the ``pynvml`` module in tests."""
     if nvml is None:
         try:
-            import pynvml as nvml  # loads a library: only when somebody asks
+            nvml = import_module("pynvml")  # late: most stacks never ask
         except ImportError:
             return GpuReport(note=_INSTALL_HINT)
     try:
@@ -84,8 +85,6 @@ def _optional(nvml: Any, read: Any) -> Any:
 
 
 def _in_pci_order(cards: list[Gpu]) -> tuple[Gpu, ...]:
-    from dataclasses import replace
-
     ordered = sorted(cards, key=lambda card: card.pci_address)
     return tuple(replace(card, index=index) for index, card in enumerate(ordered))
 

@@ -118,7 +118,7 @@ def _reuse_without_probe(roles: Sequence[RolePlan], places: Places) -> Iterator[
     for role in roles:
         if role.launch == "reuse" and role.ready is None:
             message = f"{role.name} is to be reused, but nothing says how to see that it runs"
-            yield places.problem(message, "roles", role.name, "launch", hint="add `ready: {http: …}` or `{tcp: …}`")
+            yield places.problem(message, "roles", role.name, hint="add `ready: {http: …}` or `{tcp: …}`")
 
 
 def _unexported_references(plan: StackPlan, places: Places) -> Iterator[Problem]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xr_ai_config import ConfigError, MapNode, Node, Problem, locate, validate
+from xr_ai_config import ConfigError, MapNode, Mark, Node, Problem, locate, validate
 from xr_ai_launcher._hardware import GpuReport, read_gpus
+from xr_ai_launcher._stack.broken import without_consequences, without_places
 from xr_ai_launcher._stack.merge import pick, without
 from xr_ai_launcher._stack.model import ProfileModel, StackModel
 from xr_ai_launcher._stack.places import Places
@@ -42,15 +43,17 @@ class LoadedStack:
     places: Places
     files: tuple[Path, ...]
     uses: frozenset[tuple[str, str]]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the files; the plan is then the stack without the broken parts, good for checks only."""
 
 
 def load(
     path: Path, options: StackOptions | None = None, *, read_report: Callable[[], GpuReport] = read_gpus
 ) -> LoadedStack:
-    """Read ``path`` and everything it includes into a plan.
+    """Read ``path`` and everything it includes into a plan, with a list of what is wrong.
 
     Raises:
-        ConfigError: anything is wrong with the files or the options; all of it.
+        ConfigError: so much is wrong that there is no plan to look at.
     """
     options = options or StackOptions()
     layers = read_layers(path, options.overlays, options.assignments)
@@ -65,9 +68,8 @@ def load(
     resolver = Resolver(model, places, layers.files[0], read_report)
     plan = resolver.resolve(choice.name, choice.reason, resolution.variables)
     plan, unknown = select_roles(plan, options.only, options.without)
-    if resolver.problems or unknown:
-        raise ConfigError([*resolver.problems, *unknown])
-    return LoadedStack(plan, places, tuple(layers.files), resolution.uses)
+    problems = without_consequences([*checker.problems, *resolver.problems, *unknown])
+    return LoadedStack(plan, places, tuple(layers.files), resolution.uses, tuple(problems))
 
 
 @dataclass(slots=True)
@@ -109,30 +111,34 @@ class _Checker:
             self.problems.extend(error.problems)
 
     def chosen(self, choice: Choice) -> tuple[Resolution, StackModel]:
-        """Return the resolved stack with the chosen profile.
+        """Return the resolved stack with the chosen profile; what is broken in it is a problem and left out.
 
         Raises:
-            ConfigError: everything found so far.
+            ConfigError: everything found so far, when what is left makes no stack.
         """
         try:
             resolution, model = self._validated(choice.name)
         except ConfigError as error:
-            raise ConfigError([*self.problems, *error.problems]) from None
+            self.problems.extend(error.problems)
+            try:
+                resolution, model = self._validated(choice.name, broken=frozenset(p.mark for p in error.problems))
+            except ConfigError:
+                raise ConfigError(self.problems) from None
         if model.stack is None:
-            places = Places(resolution.tree)
-            self.problems.append(replace(places.problem("required key is missing"), key_path="stack"))
-        if self.problems:
-            raise ConfigError(self.problems)
+            self.problems.append(Problem("required key is missing", Places(resolution.tree).mark(), "stack"))
         return resolution, model
 
     def _validated(
-        self, profile: str | None, environment: Mapping[str, str] | None = None
+        self,
+        profile: str | None,
+        environment: Mapping[str, str] | None = None,
+        broken: frozenset[Mark | None] = frozenset(),
     ) -> tuple[Resolution, StackModel]:
         base = self.layers.merged()
         overlay = None
         if profile is not None:
             overlay = pick(locate(base, ("profiles", profile)).node, _OVERLAY_KEYS)
-        tree = without(self.layers.merged(overlay), _FILE_KEYS)
+        tree = without_places(without(self.layers.merged(overlay), _FILE_KEYS), broken)
         resolution = resolve_references(tree, profile, environment)
         model = validate(resolution.tree, StackModel, folder=Path.cwd(), problems=resolution.problems)
         return resolution, model

@@ -10,7 +10,7 @@ __all__ = ("check_ports",)
 
 
 def check_ports(loaded: LoadedStack) -> list[Problem]:
-    """Return a problem for each port of an enabled role that somebody listens on; persistent and reused roles may run already."""
+    """Return a problem for each taken port of an enabled role; persistent and reused roles may be running already."""
     return list(_taken_ports(loaded))
 
 
@@ -43,7 +43,7 @@ def _why_taken(host: str, port: int) -> str:
 
 def _holder(port: int) -> str:
     """Return the program that listens on ``port``, as far as this user may see it."""
-    import psutil  # only when there is something to explain
+    import psutil  # type: ignore[import-untyped]  # only when there is something to explain
 
     try:
         connections = psutil.net_connections(kind="tcp")

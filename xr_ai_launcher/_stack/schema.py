@@ -49,6 +49,14 @@ class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        result = super().dict_schema(schema)
+        patterns = result.pop("patternProperties", None)
+        if patterns:  # the model refuses other keys, which patternProperties alone would not
+            ((pattern, value),) = patterns.items()
+            result |= {"propertyNames": {"pattern": pattern}, "additionalProperties": value}
+        return result
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 

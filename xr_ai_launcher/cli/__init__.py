@@ -1,0 +1,36 @@
+"""``xrstack``, the launcher's command line; one module per verb.
+
+``main`` is the console command. A product gets a one-word shortcut by giving it a stack: ``xr_render_demo -p spark``
+is ``xrstack up stacks/xr_render_demo.yaml -p spark``.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ("main",)
+
+_VERBS_WITH_STACK = frozenset({"up", "check", "plan", "graph", "doctor"})
+
+
+def main(argv: Sequence[str] | None = None, *, stack: Path | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    With ``stack`` the command line is that of one product: its verbs act on this stack, and `up` need not be said.
+    """
+    from xr_ai_launcher.cli._app import app
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    if stack is not None:
+        words = _for_stack(words, stack)
+    try:
+        app(words)
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else 0 if ending.code is None else 1
+    return 0
+
+
+def _for_stack(words: list[str], stack: Path) -> list[str]:
+    if words and words[0] in _VERBS_WITH_STACK:
+        return [words[0], str(stack), *words[1:]]
+    return words if words and words[0] in {"--version", "schema"} else ["up", str(stack), *words]

@@ -1,0 +1,143 @@
+"""A plan in words for people, and as plain data for programs; secrets are masked in both."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xr_ai_config import ListNode, MapNode, Node, ScalarNode, format_path
+from xr_ai_launcher._stack.load import LoadedStack
+from xr_ai_launcher._stack.plan import BinaryStep, ProbePlan, RolePlan, SetupPlan
+from xr_ai_launcher._stack.read import display_name
+
+__all__ = ("plan_data", "plan_text", "values_text")
+
+_SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|credentials?)(?:$|_)")
+_MASK = "********"
+_INDENT = "  "
+
+
+def plan_data(loaded: LoadedStack) -> dict[str, Any]:
+    """Return the plan as JSON types; ``values`` says of every value what it is and where it was written."""
+    values = {
+        format_path(path): {"value": _masked(path, node.value), "where": str(node.mark)}
+        for path, node in _leaves(loaded.places.tree)
+    }
+    return {**_plain(loaded.plan), "values": values}
+
+
+def plan_text(loaded: LoadedStack) -> Iterator[str]:
+    """Yield the lines of a short overview."""
+    plan = loaded.plan
+    yield f"{plan.name}: {plan.description}" if plan.description else plan.name
+    yield f"files    {', '.join(display_name(path) for path in loaded.files)}"
+    yield f"profile  {plan.profile or 'none'}: {plan.profile_reason}"
+    if plan.variables:
+        yield "vars     " + ", ".join(f"{key} = {_first_line(value)}" for key, value in plan.variables.items())
+    width = max((len(name) for name in (*(s.name for s in plan.setup), *(r.name for r in plan.roles))), default=0)
+    if plan.setup:
+        yield "\nsetup"
+        for step in plan.setup:
+            yield from _entry(step.name, width, _setup_lines(step), step.where)
+    yield "\nroles"
+    for role in plan.roles:
+        yield from _entry(role.name, width, _role_lines(role), role.where)
+    for warning in plan.warnings:
+        yield f"\nwarning: {warning}"
+
+
+def values_text(loaded: LoadedStack) -> Iterator[str]:
+    """Yield every value of the merged stack with the place that decided it."""
+    lines = [
+        (f"{format_path(path)} = {_first_line(_masked(path, node.value))}", str(node.mark))
+        for path, node in _leaves(loaded.places.tree)
+    ]
+    width = min(max((len(left) for left, _ in lines), default=0), 90)
+    for left, where in lines:
+        yield f"{left:<{width}}  # {where}"
+
+
+def _entry(name: str, width: int, lines: list[str], where: str) -> Iterator[str]:
+    first, *others = lines
+    yield f"{_INDENT}{name:<{width}}  {first}"
+    for line in others:
+        yield f"{_INDENT}{'':<{width}}  {line}"
+    yield f"{_INDENT}{'':<{width}}  at {where}"
+
+
+def _role_lines(role: RolePlan) -> list[str]:
+    if not role.enabled:
+        return [f"off: {role.disabled_reason}"]
+    facts = [
+        "ports " + ", ".join(f"{key} {port}" for key, port in role.ports.items()) if role.ports else "",
+        f"ready {_probe(role.ready)} within {role.ready_timeout_s:g} s" if role.ready else "",
+        f"after {', '.join(role.after)}" if role.after else "",
+        f"gpu {role.gpu}" if role.gpu is not None else "",
+        "" if role.launch == "own" else role.launch,
+        "" if role.on_exit == "fail" else f"on exit {role.on_exit}",
+    ]
+    needs = [f"needs {need.command}" + (f": {need.hint}" if need.hint else "") for need in role.requires]
+    environment = [f"{key}={_first_line(_masked((key,), value))}" for key, value in role.env.items()]
+    return [line for line in (_command(role.argv), " · ".join(filter(None, facts)), *needs, *environment) if line]
+
+
+def _setup_lines(step: SetupPlan) -> list[str]:
+    if not step.enabled:
+        return [f"off: {step.disabled_reason}"]
+    if isinstance(step.step, BinaryStep):
+        kinds = [type(source).__name__.removesuffix("Source").lower() for source in step.step.sources]
+        exported = f" as {step.export}" if step.export else ""
+        return [f"find a program{exported}: {', then '.join(kinds)}"]
+    return [f"run {_command(step.step.argv)} in {display_name(step.step.cwd)}"]
+
+
+def _probe(probe: ProbePlan) -> str:
+    kind = type(probe).__name__.removesuffix("Probe").lower()
+    facts = [str(getattr(probe, field.name)) for field in dataclasses.fields(probe)][:2]
+    return f"{kind} {' '.join(fact for fact in facts if fact not in ('', '()'))}".rstrip()
+
+
+def _command(argv: tuple[str, ...]) -> str:
+    """The command as a person would type it: no newlines, paths as seen from here."""
+    words = [display_name(Path(word)) if Path(word).is_absolute() else word for word in argv]
+    return " ".join(_first_line(word) for word in words) or "(no command)"
+
+
+def _first_line(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    first, newline, _ = text.partition("\n")
+    return f"{first} …" if newline else first
+
+
+def _leaves(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], ScalarNode]]:
+    match node:
+        case MapNode():
+            for key, value in node.items.items():
+                yield from _leaves(value, (*path, key))
+        case ListNode():
+            for index, item in enumerate(node.items):
+                yield from _leaves(item, (*path, index))
+        case ScalarNode():
+            yield path, node
+
+
+def _masked(path: tuple[str | int, ...], value: Any) -> Any:
+    return _MASK if path and isinstance(path[-1], str) and _SECRET_NAME.search(path[-1]) and value else value
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        kind = type(value).__name__
+        return {"kind": re.sub(r"(?:Probe|Source|Step)$", "", kind).lower(), **fields} if _is_variant(kind) else fields
+    if isinstance(value, Mapping):
+        return {key: _masked((key,), _plain(each)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _is_variant(class_name: str) -> bool:
+    """Whether a class is one of several that may stand at its place, so that its kind must be said."""
+    return class_name.endswith(("Probe", "Source", "Step"))
