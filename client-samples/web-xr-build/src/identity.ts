@@ -35,7 +35,7 @@ export function newIdentity(): string {
 export async function claimIdentity(
   given: string | null,
   storage: Pick<Storage, "getItem" | "setItem"> = tabStorage(),
-  locks: LockManager | undefined = navigator.locks,
+  locks: LockManager | null = navigator.locks ?? null,
 ): Promise<string> {
   if (given) return given;
   const stored = storage.getItem(STORAGE_KEY);
@@ -56,7 +56,7 @@ function tabStorage(): Pick<Storage, "getItem" | "setItem"> {
 }
 
 /** True when this page now holds the name until it closes. Without locks (plain http) no stored name is trusted. */
-async function claimed(identity: string, locks: LockManager | undefined): Promise<boolean> {
+async function claimed(identity: string, locks: LockManager | null): Promise<boolean> {
   if (!locks) return false;
   return new Promise((resolve) => {
     const holdUntilPageCloses = () => {

@@ -16,6 +16,7 @@ connectButtons();
 connectComposer();
 exposeClient(app.testSurface);
 document.documentElement.dataset["page"] = "ready";
+performance.mark("page-ready");
 // Both are needed soon; neither may delay the first click.
 void import("./session.ts");
 void startScene();

@@ -65,7 +65,7 @@ const FLOOR_FRAGMENT = /* glsl */ `
   void main() {
     float distance = length(vWorld.xz - cameraPosition.xz);
     float near = exp(-distance * 0.05);
-    float lines = grid(vWorld.xz, 1.0) * 0.16 + grid(vWorld.xz, 5.0) * 0.20;
+    float lines = grid(vWorld.xz, 1.0) * 0.15 + grid(vWorld.xz, 5.0) * 0.13;
     vec3 color = mix(ground, line, lines * near);
     float haze = 1.0 - exp(-distance * 0.028);
     color = mix(color, horizon * 1.35, haze);
@@ -103,6 +103,9 @@ export class Surroundings extends Group {
         transparent: true,
       }),
     );
+    // Behind everything see-through, shadows on the floor above all.
+    this.#sky.renderOrder = -2;
+    this.#floor.renderOrder = -1;
     this.add(this.#sky, this.#floor, ...lights());
   }
 
@@ -120,10 +123,10 @@ export class Surroundings extends Group {
 }
 
 function lights() {
-  const key = new DirectionalLight("#fff6ea", 2.1);
-  key.position.set(2.5, 5, 3.5);
+  const key = new DirectionalLight("#fff6ea", 2.3);
+  key.position.set(2.2, 4, 4.5);
   // From behind, so that an edge stands out of the dark even on the side away from the key light.
   const rim = new DirectionalLight("#b9ccff", 0.9);
   rim.position.set(-3, 2.5, -4);
-  return [new HemisphereLight("#e6edff", "#59607a", 1.35), key, rim];
+  return [new HemisphereLight("#eef2ff", "#6b7290", 1.5), key, rim];
 }

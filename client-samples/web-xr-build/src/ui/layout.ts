@@ -2,7 +2,7 @@
 import type { Insets } from "../scene/view.ts";
 
 /** The same width as in style.css: below it, panels lie under the view instead of beside it. */
-const NARROW = "(max-width: 760px)";
+const NARROW = "(max-width: 900px)";
 
 /** Calls back now and whenever the covered area changes. */
 export function watchInsets(cover: HTMLElement, changed: (insets: Insets) => void): void {

@@ -100,7 +100,8 @@ export class XrEntry {
       const { installEmulator } = await import("./emulator.ts");
       this.#emulated = installEmulator(this.#stage);
       this.#emulated.setPose(this.#viewPose());
-      await this.#headset.prepare();
+      // Without a camera there is no room to see through to: the page's own sky and floor are shown.
+      await this.#headset.prepare(["immersive-vr"]);
     } catch (error) {
       this.#events.problem(asClientError(error, "xr-failed", "The stand-in headset could not be loaded: reload the page and try again."));
       return;

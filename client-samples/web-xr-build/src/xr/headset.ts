@@ -20,8 +20,8 @@ export async function headsetSupport(xr: XRSystem | undefined = navigator.xr): P
   return (await supportedMode(xr)) ? "headset" : "emulator";
 }
 
-async function supportedMode(xr: XRSystem | undefined): Promise<XRSessionMode | null> {
-  for (const mode of MODES) {
+async function supportedMode(xr: XRSystem | undefined, modes: readonly XRSessionMode[] = MODES): Promise<XRSessionMode | null> {
+  for (const mode of modes) {
     if (await xr?.isSessionSupported(mode).catch(() => false)) return mode;
   }
   return null;
@@ -46,8 +46,8 @@ export class Headset {
   }
 
   /** Finds out which mode to ask for, ahead of the click: asking later would lose the user's gesture. */
-  async prepare(): Promise<void> {
-    this.#mode = await supportedMode(navigator.xr);
+  async prepare(modes: readonly XRSessionMode[] = MODES): Promise<void> {
+    this.#mode = await supportedMode(navigator.xr, modes);
   }
 
   /** Must be called straight from a click. Throws ClientError `xr-failed`. */
