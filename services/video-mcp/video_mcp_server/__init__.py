@@ -1,0 +1,1 @@
+"""Tool server: pictures of what participants' cameras see."""

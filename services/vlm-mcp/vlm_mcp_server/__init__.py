@@ -1,0 +1,1 @@
+"""Tool server: questions about a picture, answered by a vision model."""
