@@ -180,6 +180,8 @@ class ConnectorEndpoint:
 
     async def run(self) -> None:
         """Receive until `stop`."""
+        if self._is_closed:
+            return
         self._reader.start()
         self._sender.start()
         try:

@@ -126,6 +126,8 @@ class HubEndpoint:
 
     async def run(self) -> None:
         """Serve until `stop`; peers may already have sent messages, which wait in the sockets."""
+        if self._is_closed:
+            return
         self._pull_reader.start()
         self._subscription_reader.start()
         heartbeat = _Every(_HEARTBEAT_PERIOD_S, self._core.heartbeat)

@@ -7,14 +7,22 @@ from xr_ai_agent._messages import Subscribe
 
 
 class Interest:
-    """Keeps a SUB socket's topics in step with the wanted flags of each participant."""
+    """Keeps a SUB socket's topics in step with the wanted flags of each participant.
 
-    def __init__(self, subscribe: Callable[[bytes], None], unsubscribe: Callable[[bytes], None]) -> None:
+    What is wanted of everyone is subscribed before anyone joins: a subscription made on a join reaches the hub
+    after the first messages of whoever joined.
+    """
+
+    def __init__(
+        self, subscribe: Callable[[bytes], None], unsubscribe: Callable[[bytes], None], everyone: Subscribe
+    ) -> None:
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
+        self._everyone = everyone
         self._flags: dict[str, Subscribe] = {}
         # A v0.1 hub broadcasts the pixels somebody asked for; ours sends them to the asker alone.
         self._broadcast_pixels = True
+        self._apply(set(), self._topics_of_everyone())
 
     @property
     def participants(self) -> frozenset[str]:
@@ -34,12 +42,11 @@ class Interest:
             self._flags.pop(participant_id, None)
         self._apply(before, self._topics(participant_id))
 
-    def set_broadcast_pixels(self, wanted: bool) -> None:
-        """Whether to listen to broadcast pixels too."""
-        before = {pid: self._topics(pid) for pid in self._flags}
-        self._broadcast_pixels = wanted
-        for participant_id, old in before.items():
-            self._apply(old, self._topics(participant_id))
+    def stop_broadcast_pixels(self) -> None:
+        """Do not listen to broadcast pixels: this hub addresses them."""
+        before = self._all_topics()
+        self._broadcast_pixels = False
+        self._apply(before, self._all_topics())
 
     def _apply(self, before: set[bytes], after: set[bytes]) -> None:
         for topic in after - before:
@@ -47,15 +54,24 @@ class Interest:
         for topic in before - after:
             self._unsubscribe(topic)
 
+    def _all_topics(self) -> set[bytes]:
+        return self._topics_of_everyone().union(*(self._topics(participant_id) for participant_id in self._flags))
+
+    def _topics_of_everyone(self) -> set[bytes]:
+        return {kind + b"." for kind in self._kinds(self._everyone)}
+
     def _topics(self, participant_id: str) -> set[bytes]:
-        flags = self.of(participant_id)
-        wanted = set()
+        own = self._kinds(self.of(participant_id) & ~self._everyone)
+        return {kind + b"." + participant_id.encode() + b"." for kind in own}
+
+    def _kinds(self, flags: Subscribe) -> set[bytes]:
+        kinds = set()
         if flags & Subscribe.DATA:
-            wanted.add(topics.data(participant_id))
+            kinds.add(topics.DATA)
         if flags & Subscribe.AUDIO:
-            wanted.add(topics.audio(participant_id))
+            kinds.add(topics.AUDIO)
         if flags & Subscribe.VIDEO:
-            wanted.add(topics.video(participant_id))
+            kinds.add(topics.VIDEO)
             if self._broadcast_pixels:
-                wanted.add(topics.video_data(participant_id))
-        return wanted
+                kinds.add(topics.VIDEO_DATA)
+        return kinds

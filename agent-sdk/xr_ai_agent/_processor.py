@@ -106,7 +106,7 @@ class ProcessorEndpoint:
         self._signals = SignalQueue(self._fire_signal)
         self._reader = SocketReader(self._sub, self._on_published, self._losses, self._signals.end_batch)
         self._sender = PushSender(self._push, self._losses)
-        self._interest = Interest(self._add_topic, self._drop_topic)
+        self._interest = Interest(self._add_topic, self._drop_topic, filter if auto_subscribe else Subscribe.NONE)
         self._frames = FrameFetcher(self._agent_id, self._sender.send_now, self._losses)
         self._handlers = self._make_handlers()
         # The inbox last: when the hub sees it, it has seen the others.
@@ -224,6 +224,8 @@ class ProcessorEndpoint:
 
     async def run(self) -> None:
         """Receive until `stop`."""
+        if self._is_closed:
+            return
         self._reader.start()
         self._sender.start()
         roster = asyncio.create_task(self._ask_roster_until_known())
@@ -308,6 +310,8 @@ class ProcessorEndpoint:
             self._on_data.fire(message)
 
     def _on_event(self, event: ParticipantEvent) -> None:
+        if not event.joined:
+            self._signals.hand_on()
         if not self._roster.apply(event):
             return
         if not event.joined:
@@ -323,7 +327,7 @@ class ProcessorEndpoint:
             self._hub_epoch = welcome.hub_epoch
             self._frames.reset()
             self._frames.speaks_descriptors = True
-            self._interest.set_broadcast_pixels(False)
+            self._interest.stop_broadcast_pixels()
         present = {pid for pid, _, _ in welcome.roster}
         for gone in self._roster.ids - present:
             self._on_event(ParticipantEvent(gone, False, time.time_ns() // 1000))

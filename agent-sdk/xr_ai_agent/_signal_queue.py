@@ -39,6 +39,10 @@ class SignalQueue:
             if not drained and now - self._behind_since < _CATCH_UP_MAX_S:
                 return
             self._behind_since = None if drained else now
+        self.hand_on()
+
+    def hand_on(self) -> None:
+        """Hand on what waits now; whoever sent it is about to leave."""
         batch, self._batch = self._batch, []
         for signal in batch:
             self._count_missed(signal)

@@ -53,7 +53,7 @@ class SocketReader:
     def start(self) -> None:
         """Begin to read on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(_descriptor(self._socket), self._drain)
+        self._loop.add_reader(_descriptor(self._socket), self._on_readable)
         self.check()
 
     def stop(self) -> None:
@@ -67,6 +67,11 @@ class SocketReader:
         if self._loop is not None and not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._drain)
+
+    def _on_readable(self) -> None:
+        # One batch per turn of the loop: the next one may already be on its way.
+        if not self._is_scheduled:
+            self._drain()
 
     def _drain(self) -> None:
         self._is_scheduled = False
@@ -97,6 +102,7 @@ class PushSender:
         self._losses = losses
         self._waiting: deque[tuple[bytes, asyncio.Future[bool]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_stopped = False
 
     def start(self) -> None:
         """Begin to notice on the running loop when the queue has room again."""
@@ -104,7 +110,8 @@ class PushSender:
         self._loop.add_reader(_descriptor(self._socket), self._send_waiting)
 
     def stop(self) -> None:
-        """Give up what still waits for room."""
+        """Give up what still waits for room, and refuse what comes later."""
+        self._is_stopped = True
         if self._loop is not None:
             self._loop.remove_reader(_descriptor(self._socket))
             self._loop = None
@@ -115,12 +122,14 @@ class PushSender:
 
     def send_now(self, frame: bytes) -> bool:
         """Queue a message if there is room; returns whether it was taken."""
-        return not self._waiting and self._try(frame)
+        return not self._is_stopped and not self._waiting and self._try(frame)
 
     async def send(self, frame: bytes, what: str, timeout_s: float) -> bool:
         """Queue a message, waiting for room; False (counted and logged) when there was none in time."""
         if self.send_now(frame):
             return True
+        if self._is_stopped:
+            return False
         if self._loop is None:
             self.start()
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

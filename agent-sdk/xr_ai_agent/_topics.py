@@ -3,25 +3,32 @@
 PARTICIPANT = b"participant"
 CONTROL = b"control"
 HUB = b"_hub."
+
+# The first segments of what belongs to a participant; their id and a dot follow.
+VIDEO = b"video"
+VIDEO_DATA = b"video_data"
+AUDIO = b"audio"
+DATA = b"data"
+
 _INBOX_PREFIX = b"_inbox."
 
 
-def video(participant_id: str, track_id: str = "") -> bytes:
-    """Frame signals of a track, or with no track the prefix of all of a participant's."""
+def video(participant_id: str, track_id: str) -> bytes:
+    """Frame signals of a track."""
     return f"video.{participant_id}.{track_id}".encode()
 
 
-def video_data(participant_id: str, track_id: str = "") -> bytes:
+def video_data(participant_id: str, track_id: str) -> bytes:
     """Broadcast pixels (v0.1)."""
     return f"video_data.{participant_id}.{track_id}".encode()
 
 
-def audio(participant_id: str, track_id: str = "") -> bytes:
+def audio(participant_id: str, track_id: str) -> bytes:
     """Audio chunks."""
     return f"audio.{participant_id}.{track_id}".encode()
 
 
-def data(participant_id: str, topic: str = "") -> bytes:
+def data(participant_id: str, topic: str) -> bytes:
     """Data messages."""
     return f"data.{participant_id}.{topic}".encode("utf-8", "surrogatepass")
 

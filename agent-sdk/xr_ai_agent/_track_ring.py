@@ -62,6 +62,7 @@ class TrackRing:
         self._oldest_first = list(range(slots))
         self._leases: dict[int, dict[int, float]] = {slot: {} for slot in range(slots)}
         self._next_lease_id = 1
+        self._is_closed = False
 
     def write(self, data: memoryview) -> SlotPlace:
         """Copy a frame into a slot.
@@ -97,6 +98,9 @@ class TrackRing:
 
     def close(self) -> None:
         """Remove the file; readers that mapped it see that it is closed, and keep what they hold."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._words[_CLOSED_OFFSET // 8] = 1
         self.path.unlink(missing_ok=True)
         self._words.release()

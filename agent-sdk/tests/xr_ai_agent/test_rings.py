@@ -1,0 +1,229 @@
+"""Frames in shared memory: the hub's ring per track, its leases, and the ring of external connectors."""
+
+import os
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from xr_ai_agent import FrameSignal, FrameTooLargeError, PixelFormat, RingError, RingFullError
+from xr_ai_agent._connector_ring import ConnectorRing
+from xr_ai_agent._shm import ShmFolder, shm_root, sweep_stale_folders
+from xr_ai_agent._track_ring import RingMap, TrackRing
+
+
+@pytest.fixture
+def ring(tmp_path):
+    ring = TrackRing(tmp_path, 10_000)
+    yield ring
+    ring.close()
+
+
+def _frame(value: int, size: int = 10_000) -> memoryview:
+    return memoryview(bytes([value]) * size)
+
+
+def test_a_reader_of_the_file_sees_the_pixels_and_cannot_write_them(ring):
+    place = ring.write(_frame(7))
+    reader = RingMap(str(ring.path), ring.token)
+    view = reader.view(place.data_offset, 10_000)
+    assert view == _frame(7)
+    assert reader.generation(place.generation_offset) == place.generation
+    with pytest.raises(TypeError, match="read-only"):
+        view[0] = 1
+    assert os.stat(ring.path).st_mode & 0o777 == 0o600
+
+
+def test_an_overwritten_frame_is_noticed_by_its_generation(ring):
+    place = ring.write(_frame(1))
+    reader = RingMap(str(ring.path), ring.token)
+    for value in range(2, 6):
+        ring.write(_frame(value))
+    assert reader.generation(place.generation_offset) != place.generation
+
+
+def test_while_a_slot_is_written_its_generation_is_odd(ring):
+    generations = []
+    place = ring.write(_frame(1))
+    words = ring._words
+
+    class Recorder:
+        def __getitem__(self, index):
+            return words[index]
+
+        def __setitem__(self, index, value):
+            generations.append(value)
+            words[index] = value
+
+    ring._words = Recorder()
+    for value in range(4):
+        ring.write(_frame(value))
+    ring._words = words
+    assert [g % 2 for g in generations] == [1, 0] * 4
+    assert ring._words[place.generation_offset // 8] == place.generation + 2
+
+
+def test_the_writer_takes_the_oldest_slot_that_nobody_leases(ring):
+    places = [ring.write(_frame(value)) for value in range(4)]
+    lease = ring.lease(places[0].slot, 60.0)
+    assert ring.write(_frame(9)).slot == places[1].slot
+    ring.release(places[0].slot, lease)
+    assert ring.write(_frame(9)).slot == places[0].slot
+
+
+def test_a_lease_that_ran_out_holds_nothing(ring):
+    places = [ring.write(_frame(value)) for value in range(4)]
+    ring.lease(places[0].slot, 0.0)
+    assert ring.write(_frame(9)).slot == places[0].slot
+
+
+def test_when_all_slots_are_leased_the_oldest_goes_and_its_reader_can_tell(ring):
+    places = [ring.write(_frame(value)) for value in range(4)]
+    for place in places:
+        ring.lease(place.slot, 60.0)
+    taken = ring.write(_frame(9))
+    assert taken.slot == places[0].slot
+    assert taken.generation != places[0].generation
+
+
+def test_a_frame_too_large_for_its_slot_is_refused_and_hurts_no_neighbour(ring):
+    places = [ring.write(_frame(value)) for value in range(4)]
+    with pytest.raises(FrameTooLargeError, match="10001 bytes"):
+        ring.write(_frame(9, 10_001))
+    assert [ring.read(place, 10_000)[-1] for place in places] == [0, 1, 2, 3]
+
+
+def test_a_closed_ring_is_gone_from_the_system_and_its_readers_know(ring):
+    place = ring.write(_frame(7))
+    reader = RingMap(str(ring.path), ring.token)
+    view = reader.view(place.data_offset, 4)
+    ring.close()
+    assert reader.is_closed
+    assert not ring.path.exists()
+    assert view.tolist() == [7] * 4
+    reader.close()
+
+
+def test_a_reader_refuses_a_file_that_is_not_the_announced_ring(ring, tmp_path):
+    with pytest.raises(RingError, match="not the announced"):
+        RingMap(str(ring.path), bytes(16))
+    short = tmp_path / "short"
+    short.write_bytes(b"x")
+    with pytest.raises(RingError, match="too short"):
+        RingMap(str(short), bytes(16))
+    reader = RingMap(str(ring.path), ring.token)
+    for offset, size in [(0, 10), (4096, 10**9), (-1, 5)]:
+        with pytest.raises(RingError, match="outside"):
+            reader.view(offset, size)
+    for offset in (8, 10**9, 0):
+        with pytest.raises(RingError, match="no slot"):
+            reader.generation(offset)
+
+
+def test_a_ring_for_which_there_is_no_room_says_so(tmp_path):
+    with pytest.raises(RingError, match="no room for a frame ring"):
+        TrackRing(tmp_path, 2**60)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_dead_hubs_are_swept_and_those_of_live_ones_are_not(tmp_path):
+    alive = ShmFolder(tmp_path)
+    assert alive.path.stat().st_mode & 0o777 == 0o700
+    code = (
+        "import os, sys, pathlib; from xr_ai_agent._shm import ShmFolder;"
+        "folder = ShmFolder(pathlib.Path(sys.argv[1])); (folder.path / 'ring-x').touch();"
+        "print(folder.path, flush=True); os._exit(9)"
+    )
+    died = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert died.returncode == 9
+    assert os.path.exists(died.stdout.strip())
+    sweep_stale_folders(tmp_path)
+    assert list(tmp_path.iterdir()) == [alive.path]
+    alive.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def connector_ring():
+    ring = ConnectorRing.create(f"xr_test_{os.getpid()}", 2, 100)
+    yield ring
+    ring.close()
+
+
+def _write(ring: ConnectorRing, seq: int, data: bytes = b"p" * 24) -> FrameSignal:
+    return ring.write(seq, 5, 4, 4, PixelFormat.I420, memoryview(data))
+
+
+def test_a_connector_s_ring_has_the_contract_s_layout(connector_ring):
+    _write(connector_ring, 7)
+    raw = (shm_root() / connector_ring.name).read_bytes()
+    assert struct.unpack_from("=IIQQ", raw) == (0xC0FFEE01, 2, 100, 164)
+    assert len(raw) == 24 + 2 * 164
+    magic, state, fmt, _, seq, pts, width, height, size = struct.unpack_from("=IBBHQqIII", raw, 24)
+    assert (magic, state, fmt, seq, pts, width, height, size) == (0xF4A3E501, 2, 0, 7, 5, 4, 4, 24)
+    assert raw[24 + 64 : 24 + 64 + 24] == b"p" * 24
+    assert raw[24 + 164 + 4] == 0
+
+
+def test_the_hub_reads_what_the_connector_wrote_and_gives_the_slot_back(connector_ring):
+    hub_side = ConnectorRing.attach(connector_ring.name)
+    signal = _write(connector_ring, 1)
+    assert bytes(hub_side.read(signal).data) == b"p" * 24
+    _write(connector_ring, 2)
+    with pytest.raises(RingFullError, match="all 2 slots"):
+        _write(connector_ring, 3)
+    hub_side.release(signal.slot)
+    assert _write(connector_ring, 3).slot == signal.slot
+    hub_side.close()
+    assert (shm_root() / connector_ring.name).exists()
+
+
+def test_a_frame_larger_than_a_slot_is_refused_before_it_touches_the_next(connector_ring):
+    _write(connector_ring, 1)
+    second = _write(connector_ring, 2)
+    connector_ring.release(0)
+    with pytest.raises(FrameTooLargeError, match="101 bytes"):
+        _write(connector_ring, 3, b"x" * 101)
+    assert bytes(connector_ring.read(second).data) == b"p" * 24
+    assert _write(connector_ring, 3).slot == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"slot": 2}, "slot 2 of a ring of 2"),
+        ({"seq": 9}, "not 9"),
+        ({"data_sz": 23}, "24 bytes"),
+        ({"slot": 1}, "expected a ready frame"),
+    ],
+)
+def test_a_signal_that_does_not_fit_its_slot_is_refused(connector_ring, change, says):
+    signal = _write(connector_ring, 1)
+    fields = {name: getattr(signal, name) for name in signal.__slots__}
+    with pytest.raises(RingError, match=says):
+        connector_ring.read(FrameSignal(**{**fields, **change}))
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 10, b"x" * 400, struct.pack("=IIQQ", 0xC0FFEE01, 9, 100, 164)])
+def test_a_segment_that_is_not_a_ring_is_refused(content):
+    path = shm_root() / f"xr_test_bad_{os.getpid()}"
+    path.write_bytes(content)
+    try:
+        with pytest.raises(RingError):
+            ConnectorRing.attach(path.name)
+    finally:
+        path.unlink()
+
+
+def test_an_agent_process_that_opened_a_ring_and_ended_leaves_it_in_place(ring):
+    place = ring.write(_frame(7))
+    code = (
+        "import sys; from xr_ai_agent._track_ring import RingMap;"
+        "m = RingMap(sys.argv[1], bytes.fromhex(sys.argv[2])); print(m.view(int(sys.argv[3]), 1)[0])"
+    )
+    arguments = [str(ring.path), ring.token.hex(), str(place.data_offset)]
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "7"
+    assert ended.stderr == ""
+    assert ring.path.exists()
