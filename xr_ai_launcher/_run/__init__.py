@@ -7,8 +7,9 @@ from xr_ai_launcher._run.guard import run_guarded
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.report import Report
 from xr_ai_launcher._run.rundir import RunDir, create_run_dir
-from xr_ai_launcher._run.screen import Screen, color_for, prefix_for
+from xr_ai_launcher._run.screen import Screen, color_for, prefix_for, write_all
 from xr_ai_launcher._run.supervisor import Supervisor, make_roles
+from xr_ai_launcher._run.words import exit_words, shell_code
 from xr_ai_launcher._stack.plan import StackPlan
 
 __all__ = ["RunDirError", "RunError", "SpawnError", "run"]
@@ -28,12 +29,15 @@ def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, std
     """
     run_dir = create_run_dir(plan.name, environment)
     try:
-        return run_guarded(
+        code = run_guarded(
             lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline),
             title=f"stack-supervisor {plan.name}",
         )
     finally:
         run_dir.remove_runtime()
+    if code < 0:
+        write_all(stderr, f"the supervisor of {plan.name} was {exit_words(code)}; its roles were stopped\n".encode())
+    return shell_code(code)
 
 
 def _supervise(

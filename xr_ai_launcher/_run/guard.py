@@ -12,13 +12,13 @@ is a subreaper too. So there is always one of the two that inherits the whole fa
 import contextlib
 import gc
 import os
+import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic, sleep
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from xr_ai_launcher._run.linux import children_of, descendants_of, process_info, rename_process, set_subreaper
 from xr_ai_launcher._run.signals import send
@@ -33,11 +33,11 @@ _SWEEP_TIMEOUT_S = 5.0
 # Only the emergency sweep polls: it must see the exits of processes that are not its children.
 _SWEEP_STEP_S = 0.01
 _BUG_EXIT_CODE = 3
-_SIGNAL_EXIT_BASE = 128
+_WAKE_BYTES = 4096
 
 
 def run_guarded(work: Work, *, title: str) -> int:
-    """Run ``work`` in a supervisor process called ``title`` and return its exit code, 128 + signal if it was killed.
+    """Run ``work`` in a supervisor process called ``title``; return its exit code, or minus the signal that killed it.
 
     Meanwhile SIGINT, SIGTERM and SIGHUP go to the supervisor (an ignored SIGHUP stays so, as nohup wants it). When
     this returns, no process that the work started is left.
@@ -48,20 +48,19 @@ def run_guarded(work: Work, *, title: str) -> int:
     lifeline, our_end = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    with _forwarding() as forward_to:
+    with _Signals() as signals:
         pid = os.fork()
         if pid == 0:
             os.close(our_end)
             _supervise(work, lifeline, title)
         os.close(lifeline)
-        forward_to(pid)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        code = signals.forward_until_ended(pid)
     try:
         _sweep(family_before)
     finally:
         os.close(our_end)
         set_subreaper(was_subreaper)
-    return code if code >= 0 else _SIGNAL_EXIT_BASE - code
+    return code
 
 
 def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
@@ -83,33 +82,59 @@ def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
         os._exit(code)
 
 
-@contextmanager
-def _forwarding() -> Iterator[Callable[[int], None]]:
-    """Pass signals on to a process that is yet to be forked (with them blocked); none is lost in between."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda _pid: None  # Python allows handlers in the main thread only: the lifeline must do
-        return
-    target = 0
-    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
-    old_handlers = {signum: signal.getsignal(signum) for signum in FORWARDED_SIGNALS}
+class _Signals:
+    """Keeps signals from taking effect here and passes them on; none is lost, from before the fork to the end.
 
-    def forward(signum: int, _frame: object) -> None:
-        send(target, signum)
+    They are heard through a descriptor, beside the supervisor's own: a handler alone could run just before a blocking
+    wait begins, and its news would then wait as well. Outside the main thread Python allows no handlers, and the
+    lifeline must do.
+    """
 
-    def begin(pid: int) -> None:
-        nonlocal target
-        target = pid
-        for signum, handler in old_handlers.items():
-            if not (signum == signal.SIGHUP and handler == signal.SIG_IGN):
-                signal.signal(signum, forward)
-        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+    def __init__(self) -> None:
+        self._is_possible = threading.current_thread() is threading.main_thread()
 
-    try:
-        yield begin
-    finally:
-        for signum, handler in old_handlers.items():
+    def __enter__(self) -> Self:
+        if self._is_possible:
+            self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
+        return self
+
+    def forward_until_ended(self, pid: int) -> int:
+        """Wait for the supervisor and return its exit code."""
+        if not self._is_possible:
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        pidfd = os.pidfd_open(pid)
+        self._old_wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._old_handlers = {signum: signal.getsignal(signum) for signum in FORWARDED_SIGNALS}
+        try:
+            self._take_over()
+            poll = select.poll()
+            poll.register(wake_read, select.POLLIN)
+            poll.register(pidfd, select.POLLIN)
+            while pidfd not in dict(poll.poll()):
+                for signum in set(os.read(wake_read, _WAKE_BYTES)).intersection(FORWARDED_SIGNALS):
+                    send(pid, signum)
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        finally:
+            self._give_back()
+            for fd in (wake_read, wake_write, pidfd):
+                os.close(fd)
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_possible:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
+
+    def _take_over(self) -> None:
+        for signum, handler in self._old_handlers.items():
+            if not (signum == signal.SIGHUP and handler == signal.SIG_IGN):  # nohup: stays ignored
+                signal.signal(signum, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
+
+    def _give_back(self) -> None:
+        for signum, handler in self._old_handlers.items():
             signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+        signal.set_wakeup_fd(self._old_wakeup)
 
 
 def _sweep(family_before: frozenset[int]) -> None:

@@ -1,0 +1,172 @@
+"""Real stacks of toy programs, run by a real launcher process, watched from outside."""
+
+import contextlib
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pytest
+
+from xr_ai_launcher._run.linux import descendants_of, process_info
+from xr_ai_launcher._stack.plan import RolePlan, StackPlan
+
+TOYS = Path(__file__).parent.parent / "toys"
+DEADLINE_S = 20.0
+_LOOK_AGAIN_S = 0.005
+
+ResultT = TypeVar("ResultT")
+
+
+def wait_for(look: Callable[[], ResultT], what: str, deadline_s: float = DEADLINE_S) -> ResultT:
+    """Return the first true result of ``look``; fail after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not (result := look()):
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(_LOOK_AGAIN_S)
+    return result
+
+
+class RunningStack:
+    """A launcher process and everything that carries its folder in the environment."""
+
+    def __init__(self, plan: StackPlan, folder: Path, environment: dict[str, str], **popen: Any) -> None:
+        self.folder = folder
+        (folder / "plan").write_bytes(pickle.dumps(plan))
+        self._stdout, self._stderr = folder / "stdout", folder / "stderr"
+        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, str(TOYS / "launch.py"), str(folder / "plan")],
+                **{"stdout": stdout, "stderr": stderr} | popen,
+                env=environment | {"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": str(folder / "state")},
+                start_new_session=True,
+            )
+
+    @property
+    def stdout(self) -> str:
+        return self._stdout.read_text(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.read_text(errors="replace")
+
+    def log(self, role: str) -> bytes:
+        """Return what the role's log file holds."""
+        path = next(iter((self.folder / "state/xrstack").glob(f"*/latest/{role}.log")), None)
+        return path.read_bytes() if path is not None else b""
+
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
+        """Wait for the launcher to end."""
+        try:
+            return self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the launcher did not end within {deadline_s} s\n{self.stderr}") from None
+
+    def wait_for_words(self, words: str, times: int = 1) -> None:
+        """Wait until the launcher or a role has said something so often."""
+        try:
+            wait_for(lambda: (self.stdout + self.stderr).count(words) >= times, repr(words))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}") from None
+
+    def role_processes(self) -> list[int]:
+        """Return all living processes that were started, directly or not, by this stack's roles."""
+        return [pid for pid in self._processes(f"XR_RUN_DIR={self.folder}".encode()) if pid not in self.own_processes()]
+
+    def own_processes(self) -> list[int]:
+        """Return the launcher's own processes."""
+        marked = self._processes(f"XDG_RUNTIME_DIR={self.folder}\0".encode())
+        return [pid for pid in marked if b"XR_ROLE=" not in _read(f"/proc/{pid}/environ")]
+
+    def family(self) -> list[int]:
+        """Return everything that lives and descends from the supervisor, marked or not."""
+        return [pid for pid in descendants_of(self.supervisor) if is_alive(pid)]
+
+    @property
+    def supervisor(self) -> int:
+        """The process that runs the roles."""
+        return next(pid for pid in self.own_processes() if pid != self.process.pid)
+
+    def end_all(self) -> None:
+        """Kill whatever a failed test left."""
+        while left := [*self.role_processes(), *self.own_processes()]:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.poll()
+
+    @staticmethod
+    def _processes(mark: bytes) -> list[int]:
+        pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+        return [pid for pid in pids if mark in _read(f"/proc/{pid}/environ") and is_alive(pid)]
+
+
+def is_alive(pid: int) -> bool:
+    info = process_info(pid)
+    return info is not None and not info.is_zombie
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+class StartStack(Protocol):
+    def __call__(self, *roles: RolePlan, name: str = ..., env: dict[str, str] = ..., **popen: Any) -> RunningStack: ...
+
+
+class MakeRole(Protocol):
+    def __call__(self, name: str, toy: str, *arguments: object, **fields: Any) -> RolePlan: ...
+
+
+@pytest.fixture
+def role(tmp_path: Path) -> MakeRole:
+    """Make a role that runs a toy program."""
+
+    def make(name: str, toy: str, *arguments: object, **fields: Any) -> RolePlan:
+        argv = (sys.executable, "-S", str(TOYS / f"{toy}.py"), *map(str, arguments))
+        return RolePlan(name, argv, **{"cwd": tmp_path, "stop_grace_s": 5.0} | fields)
+
+    return make
+
+
+@pytest.fixture
+def start() -> Iterator[StartStack]:
+    """Start a launcher with these roles; everything is gone after the test, whatever happened."""
+    stacks: list[RunningStack] = []
+
+    def begin(*roles: RolePlan, name: str = "toy", env: dict[str, str] | None = None, **popen: Any) -> RunningStack:
+        folder = Path(tempfile.mkdtemp(prefix="xr-"))  # short: sockets live below it
+        plan = StackPlan(name, Path(__file__), roles)
+        stacks.append(RunningStack(plan, folder, dict(os.environ) | (env or {}), **popen))
+        return stacks[-1]
+
+    yield begin
+    for stack in stacks:
+        stack.end_all()
+        stack.process.wait()
+        shutil.rmtree(stack.folder)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., Any]:
+    """`wait_for`, since test folders are not packages."""
+    return wait_for
