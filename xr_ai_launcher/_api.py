@@ -9,7 +9,7 @@ from xr_ai_launcher._errors import MissingPrerequisiteError, StackError
 from xr_ai_launcher._stack.broken import without_consequences
 from xr_ai_launcher._stack.checks import Findings, check_stack
 from xr_ai_launcher._stack.load import LoadedStack, StackOptions, load
-from xr_ai_launcher._stack.plan import StackPlan, bind
+from xr_ai_launcher._stack.plan import StackPlan, bind, setup_names
 from xr_ai_launcher._stack.ports import check_ports
 
 __all__ = (
@@ -126,4 +126,4 @@ def start(plan: StackPlan) -> int:
     from xr_ai_launcher import _run
 
     exports = prepare(plan)
-    return _run.run(bind(plan, exports), environment={**os.environ, **exports})
+    return _run.run(bind(plan, setup_names(plan, exports)), environment={**os.environ, **exports})

@@ -3,11 +3,13 @@
 Standard library only, so that a plan can be stored, loaded and run without the machinery that checked it. Paths are
 absolute, ports are numbers, durations are seconds. ``where`` is the ``file:line:column`` that declared the thing.
 
-The only references left are ``${setup.NAME}`` in ``argv`` and ``env``: what a setup step found, filled in by `bind`.
+References to what is known only later are left in ``argv``, ``env`` and probes, and filled in by `bind`: ``${setup.NAME}``,
+the program a setup step found (bound by who calls the run side), and ``${run_dir}``, the folder of this run for sockets
+and the like (bound by the run side, which makes it and also exports it as ``XR_RUN_DIR``).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -270,25 +272,35 @@ class StackPlan:
         return {role.name: role.disabled_reason for role in self.roles if not role.enabled} | steps
 
 
-_SETUP_REFERENCE = re.compile(r"\$\{setup\.([^{}]+)\}")
+_LATE_REFERENCE = re.compile(r"\$\{(setup\.[^{}]+|run_dir)\}")
 
 
-def bind(plan: StackPlan, exports: Mapping[str, str]) -> StackPlan:
-    """Return the plan with ``${setup.NAME}`` replaced by the program that step ``NAME`` found.
+def setup_names(plan: StackPlan, exports: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``${setup.NAME}`` stands for, given the environment variables that setup steps exported."""
+    return {f"setup.{step.name}": exports[step.export] for step in plan.setup if step.export in exports and step.export}
 
-    ``exports`` is what the setup steps put into the environment; the reference of any other step is left as it is.
+
+def bind(plan: StackPlan, names: Mapping[str, str]) -> StackPlan:
+    """Return the plan with the late references that ``names`` knows replaced; any other stays as it is.
+
+    ``names`` is `setup_names` before the run, and ``{"run_dir": path}`` once the run has its folder.
     """
-    found = {step.name: exports[step.export] for step in plan.setup if step.export and step.export in exports}
 
     def fill(text: str) -> str:
-        return _SETUP_REFERENCE.sub(lambda match: found.get(match.group(1), match.group(0)), text)
+        return _LATE_REFERENCE.sub(lambda match: names.get(match.group(1), match.group(0)), text)
 
-    roles = tuple(
-        replace(
-            role,
-            argv=tuple(fill(word) for word in role.argv),
-            env={key: fill(value) for key, value in role.env.items()},
-        )
-        for role in plan.roles
+    return replace(plan, roles=tuple(_filled(role, fill) for role in plan.roles))
+
+
+def _filled(role: RolePlan, fill: Callable[[str], str]) -> RolePlan:
+    ready = role.ready
+    if isinstance(ready, FileProbe):
+        ready = FileProbe(Path(fill(str(ready.path))))
+    elif isinstance(ready, ExecProbe):
+        ready = ExecProbe(tuple(fill(word) for word in ready.argv))
+    return replace(
+        role,
+        argv=tuple(fill(word) for word in role.argv),
+        env={key: fill(value) for key, value in role.env.items()},
+        ready=ready,
     )
-    return replace(plan, roles=roles)

@@ -1,6 +1,7 @@
 """Turns a role's `ready` into the probe that the run side performs."""
 
 import re
+from pathlib import Path
 
 from xr_ai_config import Problem
 from xr_ai_launcher._stack import plan
@@ -24,7 +25,8 @@ def resolve_probe(name: str, role: RoleModel, places: Places, problems: list[Pro
     if ready.log is not None:
         return _log(ready.log, places, at, problems)
     if ready.file is not None:
-        return plan.FileProbe(places.file_path(ready.file, *at, "file"))
+        is_bound_later = ready.file.startswith("${")
+        return plan.FileProbe(Path(ready.file) if is_bound_later else places.file_path(ready.file, *at, "file"))
     if ready.exec is not None:
         return plan.ExecProbe(tuple(ready.exec))
     if ready.mcp is not None:

@@ -21,7 +21,7 @@ from xr_ai_launcher._stack.values import env_text
 
 __all__ = ("Resolution", "resolve_references")
 
-_RESERVED = frozenset({"profile", "stack", "stack_dir"})
+_RESERVED = frozenset({"profile", "run_dir", "stack", "stack_dir"})
 _NO_PROFILE = "default"
 # A role's keys that other parts may refer to, with what they are when the role does not say.
 _ROLE_DEFAULTS = {"host": "127.0.0.1"}
@@ -38,7 +38,7 @@ class Resolution:
 
 
 def resolve_references(tree: Node, profile: str | None, environment: Mapping[str, str] | None = None) -> Resolution:
-    """Replace every reference in ``tree``; ``${setup.NAME}`` stays, it is known only once the step ran."""
+    """Replace every reference in ``tree``; ``${setup.NAME}`` and ``${run_dir}`` stay: they are known only later."""
     names = _Names(tree, profile, os.environ if environment is None else environment)
     problems = [*names.reserved_variables()]
     variables: dict[str, str] = {}
@@ -94,6 +94,8 @@ class _Names:
             return self.profile or _NO_PROFILE
         if name == "stack_dir":
             return str(node.mark.source.folder)
+        if name == "run_dir":
+            return "${run_dir}"
         if name == "stack":
             return self._at(("stack",), name)
         if head == "env" and rest:
