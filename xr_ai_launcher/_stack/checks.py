@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xr_ai_config import Problem, did_you_mean, one_of
+from xr_ai_config import Problem, did_you_mean, format_path, one_of
 from xr_ai_launcher._stack.load import LoadedStack
 from xr_ai_launcher._stack.places import Places
-from xr_ai_launcher._stack.plan import RolePlan, RunStep, StackPlan
+from xr_ai_launcher._stack.plan import Requirement, RolePlan, RunStep, StackPlan
 from xr_ai_launcher._stack.programs import find_program, similar_program
 
 __all__ = ("Findings", "check_stack")
@@ -132,15 +132,26 @@ def _unexported_references(plan: StackPlan, places: Places) -> Iterator[Problem]
 
 def _missing_programs(loaded: LoadedStack) -> Iterator[Problem]:
     made = _made_by_setup(loaded.plan)
+    wanted: dict[Requirement, list[str]] = {}
     for role in loaded.plan.enabled_roles:
         if role.launch == "reuse":
             continue
         absent = [need for need in role.requires if find_program(need.command, role.cwd) is None]
         for need in absent:
-            message = f"{role.name} needs `{need.command}`, which is not installed here"
-            yield loaded.places.problem(message, "roles", role.name, "requires", need.command, hint=need.hint)
+            wanted.setdefault(need, []).append(role.name)
         if not absent and role.argv and not _is_startable(role, made):
             yield _unknown_command(role, loaded.places)
+    for need, names in wanted.items():
+        yield _absent_requirement(need, names, loaded.places)
+
+
+def _absent_requirement(need: Requirement, names: Sequence[str], places: Places) -> Problem:
+    """One problem for all roles that share a requirement."""
+    at = ("roles", names[0], "requires", need.command)
+    needing = f"{', '.join(names)} need{'s' if len(names) == 1 else ''}"
+    hint = f": {need.hint}" if need.hint else ""
+    message = f"{needing} `{need.command}`, which is not installed here{hint}"
+    return Problem(message, places.key_mark(*at), format_path(at[:3]))
 
 
 def _is_startable(role: RolePlan, made: Sequence[Path]) -> bool:

@@ -3,9 +3,9 @@
 Standard library only, so that a plan can be stored, loaded and run without the machinery that checked it. Paths are
 absolute, ports are numbers, durations are seconds. ``where`` is the ``file:line:column`` that declared the thing.
 
-References to what is known only later are left in ``argv``, ``env`` and probes, and filled in by `bind`: ``${setup.NAME}``,
-the program a setup step found (bound by who calls the run side), and ``${run_dir}``, the folder of this run for sockets
-and the like (bound by the run side, which makes it and also exports it as ``XR_RUN_DIR``).
+References to what is known only later are left in ``argv``, ``env`` and probes, and filled in by `bind`:
+``${setup.NAME}``, the program a setup step found (bound by who calls the run side), and ``${run_dir}``, the folder of
+this run for sockets and the like (bound by the run side, which makes it and also exports it as ``XR_RUN_DIR``).
 """
 
 import re

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,17 @@ def plan_text(loaded: LoadedStack) -> Iterator[str]:
     if plan.variables:
         yield "vars     " + ", ".join(f"{key} = {_first_line(value)}" for key, value in plan.variables.items())
     width = max((len(name) for name in (*(s.name for s in plan.setup), *(r.name for r in plan.roles))), default=0)
+    shared = _shared_environment(plan.enabled_roles)
+    if shared:
+        yield "env      " + ", ".join(f"{key}={_first_line(_masked((key,), value))}" for key, value in shared.items())
     if plan.setup:
         yield "\nsetup"
         for step in plan.setup:
             yield from _entry(step.name, width, _setup_lines(step), step.where)
     yield "\nroles"
     for role in plan.roles:
-        yield from _entry(role.name, width, _role_lines(role), role.where)
-    for warning in plan.warnings:
-        yield f"\nwarning: {warning}"
+        yield from _entry(role.name, width, _role_lines(role, shared), role.where)
+    yield from (f"\nwarning: {warning}" for warning in plan.warnings)
 
 
 def values_text(loaded: LoadedStack) -> Iterator[str]:
@@ -66,9 +68,9 @@ def _entry(name: str, width: int, lines: list[str], where: str) -> Iterator[str]
     yield f"{_INDENT}{'':<{width}}  at {where}"
 
 
-def _role_lines(role: RolePlan) -> list[str]:
+def _role_lines(role: RolePlan, shared: Mapping[str, str]) -> list[str]:
     if not role.enabled:
-        return [f"off: {role.disabled_reason}"]
+        return [role.disabled_reason]
     facts = [
         "ports " + ", ".join(f"{key} {port}" for key, port in role.ports.items()) if role.ports else "",
         f"ready {_probe(role.ready)} within {role.ready_timeout_s:g} s" if role.ready else "",
@@ -78,13 +80,21 @@ def _role_lines(role: RolePlan) -> list[str]:
         "" if role.on_exit == "fail" else f"on exit {role.on_exit}",
     ]
     needs = [f"needs {need.command}" + (f": {need.hint}" if need.hint else "") for need in role.requires]
-    environment = [f"{key}={_first_line(_masked((key,), value))}" for key, value in role.env.items()]
+    environment = [
+        f"{key}={_first_line(_masked((key,), value))}" for key, value in role.env.items() if key not in shared
+    ]
     return [line for line in (_command(role.argv), " · ".join(filter(None, facts)), *needs, *environment) if line]
+
+
+def _shared_environment(roles: Sequence[RolePlan]) -> dict[str, str]:
+    """Return the variables that every role gets alike."""
+    first, *others = [dict(role.env) for role in roles] or [{}]
+    return {key: value for key, value in first.items() if others and all(each.get(key) == value for each in others)}
 
 
 def _setup_lines(step: SetupPlan) -> list[str]:
     if not step.enabled:
-        return [f"off: {step.disabled_reason}"]
+        return [step.disabled_reason]
     if isinstance(step.step, BinaryStep):
         kinds = [type(source).__name__.removesuffix("Source").lower() for source in step.step.sources]
         exported = f" as {step.export}" if step.export else ""
