@@ -76,7 +76,6 @@ class ReturnVoice:
         self._queued_s = 0.0
         self._reset_resampler()
         self.source.clear_queue()
-        self._stats.flushes += 1
 
     async def run(self) -> None:
         """Play the queue until cancelled."""

@@ -26,6 +26,7 @@ _FORWARDED = (
     "track_subscribed",
     "track_unsubscribed",
     "data_received",
+    "reconnecting",
     "disconnected",
 )
 

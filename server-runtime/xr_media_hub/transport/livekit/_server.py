@@ -33,6 +33,8 @@ _DRAIN_LIMIT_S = 0.5
 # The server waits for its participants on SIGTERM; the hub has told them already, so little is left to wait for.
 _STOP_GRACE_S = 1.0
 _LAST_LINES = 20
+# Without an entry every client is sent to public STUN servers; on a network of one's own nobody outside needs to know.
+_NO_STUN = f"{LOOPBACK}:65535"
 _LINE_LIMIT_BYTES = 1 << 20
 # The server prints whole session descriptions; their beginning says it all.
 _SHOWN_CHARS = 400
@@ -192,6 +194,7 @@ def server_config(plan: ServerPlan) -> dict[str, Any]:
         "tcp_port": 0 if plan.is_loopback else plan.port_tcp,
         "udp_port": plan.port_udp,
         "use_external_ip": False,
+        "stun_servers": [_NO_STUN],
         "enable_loopback_candidate": True,
     }
     if plan.node_ip:

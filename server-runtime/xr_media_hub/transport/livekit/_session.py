@@ -25,8 +25,8 @@ CONFIRM_S = 6.0
 MAX_DATA_BYTES = 60_000
 _INBOX_LIMIT = 2_000
 _OUTBOX_LIMIT = 2_000
-_REJOIN_FIRST_S = 0.1
-_REJOIN_MOST_S = 5.0
+_RETRY_FIRST_S = 0.1
+_RETRY_MOST_S = 2.0
 _ENDED_BY_SERVER = (rtc.DisconnectReason.ROOM_CLOSED, rtc.DisconnectReason.ROOM_DELETED)
 
 
@@ -127,6 +127,7 @@ class ParticipantSession:
         """Silence the participant's return track now."""
         if self._voice is not None:
             self._voice.flush()
+            self.counts.flushes += 1
 
     async def _join(self) -> None:
         self._link_number += 1
@@ -174,8 +175,14 @@ class ParticipantSession:
                 await self._pass_data(packet)
             case ("participant_disconnected", rtc.RemoteParticipant() as who) if self._is_ours(who):
                 await self._departed()
+            case ("reconnecting",):
+                self._spawn(self._restore_room(), "restore room")
             case ("disconnected", *reason):
                 await self._lost_room(reason[0] if reason else None)
+            case ("unconfirmed",) if self._link and not any(map(self._is_ours, self._link.participants)):
+                await self._departed()
+            case ("grace over",) if self.presence is Presence.AWAY:
+                await self._gone()
 
     def _is_ours(self, participant: rtc.RemoteParticipant) -> bool:
         return participant.identity == self.participant_id
@@ -205,28 +212,24 @@ class ParticipantSession:
             logger.info("participant %s joined", self.participant_id)
         if self._link is not None:
             await self._link.publish_voice(self.participant_id, self._voice)
-        self._later(CONFIRM_S, self._confirm)
-
-    def _confirm(self) -> None:
-        """Whoever came and went before LiveKit announced them is never said to have left."""
-        if self._link is not None and not any(self._is_ours(who) for who in self._link.participants):
-            self._spawn(self._departed(), "unconfirmed")
+        # Whoever goes before LiveKit has announced them is never said to have gone.
+        self._later(CONFIRM_S, "unconfirmed")
 
     async def _departed(self) -> None:
         await self._readers.stop_all()
         self.presence = Presence.AWAY
-        self._later(RECONNECT_GRACE_S, lambda: self._spawn(self._gone(), "leave"))
+        self._later(RECONNECT_GRACE_S, "grace over")
 
-    def _later(self, delay_s: float, act: Callable[[], None]) -> None:
+    def _later(self, delay_s: float, name: str) -> None:
         """Set the session's one timer, which any further sign of presence or absence replaces."""
         self._cancel_timer()
-        self._timer = asyncio.get_running_loop().call_later(delay_s, act)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(delay_s, lambda: self._note(self._link_number, (name,)))
 
     async def _gone(self) -> None:
-        if self.presence is Presence.HERE:
-            return
         await self._announce_left()
-        self.flush()
+        if self._voice is not None:
+            self._voice.flush()
         if self._link is not None:
             await self._link.unpublish_voice()
 
@@ -249,25 +252,31 @@ class ParticipantSession:
             self._spawn(self.close(), "close")
             return
         logger.warning("the hub lost the room of %s; joining it again", self.participant_id)
-        await self._departed()
+        self._link_number += 1  # whatever the old connection still reports is history
         lost, self._link = self._link, None
+        await self._departed()
+        self._spawn(self._rejoin(lost), "rejoin")
+
+    async def _restore_room(self) -> None:
+        """A restarted server has forgotten the room; without it nobody's reconnect succeeds, the hub's included."""
+        await self._until_done(lambda: self._access.create_room(self.room_name))
+
+    async def _rejoin(self, lost: RoomLink | None) -> None:
         if lost is not None:
             await lost.close()
-        await self._rejoin()
+        await self._restore_room()
+        await self._until_done(self._join)
+        logger.info("the hub is back in the room of %s", self.participant_id)
 
-    async def _rejoin(self) -> None:
-        delay_s = _REJOIN_FIRST_S
+    async def _until_done(self, attempt: Callable[[], Coroutine[None, None, None]]) -> None:
+        delay_s = _RETRY_FIRST_S
         while True:
             try:
-                await self._access.create_room(self.room_name)
-                await self._join()
+                return await attempt()
             except RoomUnavailable as error:
                 logger.debug("room of %s: %s; next try in %.1f s", self.participant_id, error, delay_s)
                 await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, _REJOIN_MOST_S)
-            else:
-                logger.info("the hub is back in the room of %s", self.participant_id)
-                return
+                delay_s = min(delay_s * 2, _RETRY_MOST_S)
 
     async def _send_data(self) -> None:
         while True:
