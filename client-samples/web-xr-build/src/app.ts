@@ -150,11 +150,11 @@ export class App {
       support: (headset) => this.page.update({ headset }),
       started: () => {
         this.notices.clear("xr-failed");
-        this.page.update({ inXr: true });
+        this.page.update({ inXr: true, render: "unknown" });
         this.#sendQuietly(SENT.xrStarted, EMPTY);
       },
       ended: () => {
-        this.page.update({ inXr: false, render: "unknown" });
+        this.page.update({ inXr: false });
         this.viewpointChanged(false);
       },
       pose: (pose) => this.#poses.update(pose),

@@ -44,7 +44,8 @@ async function freePort(): Promise<number> {
 async function stopped(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, "exit");
-  child.kill("SIGTERM");
+  // A child that reads its end from stdin may be leaving by itself; it gets the same grace.
+  if (!child.stdin) child.kill("SIGTERM");
   const hard = setTimeout(() => child.kill("SIGKILL"), 5000);
   await exit;
   clearTimeout(hard);

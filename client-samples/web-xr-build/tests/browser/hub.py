@@ -1,8 +1,8 @@
 """Plays the hub's part in one room: sends what it is told on stdin, reports on stdout what it received.
 
-Commands and events are one JSON object per line. Commands: ``{"do": "data", "topic": str, "base64": str}``,
-``{"do": "tone", "seconds": float}``, ``{"do": "leave"}``. Events: ``joined``, ``participant``, ``left``, ``data``
-(topic and base64), ``track`` (kind) and ``audio`` (peak of the participant's microphone in the last second).
+Commands and events are one JSON object per line. Commands: ``{"do": "data", "topic": str, "base64": str}`` and
+``{"do": "tone", "seconds": float}``; the end of stdin means leave. Events: ``joined``, ``participant``, ``left``,
+``data`` (topic and base64), ``track`` (kind) and ``audio`` (peak of the participant's microphone in the last second).
 """
 
 import argparse
@@ -57,8 +57,9 @@ class _Hub:
             )
         elif command["do"] == "tone":
             await self._tone(float(command["seconds"]))
-        elif command["do"] == "leave":
-            await self._room.disconnect()
+
+    async def leave(self) -> None:
+        await self._room.disconnect()
 
     async def _tone(self, seconds: float) -> None:
         for start in range(0, int(seconds * SAMPLE_RATE_HZ), FRAME_SAMPLES):
@@ -101,6 +102,7 @@ async def _main() -> None:
     # The end of stdin is the end of the test, however it ended.
     while line := await reader.readline():
         await hub.obey(json.loads(line))
+    await hub.leave()
 
 
 asyncio.run(_main())

@@ -33,10 +33,12 @@ interface Visit {
 
 /** One person at the page with a hub in their room; everything is closed afterwards. */
 async function visit(name: string, use: (visit: Visit) => Promise<void>, query = ""): Promise<void> {
-  const hub = await Hub.start(media, name);
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const [hub, { page, errors }] = await Promise.all([
+    Hub.start(media, name),
+    openPage(context, `${server.url}?identity=${name}${query}`),
+  ]);
   try {
-    const { page, errors } = await openPage(context, `${server.url}?identity=${name}${query}`);
     await use({ page, hub, errors, context });
   } finally {
     await context.close();
