@@ -39,31 +39,23 @@ from scene_language.commands import (
     Toward,
     Undo,
 )
-from scene_language.lexicon import PLURALS, SIZES_M, STEP_A_BIT_M, UNITS_M
+from scene_language.lexicon import (
+    CHOICES,
+    DIRECTIONS,
+    FACTOR_BIGGER,
+    FACTOR_OF_DEGREE,
+    FACTOR_OF_VERB,
+    PLURALS,
+    RELATIONS,
+    SIZES_M,
+    STEP_A_BIT_M,
+    UNITS_M,
+)
 
 __all__ = ("CommandBuilder",)
 
 # A tenth of a millimetre: what `describe` says with four decimals must come back as the same number.
 _PRECISION = 4
-_RELATIONS = {
-    "in front of": "front", "behind": "back", "above": "above", "over": "above", "below": "below", "under": "below",
-    "underneath": "below", "beneath": "below", "on": "on", "on top of": "on", "onto": "on", "next to": "next_to",
-    "beside": "next_to", "near": "next_to", "close to": "next_to", "inside": "inside", "in": "inside", "into": "inside",
-    "inside of": "inside", "to the left of": "left", "on the left of": "left", "left of": "left",
-    "to the right of": "right", "on the right of": "right", "right of": "right",
-}  # fmt: skip
-_DIRECTIONS = {
-    "up": "up", "upward": "up", "higher": "up", "down": "down", "downward": "down", "lower": "down", "left": "left",
-    "right": "right", "forward": "forward", "back": "back", "backward": "back",
-}  # fmt: skip
-_CHOICES = {"closest": "nearest", "furthest": "farthest", "largest": "biggest", "newest": "last"}
-_BIGGER, _MUCH_BIGGER, _A_BIT_BIGGER = 1.5, 2.0, 1.2
-_SMALLER = 0.6667
-_FACTOR_OF_VERB = {
-    "double": 2.0, "triple": 3.0, "halve": 0.5,
-    "grow": _BIGGER, "enlarge": _BIGGER, "up": _BIGGER, "shrink": _SMALLER, "down": _SMALLER,
-}  # fmt: skip
-_FACTOR_OF_DEGREE = {"a lot": _MUCH_BIGGER, "much": _MUCH_BIGGER}
 
 
 def _round(value: float) -> float:
@@ -143,7 +135,7 @@ class CommandBuilder(Transformer[Token, Any]):
         return OnFloor()
 
     def relation(self, *words: Token) -> str:
-        return _RELATIONS[" ".join(words)]
+        return RELATIONS[" ".join(words)]
 
     my_relation = relation
 
@@ -181,7 +173,7 @@ class CommandBuilder(Transformer[Token, Any]):
         return All(None, str(color))
 
     def choice(self, word: Token) -> str:
-        return _CHOICES.get(word, str(word))
+        return CHOICES.get(word, str(word))
 
     def at_side(self, side: Side) -> Side:
         return side
@@ -227,17 +219,17 @@ class CommandBuilder(Transformer[Token, Any]):
         return Toward(anchor, distance, away=True)
 
     def direction(self, word: Token) -> str:
-        return _DIRECTIONS[word]
+        return DIRECTIONS[word]
 
     def swap(self, a: Reference, b: Reference) -> Command:
         return Swap(a, b)
 
     # --- changing
     def resize_by(self, target: Reference, comparative: str) -> Command:
-        return _scaled(target, _BIGGER, comparative)
+        return _scaled(target, FACTOR_BIGGER, comparative)
 
     def resize_by_degree(self, target: Reference, degree: str, comparative: str) -> Command:
-        return _scaled(target, _FACTOR_OF_DEGREE.get(degree, _A_BIT_BIGGER), comparative)
+        return _scaled(target, FACTOR_OF_DEGREE[degree], comparative)
 
     def resize_by_multiple(self, target: Reference, multiple: float, comparative: str) -> Command:
         return _scaled(target, multiple, comparative)
@@ -272,7 +264,7 @@ class CommandBuilder(Transformer[Token, Any]):
         return {"twice": 2.0, "half": 0.5}.get(word) or float(word)
 
     def size_verb(self, word: Token) -> float:
-        return _FACTOR_OF_VERB[word]
+        return FACTOR_OF_VERB[word]
 
     grow_verb = size_verb
     scale_direction = size_verb
@@ -375,8 +367,8 @@ class CommandBuilder(Transformer[Token, Any]):
     def one_and_half_unit(self, unit: str) -> float:
         return _round(UNITS_M[unit] * 1.5)
 
-    def amount(self, number: Token) -> float:
-        return float(number)
+    def amount(self, number: Token | None = None) -> float:
+        return float(number) if number is not None else 1.0
 
     def bit(self, *_words: Token) -> float:
         return STEP_A_BIT_M

@@ -16,6 +16,10 @@ from scene_language.commands import Command
 __all__ = ("grammar", "grammar_words", "parse")
 
 
+# A sentence, and the phrases that are looked for inside of one (_spans.py).
+_STARTS = ("start", "thing", "reference", "new_place", "ways", "size")
+
+
 class _Tokens(Lexer):
     """Lark's lexer, of which nothing is left to do: the tokens come ready made."""
 
@@ -30,7 +34,7 @@ class _Tokens(Lexer):
 def grammar(ambiguity: str = "resolve") -> Lark:
     """Return the compiled grammar of grammar.lark."""
     text = files(__package__).joinpath("grammar.lark").read_text("utf-8")
-    return Lark(text, parser="earley", lexer=_Tokens, ambiguity=ambiguity, maybe_placeholders=True)
+    return Lark(text, start=list(_STARTS), parser="earley", lexer=_Tokens, ambiguity=ambiguity, maybe_placeholders=True)
 
 
 @cache
@@ -46,7 +50,7 @@ def parse(text: str) -> list[Command] | None:
     """
     try:
         tokens = list(tokenize(normalize(text), grammar_words()))
-        tree = grammar().parse(tokens) if tokens else None
+        tree = grammar().parse(tokens, start="start") if tokens else None
     except (LarkError, UnknownWordError):
         return None
     return None if tree is None else CommandBuilder().transform(tree)

@@ -88,7 +88,7 @@ _SAID_NUMBERS: dict[str, tuple[str, ...]] = {
     ),
     "factor": ("two", "three", "four", "five", "ten", "one point five"),
     "multiple": ("two", "three", "four", "five", "ten"),
-    "percentage": ("ten", "twenty", "fifty", "twenty five", "one hundred"),
+    "percentage": ("ten", "twenty", "fifty", "twenty five"),
     "angle": ("ten", "thirty", "forty five", "sixty", "ninety", "one hundred and eighty", "fifteen"),
 }  # fmt: skip
 # "One unit" of the grammar is "a meter", never "a meters".
@@ -161,6 +161,6 @@ def _with_articles(words: list[str]) -> list[str]:
     """The grammar takes "a" for "an"; people say them apart."""
     following = [*words[1:], ""]
     return [
-        ("an" if after[:1] in set("aeiou") else "a") if word in {"a", "an"} else word
+        ("an" if after[:1] in set("aeiou") and after != "one" else "a") if word in {"a", "an"} else word
         for word, after in zip(words, following, strict=True)
     ]

@@ -76,8 +76,10 @@ def describe(command: Command) -> str:
             return _TALK_WORDS[kind]
         case Pick(target):
             return say_reference(target)
-        case _:
+        case Swap() | Resize() | Recolor() | ChangeShape() | Rotate():
             return _describe_change(command)
+        case Move():  # cannot be: its goal is a place or ways, both above
+            raise AssertionError(f"unknown goal of a move: {command.to!r}")
 
 
 def _say_optional(place: Place | None) -> str | None:
@@ -88,18 +90,18 @@ def _describe_change(command: Swap | Resize | Recolor | ChangeShape | Rotate) ->
     match command:
         case Swap(a, b):
             return f"swap {say_reference(a)} and {say_reference(b)}"
-        case Resize(target, None, size_m):
+        case Resize(target, float() as factor):
+            return f"scale {say_reference(target)} by {say_number(factor)}"
+        case Resize(target, _, size_m):
             return f"resize {say_reference(target)} to {say_length(2 * (size_m or 0.0))}"
-        case Resize(target, factor):
-            return f"scale {say_reference(target)} by {say_number(factor or 1.0)}"
         case Recolor(target, color):
             return f"make {say_reference(target)} {color}"
         case ChangeShape(target, shape):
             return f"turn {say_reference(target)} into {with_article(shape)}"
-        case Rotate(target, None):
+        case Rotate(target, float() as degrees):
+            return f"rotate {say_reference(target)} by {say_number(degrees)} degrees"
+        case Rotate(target):
             return f"rotate {say_reference(target)}"
-        case Rotate(target, degrees):
-            return f"rotate {say_reference(target)} by {say_number(degrees or 0.0)} degrees"
 
 
 def _describe_query(query: Query) -> str:

@@ -1,11 +1,17 @@
 """The words of the demo: shapes, sizes, units, directions and how far "a bit" is."""
 
 __all__ = (
+    "CHOICES",
     "DEFAULT_SIZE_M",
+    "DIRECTIONS",
+    "FACTOR_BIGGER",
+    "FACTOR_OF_DEGREE",
+    "FACTOR_OF_VERB",
     "MATERIALS",
     "PLURALS",
     "PRIMITIVE_OF_SHAPE",
     "PRONUNCIATIONS",
+    "RELATIONS",
     "SHAPES",
     "SIZES_M",
     "STEP_A_BIT_M",
@@ -59,6 +65,29 @@ STEP_M = 0.5
 """How far "move it up" goes when no distance is said."""
 STEP_A_BIT_M = 0.2
 """How far "a bit" is."""
+
+RELATIONS = {
+    "in front of": "front", "behind": "back", "above": "above", "over": "above", "below": "below", "under": "below",
+    "underneath": "below", "beneath": "below", "on": "on", "on top of": "on", "onto": "on", "next to": "next_to",
+    "beside": "next_to", "near": "next_to", "close to": "next_to", "inside": "inside", "in": "inside", "into": "inside",
+    "inside of": "inside", "to the left of": "left", "on the left of": "left", "left of": "left",
+    "to the right of": "right", "on the right of": "right", "right of": "right",
+}  # fmt: skip
+DIRECTIONS = {
+    "up": "up", "upward": "up", "higher": "up", "down": "down", "downward": "down", "lower": "down", "left": "left",
+    "right": "right", "forward": "forward", "back": "back", "backward": "back",
+}  # fmt: skip
+CHOICES = {"closest": "nearest", "furthest": "farthest", "largest": "biggest", "newest": "last"}
+"""Words that pick one of several objects, where they differ from the name of the choice."""
+
+FACTOR_BIGGER = 1.5
+FACTOR_OF_VERB = {
+    "double": 2.0, "triple": 3.0, "halve": 0.5, "grow": FACTOR_BIGGER, "enlarge": FACTOR_BIGGER, "up": FACTOR_BIGGER,
+    "shrink": 0.6667, "down": 0.6667,
+}  # fmt: skip
+FACTOR_OF_DEGREE = {
+    "a lot": 2.0, "much": 2.0, "a bit": 1.2, "a little": 1.2, "a little bit": 1.2, "slightly": 1.2,
+}  # fmt: skip
 
 # ARPAbet of words that the CMU pronouncing dictionary lacks.
 PRONUNCIATIONS = {

@@ -1,0 +1,119 @@
+"""Changing what is there: size, colour, shape, and taking changes back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llm_server.embedded._context import Context
+from llm_server.embedded._edits import drawable, named, said_outcomes, update_all
+from llm_server.embedded._steps import Call, CannotDoError, Plan
+from llm_server.embedded._world import point_of
+from scene_language.colors import rgb_of
+from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Undo
+from scene_language.describe import say_length, with_article
+
+__all__ = ("change_shape", "recolor", "resize", "rotate", "undo")
+
+_SMALLEST_M, _LARGEST_M = 0.005, 10.0
+
+
+def resize(command: Resize, context: Context) -> Plan[str]:
+    """Scale, or set to a size."""
+    objects = yield from context.objects(command.target)
+    if command.factor is not None:
+        if command.factor <= 0:
+            raise CannotDoError("nothing would be left of it")
+        calls = [Call("scale_value", {"current": item.size, "factor": command.factor}) for item in objects]
+        scaled = yield from context.tools.call_all(calls)
+        problem = next((outcome.problem for outcome in scaled if outcome.problem), "")
+        if problem:
+            raise CannotDoError(problem)
+        sizes = [_number(outcome.fields.get("value")) for outcome in scaled]
+    else:
+        sizes = [command.size_m or 0.0] * len(objects)
+    if not all(_SMALLEST_M <= size <= _LARGEST_M for size in sizes):
+        raise CannotDoError(f"a width must be between {say_length(2 * _SMALLEST_M)} and {say_length(2 * _LARGEST_M)}")
+    outcomes = yield from update_all(objects, [{"size": size} for size in sizes], context)
+    scene = yield from context.scene()
+    for item, size, outcome in zip(objects, sizes, outcomes, strict=True):
+        if not outcome.problem:
+            scene.change(item.id, size=size)
+    width = f" {say_length(2 * sizes[0])} wide" if len(set(sizes)) == 1 else ""
+    how = width.strip() or ("bigger" if (command.factor or 1) > 1 else "smaller")
+    return said_outcomes("made", objects, outcomes, how)
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float):
+        raise CannotDoError(f"the tool for sizes gave no number but {value!r}")
+    return float(value)
+
+
+def recolor(command: Recolor, context: Context) -> Plan[str]:
+    """Give things another colour."""
+    objects = yield from context.objects(command.target)
+    color = rgb_of(command.color)
+    change: dict[str, float] = {key: round(part, 4) for key, part in zip("rgb", color, strict=True)}
+    outcomes = yield from update_all(objects, [change] * len(objects), context)
+    scene = yield from context.scene()
+    reply = said_outcomes("made", objects, outcomes, command.color)
+    for item, outcome in zip(objects, outcomes, strict=True):
+        if not outcome.problem:
+            scene.change(item.id, color=color)
+    return reply
+
+
+def change_shape(command: ChangeShape, context: Context) -> Plan[str]:
+    """Make a cube a sphere; the renderer may give it a new id."""
+    primitive = drawable(command.shape, context)
+    objects = yield from context.objects(command.target)
+    outcomes = yield from update_all(objects, [{"prim_type": primitive}] * len(objects), context)
+    scene = yield from context.scene()
+    reply = said_outcomes("turned", objects, outcomes, f"into {with_article(command.shape)}")
+    context.focus = []
+    for item, outcome in zip(objects, outcomes, strict=True):
+        if not outcome.problem:
+            new_id = str(outcome.fields.get("new_id") or item.id)
+            scene.remove(item.id)
+            scene.put(type(item)(new_id, primitive, item.position, item.color, item.size))
+            context.focus.append(new_id)
+    return reply
+
+
+def rotate(command: Rotate, context: Context) -> Plan[str]:
+    """Say that nothing can be turned: the scene has no orientations."""
+    objects = yield from context.objects(command.target)
+    raise CannotDoError(f"I cannot turn {named(objects)}: objects have no orientation in this scene yet")
+
+
+def undo(command: Undo, context: Context) -> Plan[str]:
+    """Take the last change back: by the tool for it, else by the last move that is remembered."""
+    tool = "redo" if command.again else "undo"
+    if context.tools.has(tool):
+        outcome = yield from context.tools.need(tool)
+        undone = outcome.fields.get("undone")
+        what = f": {', '.join(map(str, undone))}" if isinstance(undone, list) and undone else ""
+        return f"I took the last change back{what}" if tool == "undo" else "I did it again"
+    if command.again:
+        raise CannotDoError("I cannot repeat what was taken back")
+    if not context.turn.recent_moves:
+        raise CannotDoError("there is nothing to undo that I remember")
+    return (yield from _restore(context.turn.recent_moves[-1], context))
+
+
+def _restore(last: Mapping[str, Any], context: Context) -> Plan[str]:
+    scene = yield from context.scene()
+    item = scene.get(str(last.get("id")))
+    if item is None:
+        raise CannotDoError("what was moved last is not in the scene any more")
+    before = _restorable(last.get("before"))
+    if not before:
+        raise CannotDoError("I do not remember how it was before")
+    outcomes = yield from update_all([item], [before], context)
+    return said_outcomes("put", [item], outcomes, "back where it was")
+
+
+def _restorable(before: Any) -> dict[str, float]:
+    """Read the state before a move: a bare position, or an object's state."""
+    state = before if isinstance(before, Mapping) else {}
+    position = point_of(state.get("position")) or point_of(before)
+    return dict(position.arguments()) if position is not None else {}

@@ -1,0 +1,105 @@
+"""What a plan works with: the tools on offer, the scene and the head (fetched if need be), the talk's focus."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from llm_server.embedded._references import mentioned, resolve
+from llm_server.embedded._steps import CannotDoError, Plan, ToolBox
+from llm_server.embedded._turn import Turn, Unavailable
+from llm_server.embedded._world import Head, Scene, SceneObject
+from scene_language.commands import Reference, The
+
+__all__ = ("Context",)
+
+_DELETED = "I deleted"
+_NO_HEAD = "I do not know where your head is"
+_NO_SCENE = "I cannot see the scene"
+
+
+class Context:
+    """One request's world. Plans change its scene as they learn what the tools did."""
+
+    def __init__(self, turn: Turn, tools: ToolBox) -> None:
+        self.turn = turn
+        self.tools = tools
+        self.focus: list[str] | None = None
+        """Ids of what this turn has touched last; None as long as it has touched nothing."""
+        self._scene = Scene.of(turn.scene)
+        self._head = Head.of(turn.head_pose)
+
+    def scene(self) -> Plan[Scene]:
+        """Return the scene, from the request or else from the tool.
+
+        Raises:
+            CannotDoError: it is not known; that is never the same as an empty scene.
+        """
+        if self._scene is None:
+            self._scene = Scene.of((yield from self._fetch("get_scene_state", self.turn.scene, _NO_SCENE)))
+        if self._scene is None:
+            raise CannotDoError(f"{_NO_SCENE}: its state makes no sense to me")
+        return self._scene
+
+    def head(self) -> Plan[Head]:
+        """Return the user's head, from the request or else from the tool.
+
+        Raises:
+            CannotDoError: it is not known.
+        """
+        if self._head is None:
+            self._head = Head.of((yield from self._fetch("get_head_pose", self.turn.head_pose, _NO_HEAD)))
+        if self._head is None:
+            raise CannotDoError(_NO_HEAD)
+        return self._head
+
+    def head_if_known(self) -> Plan[Head | None]:
+        """Return the user's head, or None when nobody knows it."""
+        try:
+            return (yield from self.head())
+        except CannotDoError:
+            return None
+
+    def objects(self, reference: Reference) -> Plan[list[SceneObject]]:
+        """Return the objects that a reference means; see `resolve` for its errors."""
+        scene = yield from self.scene()
+        needs_head = isinstance(reference, The) and len(scene.objects) > 1
+        head = (yield from self.head_if_known()) if needs_head else None
+        return resolve(reference, scene, head, self._focus_in(scene))
+
+    def one(self, reference: Reference) -> Plan[SceneObject]:
+        """Return the single object that a reference means.
+
+        Raises:
+            CannotDoError: it means several.
+        """
+        found = yield from self.objects(reference)
+        if len(found) > 1:
+            raise CannotDoError("I need one object for that, not several")
+        return found[0]
+
+    def _fetch(self, tool: str, known: object, what: str) -> Plan[object]:
+        if not self.tools.has(tool):
+            reason = known.reason if isinstance(known, Unavailable) else "it was not given"
+            raise CannotDoError(f"{what}: {reason}")
+        outcome = yield from self.tools.call(tool)
+        if outcome.problem:
+            raise CannotDoError(f"{what}: {outcome.problem}")
+        return outcome.value
+
+    def _focus_in(self, scene: Scene) -> Sequence[str]:
+        """What a pronoun stands for: what this turn touched, what the last reply spoke of, the last move, the newest."""
+        if self.focus is not None:
+            return self.focus
+        reply = self.turn.last_reply
+        if reply.startswith(_DELETED):
+            return []
+        groups = mentioned(reply, scene.objects)
+        if groups:
+            return list(chain.from_iterable(groups)) if _is_list(reply) else groups[0]
+        moved = [str(move.get("id")) for move in self.turn.recent_moves]
+        still_there = [object_id for object_id in reversed(moved) if scene.get(object_id)]
+        return still_there[:1] or [item.id for item in scene.objects[-1:]]
+
+
+def _is_list(reply: str) -> bool:
+    """Whether a reply puts things side by side, none of them its subject: "There is a red cube and a blue sphere"."""
+    return reply.startswith(("There ", "I see", "Yes, there", "In the scene"))

@@ -1,0 +1,186 @@
+"""What to do about a request: carry it out, ask whether it was meant, ask which one, or talk."""
+
+import re
+from dataclasses import replace
+
+from llm_server.embedded._changes import change_shape, recolor, resize, rotate, undo
+from llm_server.embedded._context import Context
+from llm_server.embedded._edits import add, add_another, delete, move, swap
+from llm_server.embedded._queries import answer
+from llm_server.embedded._references import WHICH, AmbiguousError, NoneMatchError
+from llm_server.embedded._steps import CannotDoError, Plan
+from llm_server.embedded._talk import CAN_DO, talk
+from llm_server.embedded._turn import Turn
+from llm_server.embedded._words import sentence, to_you
+from scene_language import Guess, guard, guess, parse
+from scene_language.commands import (
+    Add,
+    AddAnother,
+    ChangeShape,
+    Command,
+    Delete,
+    It,
+    Move,
+    Pick,
+    Query,
+    Recolor,
+    Reference,
+    Resize,
+    Rotate,
+    Swap,
+    Talk,
+    The,
+    Undo,
+    is_edit,
+)
+from scene_language.describe import describe, describe_all
+
+__all__ = ("respond",)
+
+_DID_YOU_MEAN = "Did you mean: "
+_ASKED = re.compile(rf"{_DID_YOU_MEAN}(.+)\?\s*$")
+# Queries change nothing: a fair guess at one is answered without asking.
+_ANSWER_GUESS_ABOVE = 0.45
+
+
+def respond(context: Context) -> Plan[str]:
+    """Carry a request out and return the reply to it."""
+    turn = context.turn
+    commands = parse(turn.request)
+    asked = _asked(turn)
+    match commands:
+        case [Talk("yes")] if asked is not None:
+            # "Yes" is the word that lets a guess change the scene: it must be heard well itself.
+            return _ask(asked, turn) if turn.hearing.is_doubtful else (yield from _carry_out(asked, context))
+        case [Talk("no")] if asked is not None:
+            return "All right, I do nothing; please say it in other words."
+        case [Pick(target)]:
+            return (yield from _picked(target, context))
+        case None:
+            return (yield from _unclear(context))
+    if turn.hearing.is_doubtful and any(is_edit(command) for command in commands):
+        return _ask(commands, turn)
+    return (yield from _carry_out(commands, context))
+
+
+def _asked(turn: Turn) -> list[Command] | None:
+    """Return the commands that the last reply asked about."""
+    question = _ASKED.search(turn.last_reply)
+    return parse(question[1]) if question else None
+
+
+def _ask(commands: list[Command], turn: Turn) -> str:
+    doubt = "I am not sure that I heard you right. " if turn.hearing.is_doubtful else ""
+    return f"{doubt}{_DID_YOU_MEAN}{describe_all(commands)}?"
+
+
+def _unclear(context: Context) -> Plan[str]:
+    """Something that is not of the language: a guess is asked about, never carried out."""
+    turn = context.turn
+    refusal = guard(turn.request)
+    if refusal == "negated":
+        return "All right, I leave everything as it is."
+    if refusal == "statement":
+        return f"That did not sound like a request, so I changed nothing. {sentence(CAN_DO)}"
+    guessed = guess(turn.request)
+    if guessed is not None and _may_answer(guessed, turn):
+        return (yield from _carry_out(guessed.commands, context))
+    if guessed is not None:
+        return _ask(guessed.commands, turn)
+    other = next((commands for commands in map(parse, turn.hearing.alternatives) if commands is not None), None)
+    if other is not None:
+        return _ask(other, turn)
+    if not turn.request:
+        return "I did not hear anything; please say it again."
+    if turn.hearing.is_doubtful:
+        return f'I am not sure that I heard you right: "{turn.request}". Please say it again.'
+    return f"Sorry, I do not understand that. {sentence(CAN_DO)}"
+
+
+def _may_answer(guessed: Guess, turn: Turn) -> bool:
+    if turn.hearing.is_doubtful or any(is_edit(command) for command in guessed.commands):
+        return False
+    return guessed.score >= _ANSWER_GUESS_ABOVE
+
+
+def _picked(target: The, context: Context) -> Plan[str]:
+    """A bare "the red one": the answer to "which one do you mean?", put into the request that was unclear."""
+    turn = context.turn
+    unclear = parse(turn.last_request) if WHICH in turn.last_reply else None
+    clear = _made_clear(unclear, target) if unclear else None
+    if clear is None:
+        return f"What shall I do with {describe(Pick(target))}? Please say the whole request."
+    if turn.hearing.is_doubtful and any(is_edit(command) for command in clear):
+        return _ask(clear, turn)
+    return (yield from _carry_out(clear, context))
+
+
+def _made_clear(commands: list[Command], target: The) -> list[Command] | None:
+    """Put the picked object in the place of the first reference of one command; None when there is no such place."""
+    match commands:
+        case [Move() | Resize() | Recolor() | ChangeShape() | Rotate() | Delete() as command]:
+            return [replace(command, target=_narrowed(command.target, target))]
+        case [Query(_, The() | It() as about) as query]:
+            return [replace(query, about=_narrowed(about, target))]
+        case _:
+            return None
+
+
+def _narrowed(unclear: Reference, picked: The) -> The:
+    shape = unclear.shape if isinstance(unclear, The) else None
+    return replace(picked, shape=picked.shape or shape)
+
+
+def _carry_out(commands: list[Command], context: Context) -> Plan[str]:
+    """Carry commands out one after the other, up to the first that fails; say what was done and what was not."""
+    done: list[str] = []
+    for command in commands:
+        try:
+            done.append((yield from _one(command, context)))
+        except AmbiguousError as question:
+            return _joined(done, str(question))
+        except CannotDoError as error:
+            return _joined(done, _failure(command, error))
+    return _joined(done)
+
+
+def _joined(done: list[str], last: str = "") -> str:
+    return " ".join(sentence(part) for part in [*done, last] if part)
+
+
+def _failure(command: Command, error: CannotDoError) -> str:
+    if isinstance(error, NoneMatchError) or str(error).startswith(("I ", "there is nothing")):
+        return str(error)
+    if is_edit(command):
+        return f"I could not {to_you(describe(command))}: {error}"
+    return f"I cannot tell: {error}"
+
+
+def _one(command: Command, context: Context) -> Plan[str]:
+    match command:
+        case Add():
+            return (yield from add(command, context))
+        case AddAnother():
+            return (yield from add_another(command, context))
+        case Move():
+            return (yield from move(command, context))
+        case Swap():
+            return (yield from swap(command, context))
+        case Resize():
+            return (yield from resize(command, context))
+        case Recolor():
+            return (yield from recolor(command, context))
+        case ChangeShape():
+            return (yield from change_shape(command, context))
+        case Rotate():
+            return (yield from rotate(command, context))
+        case Delete():
+            return (yield from delete(command, context))
+        case Undo():
+            return (yield from undo(command, context))
+        case Query():
+            return (yield from answer(command, context))
+        case Talk(kind):
+            return talk(kind)
+        case Pick(target):
+            return f"What shall I do with {describe(Pick(target))}?"

@@ -1,0 +1,32 @@
+"""Conversation: who this is, what it can do, and short answers to short words."""
+
+from scene_language.commands import TalkKind
+
+__all__ = ("BACKEND_NAME", "CAN_DO", "talk")
+
+BACKEND_NAME = "embedded-semantic-grammar"
+
+CAN_DO = (
+    "I put cubes and spheres into the scene, move, resize, recolor and delete them, and tell what is there; "
+    'say for example "put a red cube two meters in front of me"'
+)
+
+_REPLIES: dict[TalkKind, str] = {
+    "hello": 'Hello! Say for example "put a red cube two meters in front of me".',
+    "goodbye": "Goodbye!",
+    "thanks": "You are welcome.",
+    "how_are_you": "I am running fine; what shall I do in the scene?",
+    "help": f"{CAN_DO}.",
+    "identity": (
+        f"I am this demo's embedded agent ({BACKEND_NAME}): a small grammar of commands, not a large language model. "
+        f"{CAN_DO}."
+    ),
+    "yes": "There is nothing to confirm; what shall I do?",
+    "no": "All right, I do nothing.",
+    "stop": "All right.",
+}
+
+
+def talk(kind: TalkKind) -> str:
+    """Return the answer to a greeting, thanks, a call for help and the like."""
+    return _REPLIES[kind]
