@@ -68,7 +68,8 @@ def environment_lookup(name: str) -> str | None:
 def interpolate(node: Node, lookup: NodeLookup, *, path: KeyPath = ()) -> tuple[Node, list[Problem]]:
     """Return the tree with all references replaced, and a problem for each that could not be.
 
-    An unquoted value is typed after the replacement: ``port: ${PORT:-8080}`` is a number.
+    An unquoted value is typed after the replacement: ``port: ${PORT:-8080}`` is a number. A quoted one is text, which
+    `validate` takes for a number or a boolean where only that will do: YAML demands quotes in ``{port: "${PORT}"}``.
     """
     match node:
         case ScalarNode(value=str(text)) if "${" in text:
@@ -90,4 +91,4 @@ def _scalar(node: ScalarNode, text: str, lookup: NodeLookup, path: KeyPath) -> t
         return node, [Problem(str(error), node.mark, format_path(path), hint=error.hint)]
     typed = resolve_plain(expanded) if node.is_plain else expanded
     # What a variable holds is not what was written here: a word that would be a trap in the file is plain text.
-    return replace(node, value=expanded if isinstance(typed, Trap) else typed), []
+    return replace(node, value=expanded if isinstance(typed, Trap) else typed, is_expanded=True), []

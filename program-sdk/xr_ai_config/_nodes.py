@@ -1,7 +1,7 @@
 """A YAML text as a tree whose every value and key knows where it was written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xr_ai_config._scalars import Scalar
@@ -12,11 +12,12 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """One value; ``is_plain`` when it was written without quotes (and so may be typed again after interpolation)."""
+    """One value; ``is_plain``: written without quotes, ``is_expanded``: a reference in it was replaced."""
 
     value: Scalar
     mark: Mark
     is_plain: bool = False
+    is_expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,17 @@ def locate(root: Node, path: Sequence[str | int]) -> Located:
     return Located(node, mark, found)
 
 
+def replaced(root: Node, path: Sequence[str | int], node: Node) -> Node:
+    """Return the tree with ``node`` at ``path``, which must exist."""
+    if not path:
+        return node
+    child = replaced(_existing(root, path[0]), path[1:], node)
+    if isinstance(root, MapNode):
+        return replace(root, items={**root.items, str(path[0]): child})
+    assert isinstance(root, ListNode), "a path leads through mappings and lists"
+    return replace(root, items=tuple(child if index == path[0] else item for index, item in enumerate(root.items)))
+
+
 def to_plain(node: Node) -> Any:
     """Return the tree as dicts, lists and scalars."""
     match node:
@@ -103,6 +115,13 @@ def _child(node: Node, segment: str | int) -> Node | None:
     if isinstance(node, ListNode) and isinstance(segment, int) and 0 <= segment < len(node.items):
         return node.items[segment]
     return None
+
+
+def _existing(node: Node, segment: str | int) -> Node:
+    child = _child(node, segment)
+    if child is None:
+        raise KeyError(segment)
+    return child
 
 
 def _best_mark(parent: Node, segment: str | int, child: Node) -> Mark:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from xr_ai_config._nodes import KeyPath, ListNode, MapNode, Node, ScalarNode, format_path
@@ -82,26 +83,37 @@ else:
         """The composer in Python, every scalar left as text."""
 
 
-def _syntax_problem(error: yaml.YAMLError, source: Source) -> Problem:
-    mark = getattr(error, "problem_mark", None)
+def _syntax_problem(error: Any, source: Source) -> Problem:
+    mark, context_mark = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
     if mark is None:
-        return Problem(f"{source.name}: not YAML: {error}")
-    place = Mark(source, mark.line + 1, mark.column + 1)
+        return Problem(f"not YAML: {problem}", Mark(source, 1, 1))
+    if mark.line >= len(source.lines):
+        return Problem(f"not YAML: something is never closed ({error.context})", _begin_of_open(context_mark, source))
     line = source.lines[mark.line] if mark.line < len(source.lines) else ""
     if "\t" in line[: mark.column + 1]:
-        column = line.index("\t") + 1
-        return Problem("a tab cannot indent YAML", Mark(source, mark.line + 1, column), hint="use spaces")
-    problem = getattr(error, "problem", None) or "syntax error"
-    context, context_mark = getattr(error, "context", None), getattr(error, "context_mark", None)
-    began = f" ({context}, begun in line {context_mark.line + 1})" if context and context_mark else ""
-    return Problem(f"not YAML: {problem}{began}", place, hint=_syntax_hint(problem))
+        return Problem("a tab cannot indent YAML", Mark(source, mark.line + 1, line.index("\t") + 1), hint="use spaces")
+    began = f" ({error.context}, begun in line {context_mark.line + 1})" if context_mark is not None else ""
+    place = Mark(source, mark.line + 1, mark.column + 1)
+    return Problem(f"not YAML: {problem}{began}", place, hint=_syntax_hint(problem, line))
 
 
-def _syntax_hint(problem: str) -> str:
+def _begin_of_open(context_mark: Any, source: Source) -> Mark:
+    """Only the end of the text shows that something is open; where it began helps more, if the parser knows."""
+    if context_mark is not None and context_mark.line < len(source.lines):
+        return Mark(source, context_mark.line + 1, context_mark.column + 1)
+    return Mark(source, len(source.lines), len(source.lines[-1]) if source.lines else 1)
+
+
+def _syntax_hint(problem: str, line: str) -> str:
+    if "${" in line and "but got '{'" in problem:
+        return "inside {…} and […], quote a value that holds a reference"
     if "mapping values are not allowed" in problem:
         return "quote a value that contains `: `, or check the indentation"
-    if "single document" in problem:
+    if "found another document" in problem:
         return "only one document per file: remove the `---` line"
+    if "<block end>" in problem:
+        return "check the indentation: this line belongs to nothing above it"
     if "cannot start any token" in problem:
         return "quote a value that starts with this character"
     if "undefined alias" in problem:

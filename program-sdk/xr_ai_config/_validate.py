@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from xr_ai_config._nodes import Located, MapNode, Node, ScalarNode, describe, format_path, locate, to_plain
+from xr_ai_config._nodes import Located, MapNode, Node, ScalarNode, describe, format_path, locate, replaced, to_plain
 from xr_ai_config._paths import FOLDER_CONTEXT_KEY
 from xr_ai_config._problem import ConfigError, Problem
+from xr_ai_config._scalars import resolve_plain
 from xr_ai_config._schema_keys import known_keys
 from xr_ai_config._suggest import did_you_mean, one_of
 from xr_ai_config._words import finding
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+_TYPED = frozenset({"int_type", "float_type", "bool_type"})
 _KEY_SEGMENT = "[key]"
 
 
@@ -35,9 +38,7 @@ def validate(node: Node, model: type[ModelT], *, folder: Path, problems: Iterabl
             [*known, Problem("not a configuration", node.mark, expected="a mapping of keys", found=describe(node))]
         )
     try:
-        result = model.model_validate_json(
-            json.dumps(to_plain(node)), strict=True, extra="forbid", context={FOLDER_CONTEXT_KEY: folder}
-        )
+        result = _validated(node, model, folder)
     except ValidationError as error:
         found = problems_of(error, node, model)
         # A place that could not even be read says nothing more by also having the wrong type.
@@ -45,6 +46,38 @@ def validate(node: Node, model: type[ModelT], *, folder: Path, problems: Iterabl
     if known:
         raise ConfigError(known)
     return result
+
+
+def _validated(node: Node, model: type[ModelT], folder: Path) -> ModelT:
+    try:
+        return _checked(node, model, folder)
+    except ValidationError as error:
+        retyped = _retyped(node, error)
+        if retyped is node:
+            raise
+        return _checked(retyped, model, folder)
+
+
+def _checked(node: Node, model: type[ModelT], folder: Path) -> ModelT:
+    context = {FOLDER_CONTEXT_KEY: folder}
+    return model.model_validate_json(json.dumps(to_plain(node)), strict=True, extra="forbid", context=context)
+
+
+def _retyped(root: Node, error: ValidationError) -> Node:
+    """Return the tree with expanded text typed as YAML would, where the model wants a number or a boolean."""
+    for entry in error.errors(include_url=False):
+        located = locate(root, entry["loc"])
+        node = located.node
+        if (
+            entry["type"] in _TYPED
+            and isinstance(node, ScalarNode)
+            and node.is_expanded
+            and isinstance(node.value, str)
+        ):
+            value = resolve_plain(node.value)
+            if isinstance(value, bool | int | float):
+                root = replaced(root, located.path, replace(node, value=value))
+    return root
 
 
 def problems_of(error: ValidationError, root: Node, model: type[BaseModel]) -> list[Problem]:

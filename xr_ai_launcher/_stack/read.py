@@ -114,7 +114,7 @@ def _assignment(text: str) -> Node:
     # Padding keeps the columns of the value those of the whole argument.
     document = parse_yaml(" " * (len(path) + 1) + value, _SET_SOURCE)
     if document.problems:
-        raise ConfigError([replace(problem, mark=_rebased(problem.mark, source)) for problem in document.problems])
+        raise ConfigError([_of_assignment(problem, source, path) for problem in document.problems])
     node = _with_source(document.root, source) if value.strip() else ScalarNode(None, Mark(source, 1, 1))
     column = len(path) + 1
     for key in reversed(path.split(".")):
@@ -137,5 +137,6 @@ def _with_source(node: Node, source: Source) -> Node:
             return replace(node, mark=mark)
 
 
-def _rebased(mark: Mark | None, source: Source) -> Mark | None:
-    return None if mark is None else replace(mark, source=source)
+def _of_assignment(problem: Problem, source: Source, path: str) -> Problem:
+    mark = None if problem.mark is None else replace(problem.mark, source=source)
+    return replace(problem, mark=mark, key_path=f"{path}.{problem.key_path}" if problem.key_path else path)
