@@ -99,7 +99,7 @@ async def test_the_participant_comes_from_the_requests_meta(base_url: str):
     async with Client(f"{base_url}/mcp") as client:
         assert await call_tool(client, "whoami", participant="alice") == {"participant": "alice"}
         assert await call_tool(client, "whoami") == {"participant": DEFAULT_PARTICIPANT}
-        for nobody in ("", 7, ["alice"]):
+        for nobody in ("", 7, ["alice"], "x" * 65):
             assert (await client.call_tool("whoami", {}, meta={"participant_id": nobody})).is_error  # type: ignore[arg-type]
 
 
@@ -108,6 +108,27 @@ async def test_concurrent_calls_keep_their_participants(base_url: str):
     async with Client(f"{base_url}/mcp") as first, Client(f"{base_url}/mcp") as second:
         calls = [call_tool((first, second)[i % 2], "whoami", participant=name) for i, name in enumerate(names)]
         assert await asyncio.gather(*calls) == [{"participant": name} for name in names]
+
+
+async def test_a_client_of_the_previous_protocol_is_served(base_url: str):
+    headers = {"accept": "application/json, text/event-stream"}
+    hello = {
+        "protocolVersion": "2025-03-26",
+        "capabilities": {},
+        "clientInfo": {"name": "old", "version": "0.1"},
+    }
+    async with httpx2.AsyncClient(headers=headers) as http:
+
+        async def post(method: str, params: dict[str, Any], number: int | None = None) -> httpx2.Response:
+            request = {"jsonrpc": "2.0", "method": method, "params": params}
+            return await http.post(f"{base_url}/mcp", json=request if number is None else {**request, "id": number})
+
+        welcome = await post("initialize", hello, 1)
+        assert welcome.json()["result"]["serverInfo"]["name"] == "test-tools"
+        http.headers["mcp-session-id"] = welcome.headers["mcp-session-id"]
+        assert (await post("notifications/initialized", {})).status_code == 202
+        call = {"name": "whoami", "arguments": {}, "_meta": {"participant_id": "alice"}}
+        assert (await post("tools/call", call, 2)).json()["result"]["structuredContent"] == {"participant": "alice"}
 
 
 async def test_a_web_page_cannot_reach_the_tools(base_url: str):

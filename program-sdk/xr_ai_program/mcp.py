@@ -47,6 +47,7 @@ DEFAULT_PARTICIPANT = "default"
 """Whom a call means when it names nobody and nobody is connected."""
 
 _META_KEY = "participant_id"
+_MAX_ID_CHARS = 64  # what the hub admits
 _RUN_DIR_ENV = "XR_RUN_DIR"
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _ANY_ADDRESS = ("0.0.0.0", "::")
@@ -122,8 +123,10 @@ def named_participant(ctx: Context[Any, Any]) -> str | None:
     value = (ctx.request_context.meta or {}).get(_META_KEY)
     if value is None:
         return None
-    if not isinstance(value, str) or not value:
-        raise ToolError(f"_meta.{_META_KEY} must be a participant's id, got {value!r}")
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_ID_CHARS:
+        raise ToolError(
+            f"_meta.{_META_KEY} must be a participant's id (1 to {_MAX_ID_CHARS} characters): {value!r:.80}"
+        )
     return value
 
 

@@ -1,9 +1,13 @@
 """vec-mcp as its clients meet it: a real process and the real MCP client."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from xr_ai_program.http import bind
 from xr_ai_program.mcp_testing import ToolClient, tool_client
 from xr_ai_program.testing import free_port, running_program
 
@@ -47,3 +51,25 @@ def test_arguments_are_strict_but_numeric_text_is_understood(tools: ToolClient):
     assert "zoom" in tools.refusal("scale_value", current=1, factor=2, zoom=3)
     assert "finite" in tools.refusal("scale_value", current="nan", factor=2)
     assert "required" in tools.refusal("scale_value", current=1)
+
+
+def test_a_stop_is_clean_while_a_client_is_connected():
+    port = free_port()
+    with running_program("vec_mcp_server", {"port": port}) as program, tool_client(port) as client:
+        assert client.call("scale_value", current=2, factor=2) == {"value": 4}
+        assert program.stop() == 0
+        assert "Traceback" not in program.output()
+        bind("127.0.0.1", port).close()
+
+
+def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path):
+    taken = bind("127.0.0.1", 0)
+    port = taken.getsockname()[1]
+    config = tmp_path / "vec.yaml"
+    config.write_text(f"port: {port}\n")
+    command = [sys.executable, "-m", "vec_mcp_server", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    taken.close()
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
