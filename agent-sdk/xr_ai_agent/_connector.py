@@ -1,6 +1,7 @@
 """A transport in a process of its own: frames through its shared-memory ring, the rest through the hub's sockets."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections import Counter
@@ -16,6 +17,7 @@ from xr_ai_agent._connector_ring import DEFAULT_MAX_FRAME_BYTES, DEFAULT_NUM_SLO
 from xr_ai_agent._errors import CodecError, RingFullError
 from xr_ai_agent._ids import validate_connector_id, validate_participant_id, validate_track_id
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._markers import SubscriptionMarkers
 from xr_ai_agent._messages import (
     AudioChunk,
     ConnectorRegistration,
@@ -80,6 +82,7 @@ class ConnectorEndpoint:
         self._sub.rcvhwm = _SUB_HWM_MESSAGES
         self._sender = PushSender(self._push, self._losses)
         self._reader = SocketReader(self._sub, self._on_published, self._losses)
+        self._markers = SubscriptionMarkers(self._connector_id, self._add_topic, self._drop_topic)
         self._sub.subscribe(topics.inbox(self._connector_id))
         self._push.connect(push_addr or pull_default)
         self._sub.connect(sub_addr or pub_default)
@@ -102,11 +105,11 @@ class ConnectorEndpoint:
     async def notify_participant_joined(self, participant_id: str, pts_us: int) -> None:
         """Announce a participant. Raises InvalidIdError for an id that must not cross the hub."""
         validate_participant_id(participant_id)
-        for topic in _return_topics(participant_id):
-            self._sub.subscribe(topic)
-        self._reader.check()
         event = ParticipantEvent(participant_id, True, pts_us, self._connector_id)
-        self._roster.apply(event)
+        if self._roster.apply(event):
+            for topic in _return_topics(participant_id):
+                self._add_topic(topic)
+        await self._wait_subscribed()
         await self._send(MsgType.PARTICIPANT_EVENT, event, "join")
 
     async def notify_participant_left(self, participant_id: str, pts_us: int) -> None:
@@ -115,8 +118,7 @@ class ConnectorEndpoint:
         if not self._roster.apply(event):
             return
         for topic in _return_topics(participant_id):
-            self._sub.unsubscribe(topic)
-        self._reader.check()
+            self._drop_topic(topic)
         for track in [track for track in self._seqs if track[0] == participant_id]:
             del self._seqs[track]
         await self._send(MsgType.PARTICIPANT_EVENT, event, "leave")
@@ -210,6 +212,23 @@ class ConnectorEndpoint:
         self._sub.close()
         self._ring.close()
 
+    async def _wait_subscribed(self) -> None:
+        # An agent may answer a join at once; then our subscription must not still be on its way.
+        if self._hub_epoch is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SEND_TIMEOUT_S):
+                await self._markers.wait()
+
+    def _add_topic(self, topic: bytes) -> None:
+        self._sub.subscribe(topic)
+        self._reader.check()
+
+    def _drop_topic(self, topic: bytes) -> None:
+        if not self._is_closed:
+            self._sub.unsubscribe(topic)
+            self._reader.check()
+
     async def _send(self, msg_type: MsgType, message: object, what: str) -> None:
         await self._sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
 
@@ -219,6 +238,7 @@ class ConnectorEndpoint:
         except CodecError as error:
             self._losses.count("malformed message", error)
             return
+        self._markers.on_topic(parts[0])
         match msg_type:
             case MsgType.RETURN_AUDIO:
                 self._on_audio.fire(message)
@@ -236,6 +256,7 @@ class ConnectorEndpoint:
                 # The hub that held them is gone, and the new one has seen none of them.
                 self._ring.reset()
             await self.register()
+            await self._wait_subscribed()
             for event in self._roster.joins:
                 await self._send(MsgType.PARTICIPANT_EVENT, event, "join")
         self._welcomed.set()

@@ -172,10 +172,10 @@ class HubEndpoint:
         self._core.receive(parts[0] if len(parts) == 1 else b"")
 
     def _on_subscription(self, parts: list[bytes]) -> None:
-        event = parts[0]
-        owner = topics.inbox_owner(event[1:])
-        if owner is not None and event[0] in (0, 1):
-            self._core.inbox_changed(owner, is_open=event[0] == 1)
+        is_open, topic = parts[0][:1] == b"\x01", parts[0][1:]
+        inbox = topics.parse_inbox(topic)
+        if inbox is not None:
+            self._core.inbox_changed(*inbox, is_open=is_open)
 
 
 class _Every:

@@ -118,16 +118,16 @@ class HubCore:
         except RingError as error:
             self.losses.count("frame lost", error)
 
-    def inbox_changed(self, owner: str, is_open: bool) -> None:
-        """An agent or connector subscribed to its inbox (its other subscriptions are live), or is gone."""
+    def inbox_changed(self, owner: str, marker: str, is_open: bool) -> None:
+        """An agent or connector subscribed to its inbox (or to a marker behind its other topics), or is gone."""
         if is_open:
             self.inboxes.add(owner)
-            self._welcome(owner)
-            return
-        self.inboxes.discard(owner)
-        self.frames.drop_agent(owner)
-        if owner in self._rings:
-            self._drop_connector(owner)
+            self._welcome(owner, marker)
+        elif not marker:
+            self.inboxes.discard(owner)
+            self.frames.drop_agent(owner)
+            if owner in self._rings:
+                self._drop_connector(owner)
 
     # --- what connectors say, in this process or through a socket ---
 
@@ -304,10 +304,10 @@ class HubCore:
 
     # --- helpers ---
 
-    def _welcome(self, endpoint_id: str) -> None:
+    def _welcome(self, endpoint_id: str, marker: str = "") -> None:
         roster = tuple((e.participant_id, e.connector_id, e.pts_us) for e in self.roster.joins)
         welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, roster)
-        self._publish(topics.inbox(endpoint_id), encode(MsgType.HUB_WELCOME, welcome))
+        self._publish(topics.inbox(endpoint_id, marker), encode(MsgType.HUB_WELCOME, welcome))
 
     def _drop_connector(self, connector_id: str) -> None:
         logger.warning("connector %s is gone; its participants have left", connector_id)

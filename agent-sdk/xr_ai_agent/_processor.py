@@ -19,6 +19,7 @@ from xr_ai_agent._errors import MalformedMessageError, UnknownMessageError
 from xr_ai_agent._frame_fetch import BorrowedFrame, FrameFetcher
 from xr_ai_agent._interest import Interest
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._markers import SubscriptionMarkers
 from xr_ai_agent._messages import (
     AGENT_STATUS_TOPIC,
     AudioChunk,
@@ -94,6 +95,7 @@ class ProcessorEndpoint:
         self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner)
         self._on_control: CallbackList[ControlMessage] = CallbackList(self._runner)
         self._roster = Roster()
+        self._markers = SubscriptionMarkers(self._agent_id, self._add_topic, self._drop_topic)
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -109,7 +111,6 @@ class ProcessorEndpoint:
         self._interest = Interest(self._add_topic, self._drop_topic, filter if auto_subscribe else Subscribe.NONE)
         self._frames = FrameFetcher(self._agent_id, self._sender.send_now, self._losses)
         self._handlers = self._make_handlers()
-        # The inbox last: when the hub sees it, it has seen the others.
         for topic in (topics.PARTICIPANT, topics.CONTROL, topics.HUB, topics.inbox(self._agent_id)):
             self._sub.subscribe(topic)
         self._sub.connect(sub_addr or pub_default)
@@ -236,8 +237,13 @@ class ProcessorEndpoint:
             self._reader.stop()
 
     async def wait_connected(self) -> None:
-        """Return once a hub sees this agent's subscriptions (hubs of v0.1 never say so). Needs `run`."""
+        """Return once a hub is there and sees this agent's subscriptions (v0.1 hubs never say so). Needs `run`."""
         await self._welcomed.wait()
+        await self.wait_subscribed()
+
+    async def wait_subscribed(self) -> None:
+        """Return once the hub sees every subscription made so far (v0.1 hubs never say so). Needs `run`."""
+        await self._markers.wait()
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -279,6 +285,8 @@ class ProcessorEndpoint:
         self._reader.check()
 
     def _drop_topic(self, topic: bytes) -> None:
+        if self._is_closed:
+            return
         self._sub.unsubscribe(topic)
         self._reader.check()
 
@@ -294,6 +302,7 @@ class ProcessorEndpoint:
         handler = self._handlers.get(msg_type)
         if handler is not None:
             handler(message)
+        self._markers.on_topic(parts[0])
 
     # The socket's filter is a byte prefix and lags behind `subscribe`: what is really wanted is checked here.
 
@@ -328,6 +337,8 @@ class ProcessorEndpoint:
             self._frames.reset()
             self._frames.speaks_descriptors = True
             self._interest.stop_broadcast_pixels()
+            # Its answer holds the roster as of when every subscription was live: no join falls in between.
+            self._runner.spawn(self.wait_subscribed())
         present = {pid for pid, _, _ in welcome.roster}
         for gone in self._roster.ids - present:
             self._on_event(ParticipantEvent(gone, False, time.time_ns() // 1000))

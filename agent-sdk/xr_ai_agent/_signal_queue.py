@@ -8,7 +8,7 @@ from xr_ai_agent._messages import FrameSignal
 # A full batch after a pause this long is a backlog, not a burst: the agent was busy with something else.
 _STALL_S = 0.1
 # While catching up, how long the newest signals wait for even newer ones.
-_CATCH_UP_MAX_S = 0.25
+_CATCH_UP_MAX_S = 1.0
 
 
 class SignalQueue:

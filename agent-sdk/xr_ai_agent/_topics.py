@@ -48,13 +48,18 @@ def return_data(participant_id: str, topic: str = "") -> bytes:
     return f"return_data.{participant_id}.{topic}".encode("utf-8", "surrogatepass")
 
 
-def inbox(endpoint_id: str) -> bytes:
-    """Messages for one agent or connector alone; its subscription tells the hub that it is there."""
-    return _INBOX_PREFIX + endpoint_id.encode() + b"."
+def inbox(endpoint_id: str, marker: str = "") -> bytes:
+    """Messages for one agent or connector alone; its subscription tells the hub that it is there.
+
+    With a ``marker``, a subscription made after others: when the hub sees it, it has seen those. (ZeroMQ repeats
+    subscriptions in any order when it connects, so that of the inbox itself proves nothing.)
+    """
+    return _INBOX_PREFIX + f"{endpoint_id}.{marker}".encode() + (b"." if marker else b"")
 
 
-def inbox_owner(topic: bytes) -> str | None:
-    """Return whose inbox a topic is, or None for any other topic."""
+def parse_inbox(topic: bytes) -> tuple[str, str] | None:
+    """Return (endpoint id, marker) of an inbox topic, or None for any other topic."""
     if not topic.startswith(_INBOX_PREFIX) or not topic.endswith(b"."):
         return None
-    return topic[len(_INBOX_PREFIX) : -1].decode("ascii", "replace")
+    endpoint_id, _, marker = topic[len(_INBOX_PREFIX) : -1].decode("ascii", "replace").partition(".")
+    return endpoint_id, marker

@@ -63,6 +63,7 @@ PROGRAMS = {
         connector = ConnectorEndpoint(pull, pub, "child", num_slots=4, max_frame_bytes=4096)
         task = asyncio.create_task(connector.run())
         await connector.register()
+        await connector.wait_connected()
         await connector.notify_participant_joined("alice", 1)
         print("ready", flush=True)
         await asyncio.sleep(600)
@@ -163,8 +164,8 @@ async def test_a_restarted_hub_is_found_again_by_connector_and_agent(stage, even
         await connector.notify_participant_joined("alice", 1)
         agent, signals, events = await stage.agent(), [], []
         agent.on_frame(signals.append)
-        agent.on_participant(events.append)
         await eventually(lambda: agent.connected_participants == {"alice"})
+        agent.on_participant(events.append)
         await _push_until_seen(connector, signals)
         first.kill()
         first.wait(5)
@@ -176,6 +177,9 @@ async def test_a_restarted_hub_is_found_again_by_connector_and_agent(stage, even
             await _push_frame(connector)
     with child(stage, "hub") as second:
         await ready(second)
+        async with asyncio.timeout(10):
+            await agent.wait_subscribed()
+        await eventually(lambda: agent.connected_participants == {"alice"})
         signals.clear()
         await _push_until_seen(connector, signals)
         frame = await agent.request_frame(signals[-1])

@@ -1,6 +1,5 @@
 """Who hears what: participant → hub → agents → hub → the same participant, and nobody else."""
 
-import asyncio
 import socket
 
 import msgpack
@@ -88,6 +87,19 @@ async def test_answers_reach_their_participant_alone(stage, connector, eventuall
     assert got == [DataMessage("alice", "t", 1, b"x"), _audio("bob"), ReturnAudioFlush("alice2")]
 
 
+async def test_an_answer_sent_the_moment_somebody_joins_arrives(stage, connector, eventually):
+    got = _collect(connector)
+    agent = await stage.agent()
+
+    async def greet(event) -> None:
+        await agent.send_return_data(DataMessage(event.participant_id, "hello", 1, b""))
+
+    agent.on_participant(greet)
+    for number in range(20):
+        await connector.notify_participant_joined(f"p{number}", 1)
+    await eventually(lambda: len(got) == 20)
+
+
 async def test_answers_go_only_to_the_connector_of_their_participant(stage, eventually):
     hub = stage.hub()
     connectors = [hub.connect_local("lk"), await stage.connector("c1"), await stage.connector("c2")]
@@ -148,12 +160,12 @@ async def test_an_agent_that_listens_to_a_never_hears_a_b(stage, eventually):
     agent.on_data(heard.append)
     forged = [(7, ["a.b", True, 1, "c1"]), (4, ["a.b", "t", 1, b"leak"])]
     await connector.notify_participant_joined("a", 1)
-    await _push_until(connector, ["a"], lambda: heard)
+    await agent.wait_subscribed()
     for msg_type, fields in forged:
         assert connector._sender.send_now(bytes([msg_type]) + msgpack.packb(fields))
     await connector.push_data(DataMessage("a", "end", 1, b"end"))
-    await eventually(lambda: heard[-1].data == b"end")
-    assert {m.participant_id for m in heard} == {"a"}
+    await eventually(lambda: heard)
+    assert [m.data for m in heard] == [b"end"]
     assert hub.stats().counters["invalid id"] == 1
     assert hub.connected_participants == {"a"}
 
@@ -165,17 +177,11 @@ async def test_a_similar_name_is_another_person(stage, connector, eventually):
     agent.on_data(heard.append)
     for participant_id in ("alice2", "alice"):
         await connector.notify_participant_joined(participant_id, 1)
-    await _push_until(connector, ("alice2", "alice"), lambda: heard)
-    assert {m.participant_id for m in heard} == {"alice"}
-
-
-async def _push_until(connector, participant_ids, heard) -> None:
-    """An explicit subscription takes its time to the hub: repeat until it is there."""
-    async with asyncio.timeout(5):
-        while not heard():
-            for participant_id in participant_ids:
-                await connector.push_data(DataMessage(participant_id, "t", 1, participant_id.encode()))
-            await asyncio.sleep(0.005)
+    await agent.wait_subscribed()
+    for participant_id in ("alice2", "alice"):
+        await connector.push_data(DataMessage(participant_id, "t", 1, participant_id.encode()))
+    await eventually(lambda: heard)
+    assert [m.data for m in heard] == [b"alice"]
 
 
 async def test_repeated_joins_and_roster_requests_make_no_second_callback(stage, connector, eventually):

@@ -149,23 +149,13 @@ async def test_subscriptions_follow_filters_and_changes(stage, connector, eventu
             agent.unsubscribe("alice")
         else:
             agent.subscribe("alice", filter=filter)
-        await asyncio.sleep(0)
-        expected = sum(
-            bool((filter or Subscribe.NONE) & kind) for kind in (Subscribe.DATA, Subscribe.AUDIO, Subscribe.VIDEO)
-        )
+        await agent.wait_subscribed()
         heard.clear()
-
-        async def push_all() -> None:
-            await connector.push_data(DataMessage("alice", "t", 1, b""))
-            await connector.push_audio(AudioChunk(1, 8000, 1, 1, b"\0" * 4, "alice", "m"))
-            await _push(connector)
-
-        await push_all()
-        for _ in range(200):
-            if expected and len(set(heard)) >= expected:
-                break
-            await push_all()
-            await asyncio.sleep(0.002 if expected else 0.0005)
+        await connector.push_data(DataMessage("alice", "t", 1, b""))
+        await connector.push_audio(AudioChunk(1, 8000, 1, 1, b"\0" * 4, "alice", "m"))
+        await _push(connector)
+        # Comes behind what was pushed: then everything that is to be heard was.
+        await agent.wait_subscribed()
         return set(heard)
 
     assert await heard_after(Subscribe.DATA) == {"DataMessage"}
@@ -417,8 +407,8 @@ def test_who_never_catches_up_still_sees_something_new_now_and_then():
         queue.add(_signal(seq))
         queue.end_batch(drained=False)
         clock.now += 0.05
-    assert 10 <= len(fired) <= 30
-    assert fired[-1].seq > 90
+    assert 4 <= len(fired) <= 8
+    assert fired[-1].seq > 75
 
 
 async def test_signals_before_a_leave_come_before_it(stage, connector, eventually):
