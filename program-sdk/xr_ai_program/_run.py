@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _EXIT_FAILED = 1
 _EXIT_CONFIG = 2
 # Libraries that report every request at INFO and would bury a program's own lines.
-_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "asyncio", "mcp", "livekit", "uvicorn.access")
+_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "asyncio", "mcp", "livekit", "uvicorn")
 
 
 def run_program(
