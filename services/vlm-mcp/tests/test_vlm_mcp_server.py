@@ -139,9 +139,9 @@ async def test_only_allowed_folders_are_read(client: Client, model: ScriptedServ
 
 def test_an_entrys_own_timeout_and_thinking():
     entry = {"kind": "preset:cosmos_vlm", "base_url": "http://127.0.0.1:1"}
-    plain = declared_model({"vlm": entry}, None, 12.0, enable_thinking=False).vlm("vlm")
+    plain = declared_model({"vlm": entry}, None, timeout_s=12.0).vlm("vlm")
     assert (plain.timeout, plain.default_extras) == (12.0, {"chat_template_kwargs": {"enable_thinking": False}})
-    thinking = declared_model({"vlm": {**entry, "timeout": 3.0}}, None, 12.0, enable_thinking=True).vlm("vlm")
+    thinking = declared_model({"vlm": {**entry, "timeout": 3.0}}, None, timeout_s=12.0, enable_thinking=True).vlm("vlm")
     assert (thinking.timeout, thinking.default_extras) == (3.0, {"chat_template_kwargs": {"enable_thinking": True}})
 
 
@@ -151,6 +151,7 @@ def test_an_entrys_own_timeout_and_thinking():
         ({}, "must specify either"),
         ({"models": {}}, "must declare `vlm`"),
         ({"models": {"vlm": {"kind": "preset:cosmos_vml", "base_url": "http://x"}}}, "did you mean"),
+        ({"vlm_server": "localhost:8100"}, "expected e.g. http://"),
     ],
 )
 def test_a_configuration_without_a_usable_model_is_refused(config: dict[str, Any], message: str, tmp_path: Path):

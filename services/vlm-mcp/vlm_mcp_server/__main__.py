@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from vlm_mcp_server._images import ImageError, load_jpeg
-from vlm_mcp_server._model import ENTRY, declared_model, without_thoughts
+from vlm_mcp_server._model import DEFAULT_TIMEOUT_S, ENTRY, declared_model, without_thoughts
 from xr_ai_config import ConfigPath
 from xr_ai_models import ModelConfigError, ModelError, ModelsConfig, OpenAICompatVLM, make_vlm
 from xr_ai_program import Readiness, StartupError, run_program
@@ -24,22 +24,34 @@ class VlmToolConfig(ToolServerConfig):
 
     port: int = Field(8240, ge=1, le=65535)
     models: dict[str, Any] | None = Field(None, description="As in models.yaml; the entry `vlm` is used.")
-    vlm_server: str | None = Field(None, description="Short for a local vision server at this address.")
-    vlm_request_timeout_s: float = Field(60.0, gt=0)
+    vlm_server: str | None = Field(
+        None, validate_default=True, description="Short for a local vision server at this address."
+    )
+    vlm_request_timeout_s: float = Field(DEFAULT_TIMEOUT_S, gt=0)
     enable_thinking: bool = False
     image_dirs: list[ConfigPath] = Field(
         default_factory=list, description="Folders pictures may be read from; default: where video-mcp puts them."
     )
 
-    @model_validator(mode="after")
-    def _declares_a_model(self) -> "VlmToolConfig":
-        self.declared_model()
-        return self
+    @field_validator("models")
+    @classmethod
+    def _is_declaration(cls, models: dict[str, Any] | None) -> dict[str, Any] | None:
+        if models is not None:
+            declared_model(models, None)
+        return models
+
+    @field_validator("vlm_server")
+    @classmethod
+    def _declares_a_model(cls, vlm_server: str | None, info: ValidationInfo) -> str | None:
+        # `models` is absent here when it was refused; its own problem is enough.
+        if vlm_server is not None or info.data.get("models", {}) is None:
+            declared_model(None, vlm_server)
+        return vlm_server
 
     def declared_model(self) -> ModelsConfig:
-        """Return the declaration of the model that answers. Raises ValueError."""
+        """Return the declaration of the model that answers."""
         return declared_model(
-            self.models, self.vlm_server, self.vlm_request_timeout_s, enable_thinking=self.enable_thinking
+            self.models, self.vlm_server, timeout_s=self.vlm_request_timeout_s, enable_thinking=self.enable_thinking
         )
 
 

@@ -6,13 +6,18 @@ from typing import Any
 from xr_ai_models import ModelsConfig, load_models_config_from_dict
 
 ENTRY = "vlm"
+DEFAULT_TIMEOUT_S = 60.0
 _LEGACY_KIND = "preset:cosmos_vlm"
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 _THOUGHT_END = "</think>"
 
 
 def declared_model(
-    models: dict[str, Any] | None, vlm_server: str | None, timeout_s: float, *, enable_thinking: bool
+    models: dict[str, Any] | None,
+    vlm_server: str | None,
+    *,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    enable_thinking: bool = False,
 ) -> ModelsConfig:
     """Return the declaration of the model, under the name `ENTRY`; an entry's own ``timeout`` wins over ``timeout_s``.
 
@@ -22,7 +27,7 @@ def declared_model(
     """
     if models is not None:
         if not isinstance(models.get(ENTRY), dict):
-            raise ValueError(f"models must declare `{ENTRY}`")
+            raise ValueError(f"must declare `{ENTRY}`, the model that answers")
         entry = dict(models[ENTRY])
     elif vlm_server:
         entry = {"kind": _LEGACY_KIND, "base_url": vlm_server}
