@@ -14,14 +14,15 @@ from scene_language._parser import grammar
 __all__ = ("sample_sentences", "vocabulary")
 
 # What people ask for often is drawn often: a trigram that spends itself on rare wordings hears the common ones worse.
-# (rule, the alternative's alias or single symbol, or the rule's own name where it has neither) → weight; 1 if absent.
+# (rule, the alternative's alias or else its symbols) → weight; 1 if absent.
 _WEIGHTS: dict[tuple[str, str], float] = {
-    ("start", "_clauses"): 8, ("start", "start"): 2, ("start", "talk"): 1, ("start", "pick"): 0.5,
+    ("start", "_clauses"): 10, ("start", "_polite _clauses"): 1.5, ("start", "_clauses _closing"): 0.6,
+    ("start", "_polite _clauses _closing"): 0.1, ("start", "talk"): 1, ("start", "pick"): 0.5,
     ("_clauses", "clause"): 5, ("clause", "add"): 5, ("clause", "move"): 4, ("clause", "resize"): 2,
     ("clause", "recolor"): 2.5, ("clause", "delete"): 2, ("clause", "query"): 3, ("clause", "swap"): 0.3,
     ("clause", "change_shape"): 0.4, ("clause", "rotate"): 0.5, ("clause", "undo"): 0.6, ("_add_verb", "ADD"): 6,
     ("_add_verb", "PUT"): 8, ("_add_verb", "PLACE"): 3, ("_add_verb", "CREATE"): 3, ("_add_verb", "MAKE"): 3,
-    ("_add_verb", "_add_verb"): 4, ("_a_new", "A"): 20, ("_the", "THE"): 15, ("_pronoun", "IT"): 15,
+    ("_a_new", "A"): 20, ("_the", "THE"): 15, ("_pronoun", "IT"): 15,
     ("_pronoun", "THAT"): 3, ("_pronoun", "THIS"): 3, ("reference", "described"): 10, ("reference", "it"): 5,
     ("reference", "all_of"): 0.7, ("reference", "all_colored"): 0.3, ("described", "the_shape"): 8,
     ("described", "bare_shape"): 0.3, ("described", "the_object"): 2, ("described", "that_colored"): 0.2,
@@ -30,7 +31,10 @@ _WEIGHTS: dict[tuple[str, str], float] = {
     ("ways", "way"): 10, ("way", "way"): 4, ("way", "way_after_distance"): 3, ("way", "way_to_side"): 2,
     ("way", "way_to_side_after_distance"): 2, ("place", "at_me"): 5, ("place", "at_reference"): 5,
     ("place", "at_my_side"): 2.5, ("place", "between"): 1, ("place", "ahead"): 0.4, ("place", "on_floor"): 0.5,
-    ("place", "here"): 0.4, ("my_relation", "my_relation"): 4, ("distance", "length"): 6,
+    ("place", "here"): 0.4, ("my_relation", "IN FRONT OF"): 9, ("my_relation", "BEHIND"): 3,
+    ("relation", "ON TOP OF"): 3, ("relation", "NEXT TO"): 3,
+    ("relation", "ON"): 2, ("relation", "BEHIND"): 2, ("relation", "IN FRONT OF"): 2, ("relation", "ABOVE"): 2,
+    ("distance", "length"): 6,
     ("resize", "resize_by"): 4, ("delete", "delete"): 8, ("delete", "delete_two"): 0.5,
     ("_delete_verb", "DELETE"): 5, ("_delete_verb", "REMOVE"): 4, ("_move_verb", "MOVE"): 10, ("_joint", "AND"): 3,
     ("query", "see"): 3, ("query", "where"): 2, ("query", "count_shapes"): 2,
@@ -42,55 +46,31 @@ _SYMBOL_WEIGHTS = {
 }  # fmt: skip
 
 # fmt: off
-_COMMON_COLORS = (
-    "red", "green", "blue", "yellow", "orange", "purple", "pink", "white", "black", "gray", "brown", "cyan", "magenta",
-    "gold", "silver", "violet", "turquoise",
-)
-# fmt: on
 _SAID: dict[str, tuple[str, ...]] = {
     "COLOR_NAME": (
-        *_COMMON_COLORS * 2,
-        "dark green",
-        "light blue",
-        "dark blue",
-        "light green",
-        "dark red",
-        "navy",
-        "lime",
+        *("red", "blue", "green") * 6, *("yellow", "white", "black", "orange", "purple") * 3,
+        "pink", "gray", "brown", "cyan", "magenta", "gold", "silver", "violet", "turquoise",
+        "dark green", "light blue", "dark blue", "light green", "dark red",
     ),
-    "SHAPE_NAME": (
-        "cube",
-        "cube",
-        "cube",
-        "sphere",
-        "sphere",
-        "box",
-        "box",
-        "ball",
-        "ball",
-        "cylinder",
-        "cone",
-        "pyramid",
-        "torus",
-    ),
-    "SHAPE_PLURAL": ("cubes", "spheres", "boxes", "balls", "cubes", "spheres", "cylinders", "cones", "pyramids"),
-    "SIZE_NAME": ("small", "tiny", "huge", "small", "giant", "medium"),
+    "SHAPE_NAME": (*("cube",) * 8, *("sphere",) * 6, *("box", "ball") * 3, "cylinder", "cone", "pyramid", "torus"),
+    "SHAPE_PLURAL": (*("cubes", "spheres") * 4, *("boxes", "balls") * 2, "cylinders", "cones", "pyramids"),
+    "SIZE_NAME": ("small", "small", "tiny", "huge", "giant", "medium"),
     "MATERIAL_NAME": ("metal", "wooden", "glass", "shiny"),
-    "UNIT_NAME": ("meters", "meters", "meters", "meter", "centimeters", "feet"),
+    "UNIT_NAME": (*("meters",) * 6, "meter", "centimeters", "feet"),
 }
 _SAID_NUMBERS: dict[str, tuple[str, ...]] = {
     "count": ("two", "three", "four", "five", "six", "ten"),
     "amount": (
-        "one", "one", "two", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twenty", "thirty",
-        "forty", "fifty", "sixty", "eighty", "one and a half", "two and a half", "one point five", "zero point five",
-        "two point five",
-        "a hundred", "twenty five",
+        *("one", "three") * 5, *("two",) * 8, *("four", "five") * 3, "six", "seven", "eight", "nine", "ten", "ten",
+        "twenty", "thirty", "forty", "fifty", "sixty", "eighty", "a hundred", "twenty five",
+        *("one and a half", "two and a half", "one point five", "zero point five", "two point five") * 2,
     ),
-    "factor": ("two", "three", "four", "five", "ten", "one point five"),
-    "multiple": ("two", "three", "four", "five", "ten"),
+    "factor": ("two", "two", "three", "four", "five", "ten", "one point five"),
+    "multiple": ("two", "two", "three", "four", "five", "ten"),
     "percentage": ("ten", "twenty", "fifty", "twenty five"),
     "angle": ("ten", "thirty", "forty five", "sixty", "ninety", "one hundred and eighty", "fifteen"),
-}  # fmt: skip
+}
+# fmt: on
 # "One unit" of the grammar is "a meter", never "a meters".
 _SAID_UNITS_AFTER_ONE = ("meter", "meter", "foot", "centimeter")
 
@@ -149,7 +129,7 @@ def _phrases(terminal: Symbol, rule: Rule) -> tuple[str, ...]:
 
 def _weights(origin: str, rules: list[Rule]) -> list[float]:
     """An alternative's weight is shared by the expansions that its optional parts make of it."""
-    names = [rule.alias or (rule.expansion[0].name if len(rule.expansion) == 1 else origin) for rule in rules]
+    names = [rule.alias or " ".join(symbol.name for symbol in rule.expansion) for rule in rules]
     shares = [prod(_SYMBOL_WEIGHTS.get(symbol.name, 1.0) for symbol in rule.expansion) for rule in rules]
     totals: dict[str, float] = defaultdict(float)
     for name, share in zip(names, shares, strict=True):

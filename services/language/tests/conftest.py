@@ -1,4 +1,4 @@
-"""A room to talk to: a scene and a head with the real spatial maths, and the loop of an agent around the real server."""
+"""A room to talk to: a scene and a head with the real spatial maths, and an agent's loop around the real server."""
 
 import inspect
 import json

@@ -86,7 +86,7 @@ class Context:
         return outcome.value
 
     def _focus_in(self, scene: Scene) -> Sequence[str]:
-        """What a pronoun stands for: what this turn touched, what the last reply spoke of, the last move, the newest."""
+        """What a pronoun stands for: what this turn touched, the last reply spoke of, was moved last, or is newest."""
         if self.focus is not None:
             return self.focus
         reply = self.turn.last_reply
