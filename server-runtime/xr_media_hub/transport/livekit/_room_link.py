@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 from livekit import rtc
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 _CONNECT_LIMIT_S = 10.0
 # More than a signalling round trip, less than a person waits.
 _DISCONNECT_LIMIT_S = 2.0
+# A client that does not want to hear must not make the queue grow for ever.
+_SUBSCRIBE_LIMIT_S = 5.0
 
 Event: TypeAlias = tuple[object, ...]
 """(name, *arguments) of a room event, in the order LiveKit reported it."""
@@ -39,7 +42,7 @@ class RoomLink:
 
     def __init__(self, room: rtc.Room) -> None:
         self.room = room
-        self._return_sid: str | None = None
+        self._voice: rtc.LocalTrackPublication | None = None
 
     @classmethod
     async def open(cls, url: str, token: str, on_event: Callable[[Event], None]) -> "RoomLink":
@@ -79,7 +82,7 @@ class RoomLink:
         Raises:
             RoomUnavailable: LiveKit refused.
         """
-        if self._return_sid is not None:
+        if self._voice is not None:
             return
         track = rtc.LocalAudioTrack.create_audio_track(f"xr-hub-return-{participant_id}", voice.source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True)
@@ -87,13 +90,19 @@ class RoomLink:
             publication = await self.room.local_participant.publish_track(track, options)
         except PublishTrackError as error:
             raise RoomUnavailable(f"the return track could not be published: {error.message}") from error
-        self._return_sid = publication.sid
+        self._voice = publication
+
+    async def until_heard(self) -> None:
+        """Wait until the participant has subscribed to the return track: what is played before is lost on them."""
+        if self._voice is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._voice.wait_for_subscription(), _SUBSCRIBE_LIMIT_S)
 
     async def unpublish_voice(self) -> None:
         """Take the return track away: in an empty room it only costs processor time."""
-        if self._return_sid is None:
+        if self._voice is None:
             return
-        self._return_sid = None
+        self._voice = None
         for sid in list(self.room.local_participant.track_publications):
             try:
                 await self.room.local_participant.unpublish_track(sid)

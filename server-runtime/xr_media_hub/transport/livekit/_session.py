@@ -202,18 +202,24 @@ class ParticipantSession:
             return
         self._cancel_timer()
         self.presence = Presence.HERE
-        if self._voice is None:
-            self._voice = ReturnVoice(self.participant_id, self.counts)
-            self._spawn(self._voice.run(), "return voice")
+        is_new = self._voice is None
+        voice = self._voice = self._voice or ReturnVoice(self.participant_id, self.counts)
         if not self._is_announced:
             self._is_announced = True
             self._stats.joined(self.participant_id, self.counts)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
             logger.info("participant %s joined", self.participant_id)
         if self._link is not None:
-            await self._link.publish_voice(self.participant_id, self._voice)
+            await self._link.publish_voice(self.participant_id, voice)
+        if is_new:
+            self._spawn(self._speak(voice), "return voice")
         # Whoever goes before LiveKit has announced them is never said to have gone.
         self._later(CONFIRM_S, "unconfirmed")
+
+    async def _speak(self, voice: ReturnVoice) -> None:
+        if self._link is not None:
+            await self._link.until_heard()
+        await voice.run()
 
     async def _departed(self) -> None:
         await self._readers.stop_all()

@@ -1,0 +1,367 @@
+"""A real hub process with a real LiveKit server, and real clients, on free ports of this machine."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import psutil
+import pytest
+from livekit import rtc
+
+import yaml
+from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, ProcessorEndpoint
+
+START_LIMIT_S = 30.0
+WAIT_LIMIT_S = 15.0
+_REPOSITORY = Path(__file__).resolve().parents[2]
+MIC_RATE_HZ = 48_000
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def livekit_binary() -> Path:
+    """The server the tests run: from the environment, PATH, or what the project's setup has put into deps."""
+    named = os.environ.get("LIVEKIT_SERVER_BIN") or shutil.which("livekit-server")
+    candidates = [Path(named)] if named else []
+    candidates += [_REPOSITORY / "deps" / "livekit-server" / name for name in ("server", "livekit-server")]
+    found = next((path for path in candidates if path.is_file()), None)
+    assert found, f"no livekit-server: set LIVEKIT_SERVER_BIN or run the setup (looked at {candidates})"
+    return found.resolve()
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class HubProcess:
+    """One hub as its users start it."""
+
+    folder: Path
+    config: dict[str, Any]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    log: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = self.folder / "hub.log"
+
+    @property
+    def web_port(self) -> int:
+        return int(self.config["web_server_port"])
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.config.get("web_server_tls", True) else "http"
+        return f"{scheme}://127.0.0.1:{self.web_port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> "HubProcess":
+        path = self.folder / "xr_media_hub.yaml"
+        path.write_text(yaml.safe_dump(self.config))
+        ready = self.folder / "ready"
+        ready.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "xr_media_hub", "--config", str(path), "--ready-file", str(ready)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=self.folder)
+        return self
+
+    def wait_ready(self) -> "HubProcess":
+        wait_until(lambda: (self.folder / "ready").exists() or self._has_ended(), START_LIMIT_S)
+        assert (self.folder / "ready").exists(), f"the hub did not start:\n{self.output}"
+        return self
+
+    def wait_exit(self, limit_s: float = WAIT_LIMIT_S) -> int:
+        assert self.process is not None
+        return self.process.wait(limit_s)
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.pid).children(recursive=True)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(WAIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def _has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+def wait_until(condition: Callable[[], object], limit_s: float = WAIT_LIMIT_S) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not reached within {limit_s} s"
+        time.sleep(0.01)
+
+
+async def eventually(condition: Callable[[], object], limit_s: float = WAIT_LIMIT_S) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not reached within {limit_s} s"
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def make_hub(tmp_path_factory: pytest.TempPathFactory, livekit_binary: Path) -> Iterator[Callable[..., HubProcess]]:
+    """Makes hubs (not started) on free ports; what still runs at the end is stopped."""
+    made: list[HubProcess] = []
+
+    def make(**overrides: Any) -> HubProcess:
+        folder = tmp_path_factory.mktemp("hub")
+        config = {
+            "web_server_host": "127.0.0.1",
+            "web_server_port": free_port(),
+            "web_server_tls": False,
+            "lk_port_ws": free_port(),
+            "lk_port_tcp": free_port(),
+            "lk_port_udp": free_port(socket.SOCK_DGRAM),
+            "node_ip": "127.0.0.1",
+            "hub_push_addr": f"ipc://{folder}/in",
+            "hub_sub_addr": f"ipc://{folder}/pub",
+        }
+        environment = os.environ | {
+            "LIVEKIT_SERVER_BIN": str(livekit_binary),
+            "XR_AI_DATA_DIR": str(folder / "data"),
+            "XR_AI_VERBOSE": "1",
+        }
+        environment.pop("NOTIFY_SOCKET", None)
+        hub = HubProcess(folder, config | overrides, environment)
+        made.append(hub)
+        return hub
+
+    yield make
+    for hub in made:
+        if hub.process is not None and hub.process.poll() is None:
+            hub.stop()
+
+
+@pytest.fixture(scope="session")
+def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "index.html").write_text("<!doctype html><title>client</title>")
+    (folder / "app.mjs").write_text("export const answer = 42;\n")
+    (folder / "scene.wasm").write_bytes(b"\0asm")
+    (folder / "big.bin").write_bytes(bytes(range(256)) * 8192)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
+    """The hub most tests share: plain http, as behind a TLS proxy."""
+    return make_hub(web_client_dir=str(client_dir)).start().wait_ready()
+
+
+@pytest.fixture(scope="session")
+def tls_hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
+    """A hub that terminates TLS with its own certificate and asks for a join code."""
+    return make_hub(web_server_tls=True, join_code="sesame").start().wait_ready()
+
+
+class Agent:
+    """An agent program on the hub's sockets that keeps everything it gets."""
+
+    def __init__(self, hub: HubProcess) -> None:
+        self.endpoint = ProcessorEndpoint(sub_addr=hub.config["hub_sub_addr"], push_addr=hub.config["hub_push_addr"])
+        self.data: list[DataMessage] = []
+        self.audio: list[AudioChunk] = []
+        self.frames: list[FrameSignal] = []
+        self.events: list[ParticipantEvent] = []
+        self.endpoint.on_data(self.data.append)
+        self.endpoint.on_audio(self.audio.append)
+        self.endpoint.on_frame(self.frames.append)
+        self.endpoint.on_participant(self.events.append)
+
+    def texts(self, participant_id: str, topic: str = "") -> list[bytes]:
+        return [each.data for each in self.data if (each.participant_id, each.topic) == (participant_id, topic)]
+
+    def peak(self, participant_id: str, last: int = 20) -> float:
+        chunks = [each for each in self.audio if each.participant_id == participant_id][-last:]
+        return max((float(np.abs(np.frombuffer(each.data, "<f4")).max()) for each in chunks), default=0.0)
+
+    async def say(self, participant_id: str, hz: float, seconds: float, rate_hz: int = 22_050) -> None:
+        for chunk in tone_chunks(hz, seconds, rate_hz):
+            samples = len(chunk) // 4
+            await self.endpoint.send_return_audio(AudioChunk(0, rate_hz, 1, samples, chunk, participant_id, "voice"))
+
+    async def tell(self, participant_id: str, topic: str, data: bytes) -> None:
+        await self.endpoint.send_return_data(DataMessage(participant_id, topic, 0, data))
+
+
+def tone_chunks(hz: float, seconds: float, rate_hz: int) -> list[bytes]:
+    wave = (0.5 * np.sin(2 * np.pi * hz * np.arange(int(seconds * rate_hz)) / rate_hz)).astype("<f4")
+    step = rate_hz // 50
+    return [wave[start : start + step].tobytes() for start in range(0, len(wave), step)]
+
+
+@pytest.fixture
+async def agent(hub: HubProcess) -> AsyncIterator[Agent]:
+    async with running_agent(hub) as agent:
+        yield agent
+
+
+@asynccontextmanager
+async def running_agent(hub: HubProcess) -> AsyncIterator[Agent]:
+    agent = Agent(hub)
+    running = asyncio.create_task(agent.endpoint.run())
+    try:
+        yield agent
+    finally:
+        agent.endpoint.stop()
+        with suppress(asyncio.CancelledError):
+            await running
+        agent.endpoint.close()
+
+
+class Client:
+    """A participant with the plain LiveKit SDK: no filters, no manners."""
+
+    def __init__(self) -> None:
+        self.room = rtc.Room()
+        self.data: list[tuple[str, bytes, str | None]] = []
+        self.senders: set[str] = set()
+        self.peaks: list[tuple[float, int]] = []
+        self.video_frames = 0
+        self.disconnected: list[object] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.room.on("data_received", self._on_data)
+        self.room.on("track_subscribed", self._on_track)
+        self.room.on("disconnected", lambda reason: self.disconnected.append(reason))
+
+    async def join(self, url: str, token: str) -> "Client":
+        await self.room.connect(url, token)
+        return self
+
+    @property
+    def others(self) -> set[str]:
+        return set(self.room.remote_participants)
+
+    def loud_since(self, since_s: float, threshold: int = 1000) -> list[float]:
+        return [at for at, peak in self.peaks if at >= since_s and peak > threshold]
+
+    async def send(self, data: bytes, topic: str = "", **options: Any) -> None:
+        await self.room.local_participant.publish_data(data, topic=topic, **options)
+
+    async def publish_tone(self, hz: float = 440.0, level: float = 0.4) -> str:
+        source = rtc.AudioSource(MIC_RATE_HZ, 1)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        publication = await self.room.local_participant.publish_track(track, options)
+        self._spawn(self._feed_tone(source, hz, level))
+        return publication.sid
+
+    async def publish_colour(self, luma: int, width: int = 320, height: int = 240) -> str:
+        source = rtc.VideoSource(width, height)
+        track = rtc.LocalVideoTrack.create_video_track("camera", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=False)
+        publication = await self.room.local_participant.publish_track(track, options)
+        self._spawn(self._feed_colour(source, luma, width, height))
+        return publication.sid
+
+    async def leave(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.room.disconnect()
+
+    def _spawn(self, coroutine: Any) -> None:
+        self._tasks.append(asyncio.create_task(coroutine))
+
+    def _on_data(self, packet: rtc.DataPacket) -> None:
+        sender = packet.participant.identity if packet.participant else None
+        self.data.append((packet.topic or "", packet.data, sender))
+
+    def _on_track(self, track: rtc.Track, _publication: object, participant: rtc.RemoteParticipant) -> None:
+        self.senders.add(participant.identity)
+        self._spawn(self._hear(track) if track.kind == rtc.TrackKind.KIND_AUDIO else self._see(track))
+
+    async def _hear(self, track: rtc.Track) -> None:
+        async for event in rtc.AudioStream(track):
+            samples = np.frombuffer(event.frame.data, dtype=np.int16)
+            self.peaks.append((time.monotonic(), int(np.abs(samples.astype(int)).max())))
+
+    async def _see(self, track: rtc.Track) -> None:
+        async for _ in rtc.VideoStream(track):
+            self.video_frames += 1
+
+    async def _feed_tone(self, source: rtc.AudioSource, hz: float, level: float) -> None:
+        wave = level * 32_767 * np.sin(2 * np.pi * hz * np.arange(MIC_RATE_HZ) / MIC_RATE_HZ)
+        pcm = wave.astype(np.int16)
+        while True:
+            for start in range(0, MIC_RATE_HZ, 480):
+                part = pcm[start : start + 480].tobytes()
+                await source.capture_frame(rtc.AudioFrame(part, MIC_RATE_HZ, 1, 480))
+
+    async def _feed_colour(self, source: rtc.VideoSource, luma: int, width: int, height: int) -> None:
+        pixels = bytes([luma]) * (width * height) + bytes([128]) * (width * height // 2)
+        while True:
+            source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, pixels))
+            await asyncio.sleep(1 / 15)
+
+
+async def get_json(url: str, **options: Any) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.get(url, **options) as reply:
+        return reply.status, await reply.json()
+
+
+@pytest.fixture
+async def join() -> AsyncIterator[Callable[..., Any]]:
+    """Joins as a person would: a token from the hub, then the URL it names. Everybody leaves at the end."""
+    clients: list[Client] = []
+
+    async def join_hub(hub: HubProcess, identity: str) -> Client:
+        status, admission = await get_json(f"{hub.url}/token", params={"identity": identity})
+        assert status == 200, admission
+        client = await Client().join(admission["url"], admission["token"])
+        clients.append(client)
+        return client
+
+    yield join_hub
+    await asyncio.gather(*(client.leave() for client in clients))
+
+
+@pytest.fixture(scope="session")
+def helpers() -> Any:
+    """What tests call by name (test modules cannot import each other)."""
+
+    class Helpers:
+        Client = Client
+        eventually = staticmethod(eventually)
+        free_port = staticmethod(free_port)
+        get_json = staticmethod(get_json)
+        running_agent = staticmethod(running_agent)
+        wait_until = staticmethod(wait_until)
+        tone_chunks = staticmethod(tone_chunks)
+
+    return Helpers

@@ -1,0 +1,65 @@
+"""The configuration: defaults that belong together, every mistake named at its place."""
+
+from pathlib import Path
+
+import pytest
+
+from xr_ai_config import ConfigError, load_config
+from xr_media_hub.config import HubConfig
+
+REFERENCE = Path(__file__).resolve().parents[1] / "xr_media_hub.yaml"
+
+
+def _load(folder: Path, text: str) -> HubConfig:
+    path = folder / "hub.yaml"
+    path.write_text(text)
+    return load_config(path, HubConfig)
+
+
+def test_the_reference_file_says_the_defaults() -> None:
+    assert load_config(REFERENCE, HubConfig) == HubConfig()
+
+
+def test_the_reference_file_documents_every_key() -> None:
+    text = REFERENCE.read_text()
+    assert [key for key in HubConfig.model_fields if f"{key}:" not in text] == []
+
+
+def test_the_hub_follows_the_port_of_its_server(tmp_path: Path) -> None:
+    assert _load(tmp_path, "lk_port_ws: 9999\n").internal_url == "ws://127.0.0.1:9999"
+
+
+def test_paths_start_from_the_file(tmp_path: Path) -> None:
+    assert _load(tmp_path, "web_client_dir: ../web\n").web_client_dir == tmp_path.parent / "web"
+    assert _load(tmp_path, "web_client_dir: ''\n").web_client_dir is None
+
+
+def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XR_HUB_IN", "ipc:///run/in")
+    monkeypatch.setenv("XR_HUB_PUB", "ipc:///run/pub")
+    config = _load(tmp_path, "web_server_port: 9000\n")
+
+    assert (config.hub_push_addr, config.hub_sub_addr) == ("ipc:///run/in", "ipc:///run/pub")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("web_sever_port: 9000\n", ["hub.yaml:1:1", "unknown key", "web_server_port"]),
+        ("web_server_port: 'abc'\n", ["hub.yaml:1:18", "web_server_port"]),
+        ("web_server_port: 70000\n", ["65535"]),
+        ("api_secret: short\n", ["at least 32 characters"]),
+        ("cert_file: a.pem\n", ["belong together"]),
+        ("livekit_url: http://x\n", ["ws:// or wss://"]),
+        ("livekit_url: ws://x\n", ["api_key and api_secret must be its own"]),
+        ("lk_internal_url: ws://127.0.0.1:1\n", ["lk_port_ws (7880)"]),
+        ("node_ip: here\n", ["node_ip"]),
+        ("isolation: permissions\n", ["isolation", "room"]),
+        ("- a list\n", ["mapping"]),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, text)
+
+    assert [word for word in words if word not in str(error.value)] == []

@@ -1,0 +1,257 @@
+"""What goes wrong around a hub: it says so in a sentence, ends with the right code, and leaves nothing behind."""
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+
+def test_the_death_of_livekit_ends_the_hub_at_once(make_hub: Callable[..., Any], helpers: Any) -> None:
+    hub = make_hub().start().wait_ready()
+    asyncio.run(_join_and(hub, helpers, lambda: _livekit_of(hub).kill()))
+    killed_at = time.monotonic()
+
+    assert hub.wait_exit(10) == 1
+    assert time.monotonic() - killed_at < 2.0
+    assert "the LiveKit server exited (killed by SIGKILL); its last lines:" in hub.output
+    assert "starting LiveKit server" in hub.output.split("its last lines:")[1]
+
+
+async def _join_and(hub: Any, helpers: Any, act: Callable[[], None]) -> None:
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "alice"})
+    client = await helpers.Client().join(admission["url"], admission["token"])
+    await client.publish_tone()
+    act()
+    await client.leave()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_everything_cleanly(make_hub: Callable[..., Any], helpers: Any, number: int) -> None:
+    hub = make_hub().start().wait_ready()
+    children = hub.children()
+    assert children
+    asyncio.run(_join_and(hub, helpers, lambda: os.kill(hub.pid, number)))
+
+    assert hub.wait_exit(10) == 0
+    psutil.wait_procs(children, timeout=2)
+    assert not [child for child in children if child.is_running()]
+    assert "Traceback" not in hub.output
+    _assert_free(hub)
+
+
+def test_a_killed_hub_takes_livekit_along(make_hub: Callable[..., Any], helpers: Any) -> None:
+    hub = make_hub().start().wait_ready()
+    children = hub.children()
+
+    os.kill(hub.pid, signal.SIGKILL)
+    hub.wait_exit()
+    gone, alive = psutil.wait_procs(children, timeout=3)
+    assert gone
+    assert not alive
+
+
+@pytest.mark.parametrize("stage", ["server spawned", "server listens"])
+def test_a_stop_while_starting_is_clean(make_hub: Callable[..., Any], helpers: Any, stage: str) -> None:
+    hub = make_hub().start()
+    reached = {"server spawned": hub.children, "server listens": lambda: "starting LiveKit server" in hub.output}
+    helpers.wait_until(reached[stage])
+    children = hub.children()
+    hub.process.send_signal(signal.SIGTERM)
+
+    assert hub.wait_exit(10) == 0
+    assert "Traceback" not in hub.output
+    _, alive = psutil.wait_procs(children, timeout=2)
+    assert not alive
+    _assert_free(hub)
+
+
+@pytest.mark.parametrize("key", ["web_server_port", "lk_port_ws", "lk_port_udp"])
+def test_a_taken_port_is_named_in_one_sentence(make_hub: Callable[..., Any], key: str) -> None:
+    hub = make_hub()
+    kind = socket.SOCK_DGRAM if key == "lk_port_udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", hub.config[key]))
+        if kind == socket.SOCK_STREAM:
+            holder.listen()
+        hub.start()
+        assert hub.wait_exit() == 1
+
+    assert f"port {hub.config[key]}" in hub.output or f":{hub.config[key]}" in hub.output
+    assert "Address already in use" in hub.output
+    assert "Traceback" not in hub.output
+
+
+def test_a_second_hub_on_the_same_addresses_is_refused(make_hub: Callable[..., Any], hub: Any) -> None:
+    second = make_hub(hub_push_addr=hub.config["hub_push_addr"], hub_sub_addr=hub.config["hub_sub_addr"]).start()
+
+    assert second.wait_exit() == 1
+    assert "XR_HUB_IN" in second.output
+    assert "Traceback" not in second.output
+
+
+def test_without_a_server_the_message_says_what_was_tried(make_hub: Callable[..., Any]) -> None:
+    hub = make_hub()
+    hub.environment = hub.environment | {"LIVEKIT_SERVER_BIN": "/nonexistent/livekit", "PATH": "/nonexistent"}
+    hub.start()
+
+    assert hub.wait_exit() == 1
+    assert "$LIVEKIT_SERVER_BIN is /nonexistent/livekit: not an executable file" in hub.output
+    assert "no `livekit-server` on PATH" in hub.output
+    assert "livekit_server_bin is not configured" in hub.output
+    assert "livekit_url" in hub.output
+    assert "Traceback" not in hub.output
+
+
+def test_a_server_that_dies_at_start_is_quoted(make_hub: Callable[..., Any], tmp_path: Path) -> None:
+    hub = make_hub()
+    hub.environment["LIVEKIT_SERVER_BIN"] = str(_program(tmp_path, "echo cannot bind the moon; exit 7"))
+    hub.start()
+
+    assert hub.wait_exit() == 1
+    assert "the LiveKit server ended while starting (exit code 7)" in hub.output
+    assert "cannot bind the moon" in hub.output
+    assert "Traceback" not in hub.output
+
+
+def test_the_secret_is_private_and_gone_once_it_was_read(
+    make_hub: Callable[..., Any], tmp_path: Path, livekit_binary: Path
+) -> None:
+    seen = tmp_path / "seen"
+    script = f'ls -l "$2" > {seen}; grep -c 0000 "$2" >> {seen}; echo "$2" >> {seen}; exec {livekit_binary} "$@"'
+    hub = make_hub()
+    hub.environment["LIVEKIT_SERVER_BIN"] = str(_program(tmp_path, script))
+    hub.start().wait_ready()
+
+    listing, *_, path = seen.read_text().splitlines()
+    assert listing.startswith("-rw-------")
+    assert not Path(path).exists()
+    assert "devsecret" not in hub.output
+    hub.stop()
+
+
+def test_a_missing_client_folder_is_named(make_hub: Callable[..., Any], tmp_path: Path) -> None:
+    hub = make_hub(web_client_dir=str(tmp_path / "nowhere")).start()
+
+    assert hub.wait_exit() == 1
+    assert f"web_client_dir {tmp_path / 'nowhere'} is not a folder" in hub.output
+
+
+def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[..., Any], helpers: Any) -> None:
+    url = f"ws://127.0.0.1:{helpers.free_port()}"
+    hub = make_hub(livekit_url=url, api_secret="s" * 32).start()
+
+    assert hub.wait_exit() == 1
+    assert f"no LiveKit server that accepts our key answers at {url}" in hub.output
+    assert "Traceback" not in hub.output
+
+
+def test_no_token_and_no_words_of_people_are_logged(hub: Any, helpers: Any) -> None:
+    async def talk() -> str:
+        _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "discreet"})
+        client = await helpers.Client().join(admission["url"], admission["token"])
+        async with helpers.running_agent(hub) as agent:
+            await helpers.eventually(lambda: "discreet" in agent.endpoint.connected_participants)
+            await client.send(b"my diagnosis is private")
+            await helpers.eventually(lambda: agent.texts("discreet"))
+            await agent.tell("discreet", "agent.response", b"nobody will know")
+            await helpers.eventually(lambda: client.data)
+        await client.leave()
+        return str(admission["token"])
+
+    token = asyncio.run(talk())
+    for secret in (token, token.split(".")[2], "diagnosis", "nobody will know"):
+        assert secret not in hub.output
+
+
+def test_the_hub_survives_a_restart_of_a_server_of_ones_own(
+    make_hub: Callable[..., Any], livekit_binary: Path, tmp_path: Path, helpers: Any
+) -> None:
+    """The room is forgotten by the new server; the hub makes it again, and both sides find back by themselves."""
+    hub = make_hub(api_secret="s" * 32)
+    hub.config["livekit_url"] = f"ws://127.0.0.1:{hub.config['lk_port_ws']}"
+    config = tmp_path / "livekit.yaml"
+    config.write_text(
+        f"""
+        port: {hub.config["lk_port_ws"]}
+        bind_addresses: [127.0.0.1]
+        keys: {{xr-hub: {"s" * 32}}}
+        rtc: {{udp_port: {hub.config["lk_port_udp"]}, tcp_port: 0, node_ip: 127.0.0.1, enable_loopback_candidate: true}}
+        room: {{auto_create: false}}
+        """
+    )
+    asyncio.run(_restart_under(hub, livekit_binary, config, helpers))
+
+
+async def _restart_under(hub: Any, livekit_binary: Path, config: Path, helpers: Any) -> None:
+    server = await _start_livekit(livekit_binary, config, hub, helpers)
+    try:
+        hub.start()
+        await asyncio.to_thread(hub.wait_ready)
+        _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "stayer"})
+        client = await helpers.Client().join(admission["url"], admission["token"])
+        await client.publish_tone()
+        async with helpers.running_agent(hub) as agent:
+            await helpers.eventually(lambda: agent.peak("stayer") > 0.1)
+            server.kill()
+            server.wait()
+            await _status_until(hub, helpers, 503)
+            server = await _start_livekit(livekit_binary, config, hub, helpers)
+            await _status_until(hub, helpers, 200)
+            agent.audio.clear()
+            await helpers.eventually(lambda: agent.peak("stayer") > 0.1, 40)
+            spoken_at = time.monotonic()
+            await agent.say("stayer", hz=500, seconds=1.0)
+            await helpers.eventually(lambda: client.loud_since(spoken_at))
+        await client.leave()
+    finally:
+        server.kill()
+        server.wait()
+        hub.stop()
+
+
+async def _start_livekit(binary: Path, config: Path, hub: Any, helpers: Any) -> "subprocess.Popen[bytes]":
+    with (config.parent / "livekit.log").open("ab") as log:
+        server = await asyncio.to_thread(subprocess.Popen, [binary, "--config", config], stdout=log, stderr=log)
+    await helpers.eventually(lambda: _is_open(hub.config["lk_port_ws"]))
+    return server
+
+
+async def _status_until(hub: Any, helpers: Any, wanted: int) -> None:
+    deadline = time.monotonic() + 15
+    while True:
+        status, _ = await helpers.get_json(f"{hub.url}/health")
+        if status == wanted:
+            return
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+def _program(folder: Path, script: str) -> Path:
+    path = folder / "livekit-server"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def _livekit_of(hub: Any) -> psutil.Process:
+    (server,) = hub.children()
+    return server
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _assert_free(hub: Any) -> None:
+    assert not _is_open(hub.config["web_server_port"])
+    assert not _is_open(hub.config["lk_port_ws"])

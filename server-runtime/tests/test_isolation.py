@@ -1,0 +1,177 @@
+"""Nobody hears, sees or reaches anybody else: a hostile client with the plain SDK and raw requests."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from livekit import rtc
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_hostile_client_gets_nothing_of_another_participant(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    victim = await join(hub, "victim")
+    await victim.publish_tone(hz=300)
+    await victim.publish_colour(luma=90)
+    hostile = await join(hub, "hostile")
+    await hostile.publish_tone(hz=900)
+    await hostile.publish_colour(luma=200)
+    for options in (
+        {},
+        {"destination_identities": ["victim"]},
+        {"destination_identities": ["xr-hub-connector", "victim"]},
+    ):
+        await hostile.send(b"psst", topic="clientControl", **options)
+    await helpers.eventually(lambda: agent.peak("victim") > 0.1 and agent.peak("hostile") > 0.1)
+    await helpers.eventually(lambda: {each.participant_id for each in agent.frames} >= {"victim", "hostile"})
+
+    spoken_at = time.monotonic()
+    await agent.say("victim", hz=500, seconds=1.0)
+    await agent.tell("victim", "agent.response", b"for the victim alone")
+    await helpers.eventually(lambda: len(victim.loud_since(spoken_at)) > 20 and victim.data)
+
+    assert hostile.others == {"xr-hub-connector"}
+    assert victim.others == {"xr-hub-connector"}
+    assert hostile.senders <= {"xr-hub-connector"}
+    assert victim.senders == {"xr-hub-connector"}
+    assert not hostile.loud_since(0), "the other's reply was heard"
+    assert (hostile.video_frames, victim.video_frames) == (0, 0)
+    assert hostile.data == []
+    assert victim.data == [("agent.response", b"for the victim alone", "xr-hub-connector")]
+    assert {each.participant_id for each in agent.data if each.data == b"psst"} == {"hostile"}
+
+
+async def test_a_call_to_another_participant_is_not_answered(hub: Any, join: Callable[..., Any]) -> None:
+    callee = await join(hub, "callee")
+
+    async def reveal(_: rtc.RpcInvocationData) -> str:
+        return "secret"
+
+    callee.room.local_participant.register_rpc_method("reveal", reveal)
+    caller = await join(hub, "caller")
+
+    with pytest.raises(rtc.RpcError):
+        await caller.room.local_participant.perform_rpc(
+            destination_identity="callee", method="reveal", payload="", response_timeout=2.0
+        )
+
+
+@pytest.mark.parametrize("identity", ["xr-hub-connector", "XR-HUB-connector", "xr-hub-return-alice", "hub", "Hub"])
+async def test_the_hubs_identity_is_not_given_away(hub: Any, helpers: Any, identity: str) -> None:
+    status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": identity})
+
+    assert status == 403
+    assert "reserved" in body["error"]
+
+
+@pytest.mark.parametrize("identity", ["a.b", "../x", "a b", "a/b", "é", "x" * 65, "a\x00b"])
+async def test_names_that_could_cross_topics_are_refused(hub: Any, helpers: Any, identity: str) -> None:
+    status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": identity})
+
+    assert status == 400
+    assert "expected 1 to 64 letters" in body["error"]
+
+
+async def test_a_token_opens_one_room_and_no_more(hub: Any, helpers: Any) -> None:
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "limited"})
+    claims = json.loads(base64.urlsafe_b64decode(admission["token"].split(".")[1] + "=="))
+
+    video = claims["video"]
+    assert video.pop("room") == admission["room"]
+    assert video.pop("canPublishSources") == ["microphone", "camera"]
+    allowed = {"roomJoin", "canPublish", "canSubscribe", "canPublishData"}
+    assert {name for name, value in video.items() if value} <= allowed
+    assert claims["exp"] - claims["nbf"] <= 60
+    assert (claims["sub"], claims["kind"]) == ("limited", "standard")
+
+
+async def test_a_taken_identity_gets_a_fresh_one_and_its_holder_stays(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    holder = await join(hub, "tab")
+    await holder.send(b"first")
+    await helpers.eventually(lambda: agent.texts("tab"))
+
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "tab"})
+    second = await helpers.Client().join(admission["url"], admission["token"])
+    await second.send(b"second")
+    await helpers.eventually(lambda: agent.texts("tab-2"))
+    await holder.send(b"still here")
+    await helpers.eventually(lambda: len(agent.texts("tab")) == 2)
+
+    assert admission["identity"] == "tab-2"
+    assert not holder.disconnected
+    await second.leave()
+
+
+async def test_an_old_token_does_not_open_the_identitys_next_room(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    _, old = await helpers.get_json(f"{hub.url}/token", params={"identity": "reborn"})
+    thief = await helpers.Client().join(old["url"], old["token"])
+    await thief.publish_tone()
+    await helpers.eventually(lambda: agent.peak("reborn") > 0)
+    await thief.leave()
+    await helpers.eventually(lambda: "reborn" not in agent.endpoint.connected_participants)
+
+    owner = await join(hub, "reborn")
+    await owner.send(b"mine")
+    await helpers.eventually(lambda: agent.texts("reborn"))
+
+    with pytest.raises(rtc.ConnectError):
+        await helpers.Client().join(old["url"], old["token"])
+    await owner.send(b"still mine")
+    await helpers.eventually(lambda: len(agent.texts("reborn")) == 2)
+    assert not owner.disconnected
+
+
+async def test_nothing_else_of_livekit_is_reachable(hub: Any, helpers: Any) -> None:
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "prober"})
+    headers = {"Authorization": f"Bearer {admission['token']}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for path in (
+            "/twirp/livekit.RoomService/ListRooms",
+            "/whip/v1",
+            "/rtc/../twirp/x",
+            "/agent",
+            "/rtcx",
+            "/rtc/v1/x",
+        ):
+            async with session.post(f"{hub.url}{path}", json={}) as reply:
+                assert reply.status in (404, 405), path
+            async with session.get(f"{hub.url}{path}") as reply:
+                assert reply.status in (404, 405), path
+
+
+async def test_a_refused_handshake_leaves_no_way_to_livekit(hub: Any) -> None:
+    """After a 401 the connection must not stay open for requests that nobody checks."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.web_port)
+    writer.write(
+        b"GET /rtc HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 401")
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    try:
+        rest = await asyncio.wait_for(reader.read(), 5)
+    except ConnectionResetError:
+        rest = b""
+    writer.close()
+
+    assert b"HTTP/1.1" not in rest
+
+
+async def test_who_is_here_is_not_told_through_a_proxy(hub: Any, join: Callable[..., Any], helpers: Any) -> None:
+    await join(hub, "private-person")
+    _, facts = await helpers.get_json(f"{hub.url}/health", headers={"X-Forwarded-For": "192.0.2.7"})
+
+    assert "private-person" not in json.dumps(facts)
+    assert facts["status"] == "ok"

@@ -1,0 +1,177 @@
+"""What passes between a participant and an agent: joins, data, sound, pictures and speech, with real clients."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xr_ai_agent import AudioChunk, PixelFormat
+
+pytestmark = pytest.mark.anyio
+
+HUB = "xr-hub-connector"
+
+
+async def test_a_text_reaches_the_agent_and_the_reply_its_sender(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    alice = await join(hub, "alice-data")
+    await alice.send(b"put a red cube")
+    await alice.send(b"{}", topic="view.pose")
+
+    await helpers.eventually(lambda: agent.texts("alice-data", "view.pose"))
+    assert agent.texts("alice-data") == [b"put a red cube"]
+    assert [event.participant_id for event in agent.events if event.joined].count("alice-data") == 1
+
+    await agent.tell("alice-data", "agent.response", "done ✓".encode())
+    await helpers.eventually(lambda: alice.data)
+    assert alice.data == [("agent.response", "done ✓".encode(), HUB)]
+
+
+async def test_a_silent_participant_is_announced_too(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    await join(hub, "quiet")
+
+    await helpers.eventually(lambda: "quiet" in agent.endpoint.connected_participants)
+
+
+async def test_sound_arrives_at_its_own_rate_and_level(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    alice = await join(hub, "alice-mic")
+    track_id = await alice.publish_tone(hz=1000, level=0.4)
+
+    await helpers.eventually(lambda: agent.peak("alice-mic") > 0.3)
+    chunk = agent.audio[-1]
+    assert (chunk.sample_rate, chunk.channels, chunk.track_id) == (48_000, 1, track_id)
+    assert len(chunk.data) == chunk.samples * 4
+    assert abs(chunk.pts_us - time.time_ns() // 1000) < 5_000_000
+    assert agent.peak("alice-mic") == pytest.approx(0.4, abs=0.1)
+
+
+async def test_a_picture_arrives_and_its_memory_goes_with_the_track(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    alice = await join(hub, "alice-cam")
+    track_id = await alice.publish_colour(luma=180)
+    await helpers.eventually(lambda: any(signal.participant_id == "alice-cam" for signal in agent.frames))
+
+    signal = next(signal for signal in agent.frames if signal.participant_id == "alice-cam")
+    frame = await agent.endpoint.request_frame(signal)
+    assert frame is not None
+    assert (frame.fmt, frame.width, frame.height, frame.track_id) == (PixelFormat.I420, 320, 240, track_id)
+    luma = np.frombuffer(frame.data, np.uint8)[: 320 * 240]
+    assert luma.mean() == pytest.approx(180, abs=6)
+
+    assert await _video_tracks(hub, helpers) == 1
+    await alice.room.local_participant.unpublish_track(track_id)
+    await _health_until(hub, helpers, lambda facts: facts["ipc"]["video_tracks"] == 0)
+
+
+async def test_speech_of_any_rate_is_heard_until_it_is_flushed(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    alice = await join(hub, "alice-voice")
+    await alice.send(b"hello")
+    await helpers.eventually(lambda: agent.texts("alice-voice"))
+
+    for rate_hz in (22_050, 48_000, 16_000):
+        spoken_at = time.monotonic()
+        await agent.say("alice-voice", hz=500, seconds=0.4, rate_hz=rate_hz)
+        await helpers.eventually(lambda at=spoken_at: len(alice.loud_since(at)) >= 35)
+        await helpers.eventually(lambda: alice.peaks[-1][1] < 1000)
+    assert alice.senders == {HUB}
+
+    await agent.say("alice-voice", hz=500, seconds=20)
+    long_at = time.monotonic()
+    await helpers.eventually(lambda: alice.loud_since(long_at))
+    flushed_at = time.monotonic()
+    await agent.endpoint.flush_return_audio("alice-voice")
+    await helpers.eventually(lambda: alice.peaks[-1][1] < 1000)
+    # 100 ms of jitter buffer and network remain; the rest of the limit is for a loaded machine.
+    assert time.monotonic() - flushed_at < 1.0
+    quiet_at = time.monotonic()
+    await helpers.eventually(lambda: len([at for at, _ in alice.peaks if at > quiet_at]) >= 30)
+    assert not alice.loud_since(quiet_at), "flushed speech came back"
+
+
+async def test_what_cannot_be_delivered_is_counted(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    alice = await join(hub, "alice-loss")
+    await alice.send(b"hello")
+    await helpers.eventually(lambda: agent.texts("alice-loss"))
+
+    await agent.tell("alice-loss", "scene", b"x" * 200_000)
+    await agent.endpoint.send_return_audio(AudioChunk(0, 1, 1, 1, bytes(4), "alice-loss", "voice"))
+    await agent.tell("alice-loss", "scene", b"y" * 50_000)
+
+    await helpers.eventually(lambda: alice.data)
+    assert [len(data) for _, data, _ in alice.data] == [50_000]
+    facts = await _health_until(
+        hub, helpers, lambda facts: facts["participants"]["alice-loss"]["dropped_audio_out"] == 1
+    )
+    assert facts["participants"]["alice-loss"]["dropped_data_out"] == 1
+    assert "200000 bytes in one message" in hub.output
+
+
+async def test_leaving_is_told_once_and_after_a_grace(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    alice = await join(hub, "alice-leaves")
+    await alice.publish_tone()
+    await helpers.eventually(lambda: agent.peak("alice-leaves") > 0)
+
+    await alice.leave()
+    left_at = time.monotonic()
+    await helpers.eventually(lambda: "alice-leaves" not in agent.endpoint.connected_participants)
+    assert time.monotonic() - left_at > 1.0, "a client that reconnects would have been reported as gone"
+    events = [event.joined for event in agent.events if event.participant_id == "alice-leaves"]
+    assert events == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["sound", "picture"])
+async def test_a_stream_never_carries_the_next_tracks_media(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any, kind: str
+) -> None:
+    """The transport reuses its slots: a reader that outlived its track would go on with the next one's media."""
+    name = f"alice-{kind}"
+    alice = await join(hub, name)
+
+    async def publish(strength: float) -> str:
+        return await (
+            alice.publish_tone(level=strength) if kind == "sound" else alice.publish_colour(int(250 * strength))
+        )
+
+    def arrived(track_id: str) -> list[Any]:
+        source = agent.audio if kind == "sound" else agent.frames
+        return [each for each in source if each.track_id == track_id]
+
+    first = await publish(0.2)
+    await helpers.eventually(lambda: len(arrived(first)) > 10)
+    await alice.room.local_participant.unpublish_track(first)
+    second = await publish(0.8)
+    await helpers.eventually(lambda: len(arrived(second)) > 10)
+
+    count_of_first = len(arrived(first))
+    await helpers.eventually(lambda: len(arrived(second)) > 30)
+    assert len(arrived(first)) == count_of_first, "the ended track still delivers"
+    if kind == "sound":
+        assert max(np.abs(np.frombuffer(each.data, "<f4")).max() for each in arrived(first)) < 0.5
+
+
+async def _video_tracks(hub: Any, helpers: Any) -> int:
+    _, facts = await helpers.get_json(f"{hub.url}/health")
+    return int(facts["ipc"]["video_tracks"])
+
+
+async def _health_until(hub: Any, helpers: Any, condition: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 15
+    while True:
+        _, facts = await helpers.get_json(f"{hub.url}/health")
+        if condition(facts):
+            return facts
+        assert time.monotonic() < deadline, facts

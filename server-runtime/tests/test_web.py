@@ -1,0 +1,211 @@
+"""The public port: tokens, URLs, static files, the certificate, and signalling through the proxy."""
+
+import asyncio
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("headers", "url"),
+    [
+        ({"Host": "hub.local:9443"}, "ws://hub.local:9443"),
+        ({"Host": "hub.local"}, "ws://hub.local"),
+        ({"Host": "[::1]:8080"}, "ws://[::1]:8080"),
+        ({"Host": "[fd00::2]"}, "ws://[fd00::2]"),
+        ({"Host": "x", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "demo.example.org"}, "wss://demo.example.org"),
+        ({"Host": "inner:1", "X-Forwarded-Proto": "https, http"}, "wss://inner:1"),
+    ],
+)
+async def test_the_url_is_the_one_the_client_used(hub: Any, helpers: Any, headers: dict[str, str], url: str) -> None:
+    status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": "url-asker"}, headers=headers)
+
+    assert (status, body["url"]) == (200, url)
+    assert body["identity"].startswith("url-asker")
+
+
+@pytest.mark.parametrize("host", ["a b", "evil.example/path", "user@host", "[::1", "host:port"])
+async def test_a_host_that_is_none_gets_no_url(hub: Any, helpers: Any, host: str) -> None:
+    status, body = await helpers.get_json(f"{hub.url}/token", headers={"Host": host})
+
+    assert status == 400
+    assert "not a host name" in body["error"]
+
+
+async def test_no_identity_gets_a_fresh_one(hub: Any, helpers: Any) -> None:
+    _, first = await helpers.get_json(f"{hub.url}/token")
+    _, second = await helpers.get_json(f"{hub.url}/token", params={"identity": ""})
+
+    assert first["identity"] != second["identity"]
+    assert first["identity"].startswith("guest-")
+
+
+async def test_the_client_is_served_as_browsers_need_it(hub: Any) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{hub.url}/") as reply:
+            assert reply.status == 200
+            assert reply.content_type == "text/html"
+            assert reply.headers["Cache-Control"] == "no-cache"
+        async with session.get(f"{hub.url}/app.mjs") as reply:
+            assert reply.content_type == "text/javascript"
+            assert reply.headers["Cache-Control"] == "no-cache"
+            assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        async with session.get(f"{hub.url}/scene.wasm") as reply:
+            assert reply.content_type == "application/wasm"
+        async with session.get(f"{hub.url}/big.bin") as reply:
+            assert len(await reply.read()) == 256 * 8192
+        for path in ("/missing.js", "/../xr_media_hub.yaml", "/%2e%2e/xr_media_hub.yaml"):
+            async with session.get(f"{hub.url}{path}") as reply:
+                assert reply.status == 404
+        async with session.get(f"{hub.url}/cert") as reply:
+            assert reply.status == 404
+            assert "does not terminate TLS" in (await reply.json())["error"]
+
+
+@pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
+@pytest.mark.parametrize("place", ["query", "header"])
+async def test_signalling_passes_with_the_token_in_either_place(hub: Any, helpers: Any, path: str, place: str) -> None:
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "signaller"})
+    token = admission["token"]
+    options: dict[str, Any] = (
+        {"params": {"access_token": token}} if place == "query" else {"headers": {"Authorization": f"Bearer {token}"}}
+    )
+    async with aiohttp.ClientSession() as session:
+        if path == "/rtc":
+            async with session.ws_connect(f"{hub.url}{path}", **options) as socket:
+                first = await socket.receive(timeout=10)
+                assert first.type is aiohttp.WSMsgType.BINARY
+                assert b"xr-hub-connector" in first.data
+        else:
+            # v1 wants its join request in the query; what matters here is that LiveKit itself judges the token.
+            async with session.get(f"{hub.url}{path}/validate", **options) as reply:
+                assert reply.status != 401
+            async with session.get(f"{hub.url}{path}/validate", params={"access_token": "forged"}) as reply:
+                assert reply.status == 401
+
+
+async def test_validate_answers_are_livekits_own(hub: Any, helpers: Any) -> None:
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "validator"})
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{hub.url}/rtc/validate", params={"access_token": admission["token"]}) as reply:
+            assert (reply.status, await reply.text()) == (200, "success")
+        async with session.get(f"{hub.url}/rtc/validate") as reply:
+            assert reply.status == 401
+        # The same connection pool goes on with ordinary requests.
+        async with session.get(f"{hub.url}/health") as reply:
+            assert reply.status == 200
+
+
+async def test_a_kept_connection_may_turn_to_signalling_and_half_a_request_harms_nobody(hub: Any) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.web_port)
+    for piece in (b"GET /hea", b"lth HTTP/1.1\r\nHo", b"st: x\r\n", b"\r\n"):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    )
+    assert json.loads(await reader.readexactly(length))["status"] == "ok"
+    for piece in (b"GET /rt", b"c/validate?access_token=x HTTP/1.1\r\nHost: x\r\n", b"\r\n"):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 401")
+    await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /rtc HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+        (b"GET /rtc HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n", b"400"),
+        (b"GET /rtc HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", b"400"),
+        (b"GET /rtc HTTP/1.1\r\nHost : x\r\n\r\n", b"400"),
+        (b"GET /rtc HTTP/1.1\r\nHost: x\r\n\r\nGET /twirp/x HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+        (b"GET /rtc HTTP/1.0\r\nHost: x\r\n\r\n", b"400"),
+        (b"GET /rtc HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40_000 + b"\r\n", b"431"),
+    ],
+)
+async def test_requests_two_readers_could_understand_differently_are_refused(
+    hub: Any, request_bytes: bytes, status: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.web_port)
+    writer.write(request_bytes)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+    writer.close()
+
+    assert answer.split(b" ")[1] == status
+
+
+async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path) -> None:
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    async with aiohttp.ClientSession() as session, session.get(f"{tls_hub.url}/cert", ssl=unverified) as reply:
+        assert reply.content_type == "application/x-x509-ca-cert"
+        assert "xr-ai-hub.crt" in reply.headers["Content-Disposition"]
+        pem = await reply.text()
+    authority = tmp_path / "ca.pem"
+    authority.write_text(pem)
+    trusting = ssl.create_default_context(cafile=str(authority))
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{tls_hub.url}/token", params={"identity": "a"}, ssl=trusting) as reply:
+            assert reply.status == 403
+            assert "join code" in (await reply.json())["error"]
+        wrong = {"identity": "a", "code": "sesam"}
+        async with session.get(f"{tls_hub.url}/token", params=wrong, ssl=trusting) as reply:
+            assert reply.status == 403
+        right = {"identity": "a", "code": "sesame"}
+        async with session.get(f"{tls_hub.url}/token", params=right, ssl=trusting) as reply:
+            body = await reply.json()
+    assert body["url"] == f"wss://127.0.0.1:{tls_hub.web_port}"
+    # The native SDK takes its trusted authorities from the environment of its process.
+    joined = await asyncio.to_thread(_join_over_tls, authority, body)
+    assert joined == "xr-hub-connector"
+
+
+def _join_over_tls(authority: Path, admission: dict[str, str]) -> str:
+    script = """
+import asyncio, json, sys
+from livekit import rtc
+async def main():
+    admission = json.load(sys.stdin)
+    room = rtc.Room()
+    await room.connect(admission["url"], admission["token"])
+    print(",".join(room.remote_participants))
+    await room.disconnect()
+asyncio.run(main())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(admission),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+        env=os.environ | {"SSL_CERT_FILE": str(authority)},
+    )
+    return run.stdout.strip()
+
+
+async def test_a_full_hub_says_so(make_hub: Callable[..., Any], helpers: Any) -> None:
+    hub = make_hub(max_participants=1)
+    hub.start()
+    await asyncio.to_thread(hub.wait_ready)
+    assert (await helpers.get_json(f"{hub.url}/token"))[0] == 200
+    status, body = await helpers.get_json(f"{hub.url}/token")
+
+    assert (status, body["error"]) == (503, "the hub is full: 1 participants at most")
+    await asyncio.to_thread(hub.stop)
