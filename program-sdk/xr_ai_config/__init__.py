@@ -37,7 +37,7 @@ from xr_ai_config._problem import ConfigError, Problem
 from xr_ai_config._reader import Document, parse_yaml, read_yaml
 from xr_ai_config._scalars import Scalar, Trap, resolve_plain
 from xr_ai_config._source import Mark, Source
-from xr_ai_config._suggest import did_you_mean, one_of
+from xr_ai_config._suggest import did_you_mean, one_of, similar_file
 from xr_ai_config._validate import problems_of, validate
 
 __all__ = (
@@ -72,6 +72,7 @@ __all__ = (
     "read_yaml",
     "resolve_path",
     "resolve_plain",
+    "similar_file",
     "to_plain",
     "validate",
 )

@@ -10,6 +10,7 @@ from xr_ai_config._nodes import KeyPath, ListNode, MapNode, Node, ScalarNode, fo
 from xr_ai_config._problem import ConfigError, Problem
 from xr_ai_config._scalars import Trap, resolve_plain
 from xr_ai_config._source import Mark, Source
+from xr_ai_config._suggest import similar_file
 
 # Aliases of aliases can make a small file expand without end; no honest configuration comes near this.
 _MAX_NODES = 100_000
@@ -41,7 +42,7 @@ def read_yaml(path: Path) -> Document:
         ) from error
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
-        raise ConfigError([Problem(f"{path}: {reason}", hint=_nearby(path))]) from error
+        raise ConfigError([Problem(f"{path}: {reason}", hint=similar_file(path))]) from error
     return parse_yaml(text, source.name, path=source.path)
 
 
@@ -119,16 +120,6 @@ def _syntax_hint(problem: str, line: str) -> str:
     if "undefined alias" in problem:
         return "quote a value that starts with `*`, or define the anchor before it"
     return ""
-
-
-def _nearby(path: Path) -> str:
-    from xr_ai_config._suggest import did_you_mean
-
-    folder = path.parent
-    if not folder.is_dir():
-        return f"the folder {folder} does not exist either"
-    names = [entry.name for entry in folder.iterdir() if entry.suffix in {".yaml", ".yml"}]
-    return did_you_mean(path.name, names) or "check the path"
 
 
 @dataclass(slots=True)

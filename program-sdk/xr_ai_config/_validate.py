@@ -17,6 +17,7 @@ from xr_ai_config._suggest import did_you_mean, one_of
 from xr_ai_config._words import finding
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+_NUMBER, _WHOLE_NUMBER = "a number", "a whole number"
 _TYPED = frozenset({"int_type", "float_type", "bool_type"})
 _KEY_SEGMENT = "[key]"
 
@@ -122,10 +123,18 @@ def _problem(
         first.message,
         _key_mark(root, located.path) if is_key else located.mark,
         path,
-        expected=" or ".join(dict.fromkeys(each.expected for each in findings if each.expected)),
+        expected=_alternatives([each.expected for each in findings if each.expected]),
         found="" if is_key or not any(each.expected for each in findings) else describe(node),
         hint=next((each.hint for each in findings if each.hint), ""),
     )
+
+
+def _alternatives(expected: list[str]) -> str:
+    """What the branches of a union would take: a whole number is not worth saying beside a number."""
+    names = dict.fromkeys(expected)
+    if _NUMBER in names:
+        names.pop(_WHOLE_NUMBER, None)
+    return one_of(names)
 
 
 def _unknown_key(located: Located, path: str, root: Node, model: type[BaseModel]) -> Problem:

@@ -1,6 +1,6 @@
 """Leaves broken parts out of a stack, so that the rest can still be checked and all problems come at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from xr_ai_config import ListNode, MapNode, Mark, Node, Problem
@@ -28,9 +28,14 @@ def without_places(node: Node, broken: frozenset[Mark | None]) -> Node:
     return node
 
 
-def without_consequences(problems: Iterable[Problem]) -> list[Problem]:
-    """Drop problems of a whole role or step that has a problem inside: what it seems to lack may be what is broken."""
-    listed = list(problems)
+def without_consequences(problems: Iterable[Problem], unreadable: Sequence[Problem] = ()) -> list[Problem]:
+    """Drop problems that only follow from others.
+
+    A whole role or step with a problem inside may only seem to lack what is broken; and a value that could not even be
+    read (``unreadable``) says nothing more by also having the wrong type.
+    """
+    places = {problem.mark for problem in unreadable}
+    listed = [problem for problem in problems if problem in unreadable or problem.mark not in places]
     return [
         problem
         for problem in listed

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xr_ai_config import Problem, did_you_mean, format_path, one_of
+from xr_ai_config import Problem, did_you_mean, format_path, one_of, similar_file
 from xr_ai_launcher._stack.load import LoadedStack
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.plan import Requirement, RolePlan, RunStep, StackPlan
@@ -44,7 +44,7 @@ def _order_problems(section: str, order: Mapping[str, Sequence[str]], key: str, 
     circle = find_circle(order)
     if circle:
         text = " → ".join(circle)
-        yield places.problem(f"{section} wait for each other in a circle: {text}", section, circle[0], key)
+        yield places.problem(f"these wait for each other in a circle: {text}", section, circle[0], key)
 
 
 def find_circle(order: Mapping[str, Sequence[str]]) -> list[str]:
@@ -105,9 +105,7 @@ def _missing_path(
     exists = {"file": path.is_file, "folder": path.is_dir}.get(kind, path.exists)
     if exists() or any(path.is_relative_to(each) for each in made):
         return
-    similar = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, similar) or "" if similar else f"the folder {path.parent} does not exist either"
-    yield places.problem(f"no such {kind}: {path}", *at, hint=hint)
+    yield places.problem(f"no such {kind}: {path}", *at, hint=similar_file(path))
 
 
 def _made_by_setup(plan: StackPlan) -> list[Path]:

@@ -59,8 +59,8 @@ def load(
     layers = read_layers(path, options.overlays, options.assignments)
     checker = _Checker(layers, list(layers.problems))
     profiles = checker.profiles()
-    choice = checker.choose(profiles, options.profile, read_report)
-    for name in profiles:
+    choice = Choice(None, "") if profiles is None else checker.choose(profiles, options.profile, read_report)
+    for name in checker.profile_names():
         if name != choice.name:
             checker.check_other(name)
     resolution, model = checker.chosen(choice)
@@ -68,7 +68,7 @@ def load(
     resolver = Resolver(model, places, layers.files[0], read_report)
     plan = resolver.resolve(choice.name, choice.reason, resolution.variables)
     plan, unknown = select_roles(plan, options.only, options.without)
-    problems = without_consequences([*checker.problems, *resolver.problems, *unknown])
+    problems = without_consequences([*checker.problems, *resolver.problems, *unknown], layers.problems)
     return LoadedStack(plan, places, tuple(layers.files), resolution.uses, tuple(problems))
 
 
@@ -79,8 +79,13 @@ class _Checker:
     layers: Layers
     problems: list[Problem] = field(default_factory=list)
 
-    def profiles(self) -> Mapping[str, ProfileModel]:
-        """Return the profiles with their rules; what they lay over the stack is validated with it."""
+    def profile_names(self) -> list[str]:
+        """Return the names of all profiles, whether they are right or not."""
+        located = locate(self.layers.merged(), ("profiles",))
+        return list(located.node.items) if located.path and isinstance(located.node, MapNode) else []
+
+    def profiles(self) -> Mapping[str, ProfileModel] | None:
+        """Return the profiles with their rules, None when these are wrong; what they lay over the stack comes later."""
         tree = pick(self.layers.merged(), _FILE_KEYS)
         located = locate(tree, ("profiles",))
         if isinstance(tree, MapNode) and located.path and isinstance(located.node, MapNode):
@@ -90,7 +95,7 @@ class _Checker:
             return validate(tree, StackModel, folder=Path.cwd()).profiles
         except ConfigError as error:
             self.problems.extend(error.problems)
-            return {}
+            return None
 
     def choose(
         self, profiles: Mapping[str, ProfileModel], requested: str | None, read_report: Callable[[], GpuReport]
@@ -124,7 +129,7 @@ class _Checker:
                 resolution, model = self._validated(choice.name, broken=frozenset(p.mark for p in error.problems))
             except ConfigError:
                 raise ConfigError(self.problems) from None
-        if model.stack is None:
+        if model.stack is None and not any(problem.key_path == "stack" for problem in self.problems):
             self.problems.append(Problem("required key is missing", Places(resolution.tree).mark(), "stack"))
         return resolution, model
 

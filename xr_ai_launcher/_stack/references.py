@@ -127,7 +127,8 @@ class _Names:
     def _of_setup(self, step: str) -> str:
         known = _keys(self.tree, ("setup",))
         if step not in known:
-            raise UnknownName(f"no setup step `{step}`", did_you_mean(step, known) or f"known: {one_of(known)}")
+            hint = did_you_mean(step, known) or (f"known: {one_of(known)}" if known else "the stack has no setup steps")
+            raise UnknownName(f"no setup step `{step}`", hint)
         return f"${{setup.{step}}}"
 
     def _at(self, path: KeyPath, name: str, default: str | None = None) -> str:

@@ -4,7 +4,7 @@ import re
 import shlex
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 __all__ = ("Command", "Duration", "EnvValue", "Name", "Port", "VariableName", "env_text", "split_command")
 
@@ -87,10 +87,28 @@ Command = Annotated[
 ]
 """The words of a command; written as a list, or as text that is split as a shell would."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+_VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def _check_name(value: str) -> str:
+    if not re.match(_NAME, value):
+        raise ValueError(f'"{value}" is not a name; use letters, digits, - and _')
+    return value
+
+
+def _check_variable_name(value: str) -> str:
+    if not re.match(_VARIABLE_NAME, value):
+        raise ValueError(f'"{value}" is not a name of a variable; use letters, digits and _')
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 """A name of a role, setup step or profile: letters, digits, ``-`` and ``_``."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 EnvValue = str | int | float | bool
-VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+VariableName = Annotated[
+    str, AfterValidator(_check_variable_name), WithJsonSchema({"type": "string", "pattern": _VARIABLE_NAME})
+]
 """A name of an environment variable."""
