@@ -2,6 +2,7 @@
 import {
   type AudioCaptureOptions,
   ConnectionState,
+  DefaultReconnectPolicy,
   DisconnectReason,
   type LocalTrackPublication,
   type RemoteParticipant,
@@ -11,6 +12,7 @@ import {
   RoomEvent,
   Track,
   type VideoCaptureOptions,
+  setLogLevel,
 } from "livekit-client";
 
 import { ClientError, asClientError } from "./errors.ts";
@@ -28,9 +30,14 @@ export interface SessionEvents {
   playbackBlocked(blocked: boolean): void;
 }
 
+// Its own states are shown by the page; the console is for what went wrong.
+setLogLevel("warn");
+
 const HUB_DEADLINE_MS = 15_000;
-/** Waits before each new attempt after a lost session: about half a minute, then the person decides. */
-const REJOIN_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15_000];
+/** LiveKit's own attempts to resume: enough for a change of network. A hub that restarted needs a new token instead. */
+const RESUME_DELAYS_MS = [0, 300, 1000, 2000, 4000];
+/** Waits before each new attempt after a lost session: about a minute, then the person decides. */
+const REJOIN_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000];
 
 export class Session {
   readonly #events: SessionEvents;
@@ -114,7 +121,7 @@ export class Session {
     const grant = await fetchGrant(identity, code);
     if (attempt !== this.#attempt) return;
     this.#grant = grant;
-    const room = new Room({ disconnectOnPageLeave: true });
+    const room = new Room({ disconnectOnPageLeave: true, reconnectPolicy: new DefaultReconnectPolicy(RESUME_DELAYS_MS) });
     this.#room = room;
     this.#listen(room);
     // Others in a shared room must never be heard: each track of the hub is asked for by itself.

@@ -41,7 +41,11 @@ function grantFrom(body: unknown, asked: string): Grant {
 }
 
 async function refusal(response: Response, code: string | null): Promise<ClientError> {
-  if (response.status === 401 || response.status === 403) {
+  if (response.status >= 500) {
+    return new ClientError("hub-unreachable", "The hub is not ready yet: wait a moment, then join again.");
+  }
+  const words = await reason(response);
+  if (response.status === 401 || /\bjoin code\b/i.test(words)) {
     return new ClientError(
       "join-code",
       code === null
@@ -49,10 +53,7 @@ async function refusal(response: Response, code: string | null): Promise<ClientE
         : "That join code was not accepted: ask the host for the current one.",
     );
   }
-  if (response.status >= 500) {
-    return new ClientError("hub-unreachable", "The hub is not ready yet: wait a moment, then join again.");
-  }
-  return new ClientError("token-refused", `The hub refused to let you in: ${await reason(response)}`);
+  return new ClientError("token-refused", `The hub refused to let you in: ${words}`);
 }
 
 /** The hub's own words when it gave some. */

@@ -149,7 +149,7 @@ export class PageServer {
 
   async #token(query: URLSearchParams) {
     const json = (status: number, value: object) => ({ status, type: "application/json", body: JSON.stringify(value) });
-    if (this.joinCode !== null && query.get("code") !== this.joinCode) return json(403, { detail: "wrong join code" });
+    if (this.joinCode !== null && query.get("code") !== this.joinCode) return json(403, { error: "a join code is needed" });
     const identity = query.get("identity") ?? "";
     const room = `room-${identity}`;
     return json(200, { token: this.#media.token(identity, room), room, identity, url: this.#media.url });

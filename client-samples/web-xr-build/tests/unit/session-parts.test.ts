@@ -85,8 +85,13 @@ test("the hub's answer becomes a grant, with the identity it really gave", async
 test("each refusal says what to do", async () => {
   const unreachable = await refusal(async () => Promise.reject(new TypeError("failed")));
   assert.equal(unreachable.kind, "hub-unreachable");
-  assert.match((await refusal(answering(403, {}))).message, /needs a join code/);
-  assert.match((await refusal(answering(403, {}), "old")).message, /not accepted/);
+  const codeNeeded = answering(403, { error: "a join code is needed: /token?identity=NAME&code=CODE" });
+  assert.match((await refusal(codeNeeded)).message, /needs a join code/);
+  assert.match((await refusal(codeNeeded, "old")).message, /not accepted/);
+  assert.equal((await refusal(codeNeeded)).kind, "join-code");
+  const reserved = await refusal(answering(403, { error: "identity 'xr-hub-connector' is reserved for the hub" }));
+  assert.equal(reserved.kind, "token-refused");
+  assert.match(reserved.message, /reserved/);
   assert.equal((await refusal(answering(503, {}))).kind, "hub-unreachable");
   const refused = await refusal(answering(400, { error: 'identity "x y" may hold only letters' }));
   assert.equal(refused.kind, "token-refused");
