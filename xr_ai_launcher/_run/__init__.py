@@ -10,7 +10,7 @@ from xr_ai_launcher._run.rundir import RunDir, create_run_dir
 from xr_ai_launcher._run.screen import Screen, color_for, prefix_for, write_all
 from xr_ai_launcher._run.supervisor import Supervisor, make_roles
 from xr_ai_launcher._run.words import exit_words, shell_code
-from xr_ai_launcher._stack.plan import StackPlan
+from xr_ai_launcher._stack.plan import StackPlan, bind
 
 __all__ = ["RunDirError", "RunError", "SpawnError", "run"]
 
@@ -28,6 +28,7 @@ def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, std
         RunDirError: there is no place for sockets or logs.
     """
     run_dir = create_run_dir(plan.name, environment)
+    plan = bind(plan, {"run_dir": str(run_dir.runtime)})
     try:
         code = run_guarded(
             lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline),

@@ -5,8 +5,10 @@ RunError
 └── RunDirError   there is no place for sockets or logs
 """
 
+from xr_ai_launcher._errors import LauncherError
 
-class RunError(Exception):
+
+class RunError(LauncherError):
     """Anything that keeps a stack from running; the message says what, where and what repairs it."""
 
 

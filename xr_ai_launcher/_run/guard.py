@@ -56,7 +56,7 @@ def run_guarded(work: Work, *, title: str) -> int:
         os.close(lifeline)
         code = signals.forward_until_ended(pid)
     try:
-        _sweep(family_before)
+        end_family(family_before)
     finally:
         os.close(our_end)
         set_subreaper(was_subreaper)
@@ -75,7 +75,7 @@ def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
     except BaseException:
         # The border of a process: there is nobody above to hand the exception to.
         sys.excepthook(*sys.exc_info())
-        _sweep(frozenset())
+        end_family(frozenset())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -137,8 +137,8 @@ class _Signals:
         signal.set_wakeup_fd(self._old_wakeup)
 
 
-def _sweep(family_before: frozenset[int]) -> None:
-    """End every process that was left to this one: politely for a second, then by force."""
+def end_family(family_before: frozenset[int] = frozenset()) -> None:
+    """End every process below this one that is not of its session: politely for a second, then by force."""
     force_at, give_up_at = monotonic() + _POLITE_S, monotonic() + _SWEEP_TIMEOUT_S
     asked: set[int] = set()
     while orphans := _orphans(family_before):
