@@ -329,7 +329,7 @@ async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any)
     with pytest.raises(asyncio.CancelledError):
         await asking
     stuck.set()
-    assert [turn.reply for turn in session.memory.turns] == ["(interrupted: added box-0)"]
+    assert [turn.reply for turn in session.memory.turns] == ["(interrupted: adding box-0)"]
     assert session.memory.undo_steps == 1
     assert world.out.of("alice", "agent.response") == []
     assert world.out.statuses["alice"][-1] == "idle"

@@ -36,7 +36,7 @@ _US_PER_S = 1_000_000
 class FrameSource(Protocol):
     """The part of an agent's endpoint that fetches pixels."""
 
-    async def request_frame(self, signal: FrameSignal, timeout: float = 1.0) -> FrameData | None:
+    async def request_frame(self, signal: FrameSignal, /, timeout: float = 1.0) -> FrameData | None:
         """Return the newest frame of the signal's track."""
         ...
 

@@ -19,7 +19,7 @@ _PRECEDENCE: tuple[Activity, ...] = ("loading", "listening", "speaking", "proces
 class ReturnPath(Protocol):
     """The part of an agent's endpoint that sends to participants."""
 
-    async def send_return_data(self, message: DataMessage) -> None:
+    async def send_return_data(self, message: DataMessage) -> object:
         """Send bytes under a topic."""
         ...
 

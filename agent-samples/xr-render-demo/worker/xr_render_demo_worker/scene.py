@@ -11,6 +11,7 @@ Scene: TypeAlias = Mapping[str, SceneObject]
 
 # Servers round to millimetres; smaller differences are no change.
 _TOLERANCE = 1e-4
+_WORDS = {"position": "moving", "color": "recolouring", "size": "resizing", "type": "reshaping"}
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,13 @@ def diff(before: Scene, after: Scene) -> list[Change]:
 
 
 def describe(change: Change) -> str:
-    """Return the change in a few words for a log line or a tool result."""
+    """Return the change in a few words, for a log line or a tool result: "adding box-0", "moving sphere-1"."""
     if change.before is None:
-        return f"added {change.object_id}"
+        return f"adding {change.object_id}"
     if change.after is None:
-        return f"removed {change.object_id}"
-    parts = [
-        key
-        for key in ("position", "color", "size", "type")
-        if not _equal(change.before.get(key), change.after.get(key))
-    ]
-    return f"changed {', '.join(parts)} of {change.object_id}"
+        return f"removing {change.object_id}"
+    words = [word for key, word in _WORDS.items() if not _equal(change.before.get(key), change.after.get(key))]
+    return f"{' and '.join(words) or 'changing'} {change.object_id}"
 
 
 def _equal(one: Any, other: Any) -> bool:

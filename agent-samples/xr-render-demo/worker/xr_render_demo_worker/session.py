@@ -68,6 +68,8 @@ class Session:
     outbox: Outbox
     camera: Camera
     memory: Memory = field(default_factory=Memory)
+    is_busy: bool = False
+    """Whether a request is being carried out."""
 
     async def handle(self, request: Request, say: Say) -> None:
         """Carry out a request and tell the result, on the page and by voice.
@@ -75,23 +77,32 @@ class Session:
         Cancelling stops it at the next await; what it has changed by then is still remembered.
         """
         turn = _Turn(request)
-        await self.outbox.transcript(request)
-        await self.outbox.begin("processing")
-        ack = asyncio.create_task(self._acknowledge(request, say), name=f"ack-{self.participant_id}")
-        still = asyncio.create_task(self._still_working(turn), name=f"still-{self.participant_id}")
+        self.is_busy = True
         try:
-            reply = await self._reply(turn, ack)
-            await _finish_ack(ack)
-            self.memory.remember(request.text, reply)
-            await self.outbox.response(reply)
-            await say(reply)
+            await self.outbox.begin("processing")
+            await self.outbox.transcript(request)
+            await self._answer(turn, say)
         except asyncio.CancelledError:
             await self._remember_interruption(turn)
             raise
         finally:
+            self.is_busy = False
+            await self.outbox.end("processing")
+
+    async def _answer(self, turn: _Turn, say: Say) -> None:
+        request = turn.request
+        ack = asyncio.create_task(self._acknowledge(request, say), name=f"ack-{self.participant_id}")
+        still = asyncio.create_task(self._still_working(turn), name=f"still-{self.participant_id}")
+        try:
+            reply = await self._reply(turn, ack)
+            # An acknowledgement that is on its way comes before the reply.
+            await asyncio.wait({ack}, timeout=_LATE_ACK_S)
+            self.memory.remember(request.text, reply)
+            await self.outbox.response(reply)
+            await say(reply)
+        finally:
             ack.cancel()
             still.cancel()
-            await self.outbox.end("processing")
 
     async def _reply(self, turn: _Turn, ack: "asyncio.Task[Acknowledgement | None]") -> str:
         try:
@@ -239,8 +250,3 @@ class Session:
             first_s=self.agent.config.still_working_after,
             every_s=self.agent.config.still_working_every,
         )
-
-
-async def _finish_ack(ack: "asyncio.Task[Acknowledgement | None]") -> None:
-    """Let an acknowledgement that is on its way arrive before the reply."""
-    await asyncio.wait({ack}, timeout=_LATE_ACK_S)
