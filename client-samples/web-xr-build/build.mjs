@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const vendor = join(here, "../web-xr/vendor");
-// Built beside its place and renamed at the end: a build that fails leaves the last good bundle alone.
-const partial = `${vendor}.partial`;
+// Built aside and renamed at the end: a build that fails leaves the last good bundle alone.
+const partial = join(here, "node_modules/.vendor");
 
 await rm(partial, { recursive: true, force: true });
 const result = await build({

@@ -10,14 +10,21 @@ export class TranscriptView implements ConversationListener {
   readonly #log = element("conversation", HTMLElement);
   readonly #items = new Map<number, HTMLLIElement>();
 
+  #following = true;
+
+  constructor() {
+    this.#log.addEventListener("scroll", () => (this.#following = this.#atEnd()));
+    // A prompt that takes room from the log must not hide its newest line.
+    new ResizeObserver(() => this.#following && this.#toEnd()).observe(this.#log);
+  }
+
   added(entry: Entry): void {
-    const follow = this.#atEnd();
     const item = document.createElement("li");
     this.#items.set(entry.key, item);
     fill(item, entry);
     this.#log.append(item);
     this.#log.dataset["empty"] = "false";
-    if (follow || entry.kind === "you") this.#log.scrollTop = this.#log.scrollHeight;
+    if (this.#following || entry.kind === "you") this.#toEnd();
   }
 
   changed(entry: Entry): void {
@@ -29,6 +36,11 @@ export class TranscriptView implements ConversationListener {
     this.#items.get(entry.key)?.remove();
     this.#items.delete(entry.key);
     if (this.#items.size === 0) this.#log.dataset["empty"] = "true";
+  }
+
+  #toEnd(): void {
+    this.#following = true;
+    this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #atEnd(): boolean {

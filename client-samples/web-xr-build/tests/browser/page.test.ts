@@ -174,6 +174,18 @@ test("the conversation shows what was heard, what is done and what was said; typ
     hub.json("agent.transcript", { text: "delete it", final: true, confidence: null, source: "typed" });
     await page.waitForSelector("[data-testid=entry-you][data-pending=true]", { state: "detached" });
     assert.deepEqual(await words("you"), ["make it <b>blue</b>", "delete it"]);
+    for (let line = 0; line < 40; line += 1) hub.data("agent.progress", `step ${line}`);
+    await page.waitForSelector("text=step 39");
+    const isLastLineShown = () =>
+      page.evaluate(() => {
+        const log = document.querySelector("[data-testid=conversation]")!;
+        return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
+      });
+    await eventually("the newest line is in view", isLastLineShown);
+    hub.json("clientControl", { action: "startCamera" });
+    await page.waitForSelector("[data-testid=camera-prompt]:not([hidden])");
+    await eventually("the newest line is still in view beside the prompt", isLastLineShown);
+    await page.click("[data-testid=camera-decline]");
     await page.click("text=what do you see");
     await eventually("a hint is sent as a request", () => hub.received("").includes("what do you see"));
   }),
@@ -388,23 +400,24 @@ test("everything comes from the hub, and the page can be used within a second", 
 
 test("a phone's screen shows every control, none outside the view", LIMIT, async () => {
   const hub = await Hub.start(media, "phone");
-  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const context = await browser.newContext({ viewport: { width: 360, height: 780 }, hasTouch: true, isMobile: true });
   try {
     const { page } = await openPage(context, `${server.url}?identity=phone`);
-    const outside = (ids: readonly string[]) =>
+    const ids = (...names: string[]) => names.map((name) => `[data-testid=${name}]`);
+    const outside = (selectors: readonly string[]) =>
       page.evaluate(
         (names) =>
           names.filter((name) => {
-            const box = document.querySelector(`[data-testid=${name}]`)!.getBoundingClientRect();
+            const box = document.querySelector(name)!.getBoundingClientRect();
             return box.width < 30 || box.height < 30 || box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > innerHeight;
           }),
-        ids,
+        selectors,
       );
-    assert.deepEqual(await outside(["join", "join-text", "xr"]), []);
+    assert.deepEqual(await outside([".dock", ...ids("join", "join-text", "xr")]), []);
     await join(page);
     hub.scene("scene.sync", { objects: [RED_BOX] });
     await state(page, { objects: "1", settled: "true" });
-    assert.deepEqual(await outside(["mic", "camera", "xr", "leave", "text", "send"]), []);
+    assert.deepEqual(await outside([".dock", ".talk", ...ids("mic", "camera", "xr", "leave", "text", "send")]), []);
     const at = await page.evaluate(() => window.xrClient.objects()[0]?.screen);
     assert.ok(at, "the cube is not on the screen");
     const [red, green, blue] = await pixel(page, at[0], at[1]);
