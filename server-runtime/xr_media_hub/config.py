@@ -1,10 +1,11 @@
 """The hub's configuration file as a model; `server-runtime/xr_media_hub.yaml` documents every key."""
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from xr_ai_agent import hub_addresses
 from xr_ai_config import ConfigPath
@@ -32,10 +33,10 @@ class HubConfig(BaseModel):
     join_code: str = ""
     max_participants: int = Field(32, ge=1, le=1024)
 
-    livekit_url: str = ""
-    livekit_server_bin: OptionalPath = None
     api_key: str = "xr-hub"
     api_secret: str = ""
+    livekit_url: str = ""
+    livekit_server_bin: OptionalPath = None
     lk_port_ws: Port = 7880
     lk_port_tcp: Port = 7881
     lk_port_udp: Port = 7882
@@ -48,7 +49,7 @@ class HubConfig(BaseModel):
     web_server_tls: bool = True
     web_client_dir: OptionalPath = None
     cert_file: OptionalPath = None
-    key_file: OptionalPath = None
+    key_file: OptionalPath = Field(None, validate_default=True)
     public_url: str = ""
 
     hub_push_addr: str = Field(default_factory=lambda: hub_addresses().pull)
@@ -82,18 +83,26 @@ class HubConfig(BaseModel):
             )
         return value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "HubConfig":
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError(
-                "cert_file and key_file belong together: give both, or neither for a self-signed certificate"
-            )
-        if self.livekit_url and not self.api_secret:
-            raise ValueError("livekit_url names a server of yours: api_key and api_secret must be its own")
-        if self.livekit_url and self.lk_internal_url:
-            raise ValueError(
-                "give livekit_url (a server of yours) or lk_internal_url (the one the hub starts), not both"
-            )
-        if self.lk_internal_url and urlsplit(self.lk_internal_url).port != self.lk_port_ws:
-            raise ValueError(f"lk_internal_url must name lk_port_ws ({self.lk_port_ws}); leave it out and it follows")
-        return self
+    @field_validator("livekit_url")
+    @classmethod
+    def _has_its_own_key(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("api_secret") == "":
+            raise ValueError("this names a server of yours: api_key and api_secret must be its own")
+        return value
+
+    @field_validator("lk_internal_url")
+    @classmethod
+    def _is_the_server_started(cls, value: str, info: ValidationInfo) -> str:
+        port = info.data.get("lk_port_ws")
+        if value and info.data.get("livekit_url"):
+            raise ValueError("livekit_url names the server already; leave this out")
+        if value and port is not None and urlsplit(value).port != port:
+            raise ValueError(f"expected lk_port_ws ({port}) as its port; leave this out and it follows")
+        return value
+
+    @field_validator("key_file")
+    @classmethod
+    def _belongs_to_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if "cert_file" in info.data and (info.data["cert_file"] is None) != (value is None):
+            raise ValueError("cert_file and key_file belong together: give both, or neither to have them made")
+        return value
