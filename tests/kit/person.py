@@ -92,6 +92,10 @@ class Person:
         self.page.get_by_test_id(button).click()
         self.wait_for("document.documentElement.dataset.connection === 'connected'")
         self.wait_for("document.documentElement.dataset.agent === 'idle'")
+        # The microphone opens just after the connection; a sentence spoken before would be lost.
+        self.wait_for(
+            "!['off', 'starting'].includes(document.documentElement.dataset.mic)" if button == "join" else "true"
+        )
 
     def wait_for(self, condition: str) -> None:
         """Return once the JavaScript expression holds."""
@@ -109,7 +113,7 @@ class Person:
         box.press("Enter")
 
     def turn(self, act: Callable[[], None]) -> "Turn":
-        """Do ``act`` (say or type something) and return what came of it once the agent has replied and is idle again."""
+        """Do ``act`` (say or type something); return what came of it once the agent replied and is idle again."""
         before = len(self.conversation())
         self.page.evaluate("window.loudestReply = 0")
         act()

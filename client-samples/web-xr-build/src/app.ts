@@ -245,6 +245,8 @@ export class App {
         return this.#conversation.response(message.text);
       case "status":
         return this.#watch.status(message.status);
+      case "poseRequest":
+        return this.#poses.resend();
       case "renderReady":
         return this.page.update({ render: "ready" });
       case "renderFailed":

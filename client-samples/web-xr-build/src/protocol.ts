@@ -60,6 +60,7 @@ export type AgentMessage =
   | { readonly kind: "progress"; readonly text: string }
   | { readonly kind: "response"; readonly text: string }
   | { readonly kind: "status"; readonly status: AgentStatus }
+  | { readonly kind: "poseRequest" }
   | { readonly kind: "renderReady" }
   | { readonly kind: "renderFailed"; readonly reason: string }
   | { readonly kind: "camera"; readonly action: "startCamera" | "stopCamera" }
@@ -90,6 +91,7 @@ const readers: Record<string, (payload: Uint8Array) => AgentMessage> = {
   // The reply topic of agents that answer about the camera image.
   "vlm.response": (payload) => ({ kind: "response", text: utf8Decoder.decode(payload) }),
   "_agent.status": (payload) => ({ kind: "status", status: oneOf(json(payload)["status"], AGENT_STATUSES, "status") }),
+  "view.request": () => ({ kind: "poseRequest" }),
   "render.ready": () => ({ kind: "renderReady" }),
   "render.failed": (payload) => ({ kind: "renderFailed", reason: utf8Decoder.decode(payload) }),
   clientControl: (payload) => ({

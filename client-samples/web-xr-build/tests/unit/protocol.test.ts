@@ -51,6 +51,7 @@ test("the agent's messages are read by topic", () => {
   assert.deepEqual(decodeMessage("_agent.status", json({ status: "speaking", agent_id: "x" })), { kind: "status", status: "speaking" });
   assert.deepEqual(decodeMessage("clientControl", json({ action: "startCamera" })), { kind: "camera", action: "startCamera" });
   assert.deepEqual(decodeMessage("render.ready", new Uint8Array()), { kind: "renderReady" });
+  assert.deepEqual(decodeMessage("view.request", new Uint8Array()), { kind: "poseRequest" });
   assert.deepEqual(decodeMessage("render.failed", encodeText("no GPU")), { kind: "renderFailed", reason: "no GPU" });
 });
 

@@ -1,0 +1,17 @@
+"""The page's own checks: types, unit tests, and its browser tests against a real media server."""
+
+import subprocess
+
+import pytest
+from kit.stack import ROOT
+
+SOURCES = ROOT / "client-samples" / "web-xr-build"
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("script", ["check", "test:unit", pytest.param("test:browser", marks=pytest.mark.browser)])
+def test_npm_script_passes(script: str) -> None:
+    result = subprocess.run(
+        ["npm", "run", "--silent", script], cwd=SOURCES, capture_output=True, text=True, timeout=380, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
