@@ -91,7 +91,7 @@ def test_held_out_sentences(record_property, capsys):
     asked = [text for text in HELD_OUT["remarks"] if parse(text) is None and guess(text)]
     total, remarks = len(HELD_OUT["requests"]), len(HELD_OUT["remarks"])
     figures = (
-        f"held out: of {total} requests {strict} right at once, {likely} right after a question, {executed_wrongly} wrong "
+        f"held out: of {total} requests {strict} right at once, {likely} after a question, {executed_wrongly} wrong "
         f"at once, {asked_wrongly} asked about wrongly; of {remarks} remarks {len(changing)} would change the scene, "
         f"{len(asked)} would be asked about"
     )

@@ -38,7 +38,7 @@ class EmbeddedBackend:
             return ChatReply(_as_json(request))
         turn = read_turn(request.messages)
         if not request.tools and not turn.rounds and _is_still_working(request, turn):
-            return ChatReply(still_working(request.messages[-1].text))
+            return ChatReply(still_working(turn.request))
         reply = _next(turn, ToolBox(request.tools))
         if request.tool_choice not in (None, "auto", "none") and not reply.tool_calls:
             raise ApiError(

@@ -5,7 +5,7 @@ from typing import Any
 
 from llm_server.embedded._context import Context
 from llm_server.embedded._edits import drawable, named, said_outcomes, update_all
-from llm_server.embedded._steps import Call, CannotDoError, Plan
+from llm_server.embedded._steps import Call, CannotDoError, Plan, RefusalError
 from llm_server.embedded._world import point_of
 from scene_language.colors import rgb_of
 from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Undo
@@ -82,21 +82,23 @@ def change_shape(command: ChangeShape, context: Context) -> Plan[str]:
 def rotate(command: Rotate, context: Context) -> Plan[str]:
     """Say that nothing can be turned: the scene has no orientations."""
     objects = yield from context.objects(command.target)
-    raise CannotDoError(f"I cannot turn {named(objects)}: objects have no orientation in this scene yet")
+    raise RefusalError(f"I cannot turn {named(objects)}: objects have no orientation in this scene yet")
 
 
 def undo(command: Undo, context: Context) -> Plan[str]:
     """Take the last change back: by the tool for it, else by the last move that is remembered."""
     tool = "redo" if command.again else "undo"
     if context.tools.has(tool):
-        outcome = yield from context.tools.need(tool)
+        outcome = yield from context.tools.call(tool)
+        if outcome.problem:
+            raise RefusalError(outcome.problem)
         undone = outcome.fields.get("undone")
         what = f": {', '.join(map(str, undone))}" if isinstance(undone, list) and undone else ""
         return f"I took the last change back{what}" if tool == "undo" else "I did it again"
     if command.again:
-        raise CannotDoError("I cannot repeat what was taken back")
+        raise RefusalError("I cannot repeat what was taken back")
     if not context.turn.recent_moves:
-        raise CannotDoError("there is nothing to undo that I remember")
+        raise RefusalError("there is nothing to undo that I remember")
     return (yield from _restore(context.turn.recent_moves[-1], context))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from llm_server.embedded._references import mentioned, resolve
-from llm_server.embedded._steps import CannotDoError, Plan, ToolBox
+from llm_server.embedded._steps import CannotDoError, Plan, RefusalError, ToolBox
 from llm_server.embedded._turn import Turn, Unavailable
 from llm_server.embedded._world import Head, Scene, SceneObject
 from scene_language.commands import Reference, The
@@ -36,7 +36,7 @@ class Context:
         if self._scene is None:
             self._scene = Scene.of((yield from self._fetch("get_scene_state", self.turn.scene, _NO_SCENE)))
         if self._scene is None:
-            raise CannotDoError(f"{_NO_SCENE}: its state makes no sense to me")
+            raise RefusalError(f"{_NO_SCENE}: its state makes no sense to me")
         return self._scene
 
     def head(self) -> Plan[Head]:
@@ -48,7 +48,7 @@ class Context:
         if self._head is None:
             self._head = Head.of((yield from self._fetch("get_head_pose", self.turn.head_pose, _NO_HEAD)))
         if self._head is None:
-            raise CannotDoError(_NO_HEAD)
+            raise RefusalError(_NO_HEAD)
         return self._head
 
     def head_if_known(self) -> Plan[Head | None]:
@@ -79,10 +79,10 @@ class Context:
     def _fetch(self, tool: str, known: object, what: str) -> Plan[object]:
         if not self.tools.has(tool):
             reason = known.reason if isinstance(known, Unavailable) else "it was not given"
-            raise CannotDoError(f"{what}: {reason}")
+            raise RefusalError(f"{what}: {reason}")
         outcome = yield from self.tools.call(tool)
         if outcome.problem:
-            raise CannotDoError(f"{what}: {outcome.problem}")
+            raise RefusalError(f"{what}: {outcome.problem}")
         return outcome.value
 
     def _focus_in(self, scene: Scene) -> Sequence[str]:

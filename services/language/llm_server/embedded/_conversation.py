@@ -7,8 +7,8 @@ from llm_server.embedded._changes import change_shape, recolor, resize, rotate, 
 from llm_server.embedded._context import Context
 from llm_server.embedded._edits import add, add_another, delete, move, swap
 from llm_server.embedded._queries import answer
-from llm_server.embedded._references import WHICH, AmbiguousError, NoneMatchError
-from llm_server.embedded._steps import CannotDoError, Plan
+from llm_server.embedded._references import WHICH
+from llm_server.embedded._steps import CannotDoError, Plan, RefusalError
 from llm_server.embedded._talk import CAN_DO, talk
 from llm_server.embedded._turn import Turn
 from llm_server.embedded._words import sentence, to_you
@@ -137,8 +137,6 @@ def _carry_out(commands: list[Command], context: Context) -> Plan[str]:
     for command in commands:
         try:
             done.append((yield from _one(command, context)))
-        except AmbiguousError as question:
-            return _joined(done, str(question))
         except CannotDoError as error:
             return _joined(done, _failure(command, error))
     return _joined(done)
@@ -149,7 +147,7 @@ def _joined(done: list[str], last: str = "") -> str:
 
 
 def _failure(command: Command, error: CannotDoError) -> str:
-    if isinstance(error, NoneMatchError) or str(error).startswith(("I ", "there is nothing")):
+    if isinstance(error, RefusalError):
         return str(error)
     if is_edit(command):
         return f"I could not {to_you(describe(command))}: {error}"

@@ -7,7 +7,7 @@ from llm_server.embedded._context import Context
 from llm_server.embedded._moves import along_ways
 from llm_server.embedded._places import free_point, point_at, row
 from llm_server.embedded._references import matching
-from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan
+from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, RefusalError
 from llm_server.embedded._words import counted, listed, to_you
 from llm_server.embedded._world import DEFAULT_COLOR, Point, SceneObject
 from scene_language.colors import rgb_of
@@ -49,18 +49,18 @@ def drawable(shape: str, context: Context, tool: str = "add_primitive") -> str:
     primitive = PRIMITIVE_OF_SHAPE[shape]
     if primitive not in drawn:
         names = listed([plural("cube" if name == "box" else name) for name in drawn])
-        raise CannotDoError(f"I can only draw {names}, no {plural(shape)}")
+        raise RefusalError(f"I can only draw {names}, no {plural(shape)}")
     return primitive
 
 
-# --- adding -----------------------------------------------------------------------------------------------------------
+# --- adding
 def add(command: Add, context: Context) -> Plan[str]:
     """Add one thing or several."""
     thing = command.thing
     if thing.count > _MAX_AT_ONCE:
-        raise CannotDoError(f"I add at most {_MAX_AT_ONCE} things at a time, not {thing.count}")
+        raise RefusalError(f"I add at most {_MAX_AT_ONCE} things at a time, not {thing.count}")
     if thing.count < 1:
-        raise CannotDoError("there is nothing to add")
+        raise RefusalError("there is nothing to add")
     primitive = drawable(thing.shape, context)
     size = thing.size_m or DEFAULT_SIZE_M
     place = command.place or _IN_VIEW
@@ -119,7 +119,7 @@ def add_another(command: AddAnother, context: Context) -> Plan[str]:
     return f"I put another {original.name} {where}"
 
 
-# --- moving -----------------------------------------------------------------------------------------------------------
+# --- moving
 def move(command: Move, context: Context) -> Plan[str]:
     """Move things to a place or along ways; a fully described thing that is not there is added instead."""
     new = yield from _meant_as_new(command, context)
@@ -194,7 +194,7 @@ def swap(command: Swap, context: Context) -> Plan[str]:
     return f"I swapped the {a.name} and the {b.name}"
 
 
-# --- deleting ---------------------------------------------------------------------------------------------------------
+# --- deleting
 def delete(command: Delete, context: Context) -> Plan[str]:
     """Take things out of the scene."""
     scene = yield from context.scene()
@@ -209,7 +209,7 @@ def delete(command: Delete, context: Context) -> Plan[str]:
     return said_outcomes("deleted", objects, outcomes)
 
 
-# --- shared -----------------------------------------------------------------------------------------------------------
+# --- shared
 def update_all(
     objects: Sequence[SceneObject], changes: Sequence[Mapping[str, Any]], context: Context
 ) -> Plan[list[Outcome]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from llm_server.embedded._steps import CannotDoError
+from llm_server.embedded._steps import RefusalError
 from llm_server.embedded._words import counted, listed, there_is
 from llm_server.embedded._world import Head, Scene, SceneObject
 from scene_language.colors import BASIC_COLORS, color_distance, family, rgb_of
@@ -23,11 +23,11 @@ _LARGE_FROM_M = 0.3
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "last": -1}
 
 
-class NoneMatchError(CannotDoError):
+class NoneMatchError(RefusalError):
     """Nothing in the scene fits the description; the message says what there is."""
 
 
-class AmbiguousError(CannotDoError):
+class AmbiguousError(RefusalError):
     """Several objects fit; the message is the question which one is meant."""
 
 
@@ -114,7 +114,7 @@ def _chosen(reference: The, found: Sequence[SceneObject], head: Head | None) -> 
     if choice in {"biggest", "smallest"}:
         return min(found, key=lambda item: -item.size if choice == "biggest" else item.size)
     if head is None:
-        raise CannotDoError(f"I do not know where your head is, so I cannot tell which is {say_reference(reference)}")
+        raise RefusalError(f"I do not know where your head is, so I cannot tell which is {say_reference(reference)}")
     if choice in {"left", "right"}:
         sign = 1 if choice == "left" else -1
         return min(found, key=lambda item: sign * head.seen(item.position)[0])

@@ -14,13 +14,27 @@ from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 
 from xr_ai_program.chat import ToolSpec
 
-__all__ = ("Call", "CannotDoError", "Outcome", "Plan", "Round", "ToolBox", "TranscriptError", "next_step")
+__all__ = (
+    "Call",
+    "CannotDoError",
+    "Outcome",
+    "Plan",
+    "RefusalError",
+    "Round",
+    "ToolBox",
+    "TranscriptError",
+    "next_step",
+)
 
 T = TypeVar("T")
 
 
 class CannotDoError(Exception):
     """Something asked for cannot be done; the message is the reason, for the person who asked."""
+
+
+class RefusalError(CannotDoError):
+    """The message is the whole answer, not the reason why some step failed."""
 
 
 class TranscriptError(Exception):
@@ -102,14 +116,18 @@ def next_step(plan: Plan[T], rounds: Sequence[Round]) -> list[Call] | T:
     Raises:
         TranscriptError: what has happened is not what the plan would have done.
     """
+    waiting = list(rounds)
     try:
         calls = next(plan)
-        for done in rounds:
+        while waiting:
+            done = waiting.pop(0)
             if tuple(call.name for call in calls) != done.names:
                 expected = ", ".join(call.name for call in calls)
                 raise TranscriptError(f"expected calls of {expected}; the conversation has {', '.join(done.names)}")
             calls = plan.send(done.outcomes)
     except StopIteration as end:
+        if waiting:
+            raise TranscriptError("the conversation has calls that this plan does not make") from None
         result: T = end.value
         return result
     return calls
