@@ -1,5 +1,7 @@
 """Asking back, doubtful hearings, chat, and questions."""
 
+import re
+
 import pytest
 
 from xr_ai_spatial import HeadPose, Vec3
@@ -170,6 +172,7 @@ def test_talk_gets_a_short_honest_answer_and_no_tools(room, text):
     said = room.say(text)
     assert said.calls == []
     assert said.reply
+    assert not re.search(r"\bI (put|added|made|moved|deleted|changed)\b", said.reply), "claims something as done"
 
 
 def test_who_did_not_ask_for_anything_is_told_what_can_be_asked_for(room):

@@ -7,9 +7,10 @@ __all__ = ("BACKEND_NAME", "CAN_DO", "talk")
 BACKEND_NAME = "embedded-semantic-grammar"
 
 CAN_DO = (
-    "I put cubes and spheres into the scene, move, resize, recolor and delete them, and tell what is there; "
+    "I can put cubes and spheres into the scene, move, resize, recolor and delete them, and tell what is there; "
     'say for example "put a red cube two meters in front of me"'
 )
+"""Said as an ability: "I put …" would be a claim of something done."""
 
 _REPLIES: dict[TalkKind, str] = {
     "hello": 'Hello! Say for example "put a red cube two meters in front of me".',
