@@ -25,6 +25,8 @@ from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, TcpProb
 EXIT_NOT_READY = 4
 EXIT_PREREQUISITE = 5
 _TAIL_LINES = 15
+# What a service manager told the launcher is not meant for its roles.
+_SERVICE_MANAGER_VARIABLES = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
 # Nobody is left to wait for a launcher that was killed: its roles get this long and no longer.
 _ABANDONED_GRACE_S = 1.0
 
@@ -42,7 +44,8 @@ class Supervisor:
         lifeline: int,
     ) -> None:
         self._roles = {role.name: role for role in roles}
-        self._environment = {**environment, "PYTHONUNBUFFERED": "1", RUN_DIR_VARIABLE: str(run_dir.runtime)}
+        inherited = {key: value for key, value in environment.items() if key not in _SERVICE_MANAGER_VARIABLES}
+        self._environment = {**inherited, "PYTHONUNBUFFERED": "1", RUN_DIR_VARIABLE: str(run_dir.runtime)}
         self._run_dir = run_dir
         self._report = report
         self._lifeline = lifeline
