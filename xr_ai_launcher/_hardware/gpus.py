@@ -1,5 +1,7 @@
 """Graphics cards as NVML reports them; a machine without driver or library simply has none."""
 
+import ctypes
+import sys
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 __all__ = ("Gpu", "GpuReport", "read_gpus")
 
 _GIB = 1024**3
+_NVML_LIBRARY = "libnvidia-ml.so.1"
 _INSTALL_HINT = "the package nvidia-ml-py is not installed (pip install 'xr-ai-launcher[gpu]')"
 
 
@@ -36,18 +39,24 @@ class GpuReport:
 
     gpus: tuple[Gpu, ...] = ()
     note: str = ""
+    is_known: bool = True
+    """False when there may be cards that could not be asked: that is not the same as having none."""
 
     def __str__(self) -> str:
+        if not self.is_known:
+            return f"GPUs that cannot be asked ({self.note})"
         return ", ".join(f"{gpu.index}: {gpu}" for gpu in self.gpus) or f"no GPU ({self.note})"
 
 
 def read_gpus(nvml: Any = None) -> GpuReport:
     """Ask NVML for all cards. ``nvml`` replaces the ``pynvml`` module in tests."""
     if nvml is None:
+        if sys.platform == "linux" and not _can_load(_NVML_LIBRARY):
+            return GpuReport(note=f"no NVIDIA driver: {_NVML_LIBRARY} cannot be loaded")
         try:
             nvml = import_module("pynvml")  # late: most stacks never ask
         except ImportError:
-            return GpuReport(note=_INSTALL_HINT)
+            return GpuReport(note=_INSTALL_HINT, is_known=False)
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
@@ -56,10 +65,19 @@ def read_gpus(nvml: Any = None) -> GpuReport:
         count = nvml.nvmlDeviceGetCount()
         cards = [_read_card(nvml, nvml.nvmlDeviceGetHandleByIndex(index)) for index in range(count)]
     except nvml.NVMLError as error:
-        return GpuReport(note=f"the NVIDIA driver did not answer: {error}")
+        return GpuReport(note=f"the NVIDIA driver does not answer: {error}", is_known=False)
     finally:
         nvml.nvmlShutdown()
     return GpuReport(_in_pci_order(cards), "" if cards else "the NVIDIA driver lists no card")
+
+
+def _can_load(library: str) -> bool:
+    """Whether the dynamic loader finds a library; asked first, since importing pynvml costs 60 ms to learn the same."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _read_card(nvml: Any, handle: Any) -> Gpu:

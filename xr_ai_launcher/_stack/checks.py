@@ -87,11 +87,11 @@ def _missing_paths(loaded: LoadedStack) -> Iterator[Problem]:
     for role in loaded.plan.enabled_roles:
         at = ("roles", role.name)
         yield from _missing_path(role.cwd, "folder", loaded.places, (*at, "dir"), made)
-        if loaded.places.has(*at, "config"):
-            yield from _missing_path(Path(role.argv[-1]), "file", loaded.places, (*at, "config"), made)
-        if loaded.places.has(*at, "project"):
-            project = loaded.places.file_path(str(loaded.places.value(*at, "project")), *at, "project")
-            yield from _missing_path(project, "folder", loaded.places, (*at, "project"), made)
+        for key, kind in (("config", "file"), ("project", "folder")):
+            value = loaded.places.value(*at, key)
+            if isinstance(value, str):
+                path = loaded.places.file_path(value, *at, key)
+                yield from _missing_path(path, kind, loaded.places, (*at, key), made)
     for step in loaded.plan.enabled_setup:
         if isinstance(step.step, RunStep):
             yield from _missing_path(step.step.cwd, "folder", loaded.places, ("setup", step.name, "dir"), made)

@@ -20,8 +20,8 @@ def merge(base: Node, over: Node, *, path: KeyPath = ()) -> Node:
         return over
     items, marks = dict(base.items), dict(base.key_marks)
     for key, value in over.items.items():
-        if key in items and _is_nothing(value):
-            del items[key], marks[key]
+        if _is_nothing(value):
+            items.pop(key, None)
             continue
         is_same_mapping = isinstance(items.get(key), MapNode) and isinstance(value, MapNode)
         items[key] = merge(items[key], value, path=(*path, key)) if key in items else value

@@ -1,9 +1,10 @@
 """Are the stack's ports free, and if not: who holds them?"""
 
+import errno
 import socket
 from collections.abc import Iterator
 
-from xr_ai_config import Problem
+from xr_ai_config import Problem, format_path
 from xr_ai_launcher._stack.load import LoadedStack
 
 __all__ = ("check_ports",)
@@ -19,13 +20,21 @@ def _taken_ports(loaded: LoadedStack) -> Iterator[Problem]:
         if role.launch != "own":
             continue
         for key, port in role.ports.items():
-            reason = _why_taken(role.host, port)
-            if reason:
-                hint = f"stop it, or choose another port with --set roles.{role.name}.ports.{key}=NUMBER"
-                yield loaded.places.problem(reason, "roles", role.name, "ports", key, hint=hint)
+            at = ("roles", role.name, "ports", key)
+            error = _bind_error(role.host, port)
+            repair = f"--set {format_path(at)}=NUMBER"
+            holder = _holder(port) if error is not None and error.errno == errno.EADDRINUSE else ""
+            if holder:
+                message = f"port {port} is taken by {holder}"
+                yield loaded.places.problem(message, *at, hint=f"stop it, or choose another port with {repair}")
+            elif error is not None:
+                message = f"port {port} on {role.host}: {error.strerror}"
+                yield loaded.places.problem(
+                    message, *at, hint=f"choose another host or port, for instance with {repair}"
+                )
 
 
-def _why_taken(host: str, port: int) -> str:
+def _bind_error(host: str, port: int) -> OSError | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         # As servers do: a connection that still lingers from the last run is no obstacle.
@@ -34,11 +43,8 @@ def _why_taken(host: str, port: int) -> str:
             sock.bind((host, port))
             sock.listen(1)
         except OSError as error:
-            holder = _holder(port)
-            return (
-                f"port {port} is taken by {holder}" if holder else f"port {port} on {host}: {error.strerror or error}"
-            )
-    return ""
+            return error
+    return None
 
 
 def _holder(port: int) -> str:

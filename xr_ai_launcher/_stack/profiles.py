@@ -63,6 +63,8 @@ def _requested(profiles: Mapping[str, ProfileModel], requested: str, mark: Mark 
 
 
 def _fits(match: MatchModel, report: GpuReport) -> bool:
+    if not report.is_known:
+        return False
     count = compare_count(_AT_LEAST_ONE if match.gpus is None else match.gpus)
     return count.holds(sum(_card_fits(match, gpu) for gpu in report.gpus))
 

@@ -83,6 +83,6 @@ def _check_one(name: str | None, wanted: "StackOptions", with_ports: bool) -> _R
         return _Result(str(path), "", error.problems, ())
     findings = find_problems(loaded, with_ports=with_ports)
     plan = loaded.plan
-    profile = f", profile {plan.profile} ({plan.profile_reason})" if plan.profile else ""
+    profile = f"; profile {plan.profile}: {plan.profile_reason}" if plan.profile else ""
     summary = f"good: {len(plan.enabled_roles)} of {len(plan.roles)} roles{profile}"
     return _Result(str(path), summary, StackError(findings.problems).problems, StackError(findings.missing).problems)

@@ -42,6 +42,6 @@ def up(
 
 def _announce(plan: "StackPlan") -> None:
     if plan.profile is not None:
-        _output.note(f"{plan.name}: profile {plan.profile} ({plan.profile_reason})")
+        _output.note(f"{plan.name}: profile {plan.profile}: {plan.profile_reason}")
     for warning in plan.warnings:
         _output.note(f"warning: {warning}")
