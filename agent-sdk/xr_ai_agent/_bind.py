@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket as sockets
+import time
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ import zmq
 from xr_ai_agent._errors import AddressInUseError
 
 _IPC: Final = "ipc://"
+# Takes about a millisecond.
+_CLOSE_MAX_S: Final = 1.0
 
 
 class AddressLock:
@@ -24,13 +27,13 @@ class AddressLock:
             AddressInUseError: another hub has it.
         """
         self._fd: int | None = None
-        self._lock_path: Path | None = None
+        self._bound_path: Path | None = None
         if not address.startswith(_IPC + "/"):
             return
         path = Path(address.removeprefix(_IPC))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock_path = path.with_name(path.name + ".lock")
-        self._fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock_path = path.with_name(path.name + ".lock")
+        self._fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -40,8 +43,18 @@ class AddressLock:
             self.release()
             raise _in_use(address)
 
+    def bound(self, path: Path) -> None:
+        """Note that a socket listens at a path; it is made private to this user."""
+        path.chmod(0o600)
+        self._bound_path = path
+
     def release(self) -> None:
-        """Let another hub have the address."""
+        """Let another hub have the address; its socket is closed."""
+        if self._bound_path is not None:
+            # ZeroMQ closes in its own thread and leaves the file: until then the address would seem to be in use.
+            _wait_until_closed(self._bound_path)
+            self._bound_path.unlink(missing_ok=True)
+            self._bound_path = None
         if self._fd is not None:
             # The lock file stays: removing it would let two hubs lock two different files of one name.
             os.close(self._fd)
@@ -58,13 +71,19 @@ def bind(socket: zmq.Socket[bytes], address: str) -> AddressLock:
     try:
         socket.bind(address)
         if address.startswith(_IPC + "/"):
-            os.chmod(address.removeprefix(_IPC), 0o600)
+            lock.bound(Path(address.removeprefix(_IPC)))
     except zmq.ZMQError as error:
         lock.release()
         if error.errno == zmq.EADDRINUSE:
             raise _in_use(address) from error
         raise
     return lock
+
+
+def _wait_until_closed(path: Path) -> None:
+    deadline = time.monotonic() + _CLOSE_MAX_S
+    while _answers(path) and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def _answers(path: Path) -> bool:
