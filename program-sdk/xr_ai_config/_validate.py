@@ -118,7 +118,7 @@ def _problem(
     first = findings[0]
     if entry["type"] == "missing":
         return Problem(first.message, located.mark, path)
-    is_key = entry["loc"][-1] == _KEY_SEGMENT
+    is_key = entry["loc"][-1:] == (_KEY_SEGMENT,)
     return Problem(
         first.message,
         _key_mark(root, located.path) if is_key else located.mark,
@@ -154,4 +154,4 @@ def _names_absent_key(entry: Any) -> bool:
 
 
 def _without_key_segment(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    return loc[:-1] if loc and loc[-1] == _KEY_SEGMENT else loc
+    return loc[:-1] if loc[-1:] == (_KEY_SEGMENT,) else loc

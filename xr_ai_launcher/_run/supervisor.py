@@ -19,6 +19,7 @@ from xr_ai_launcher._run.rundir import RunDir
 from xr_ai_launcher._run.signals import send
 from xr_ai_launcher._run.spawn import spawn
 from xr_ai_launcher._run.stopping import Stopping
+from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
 from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code, signal_name
 from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, TcpProbe
 
@@ -26,7 +27,7 @@ EXIT_NOT_READY = 4
 EXIT_PREREQUISITE = 5
 _TAIL_LINES = 15
 # What a service manager told the launcher is not meant for its roles.
-_SERVICE_MANAGER_VARIABLES = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
+_SERVICE_MANAGER_VARIABLES = {NOTIFY_VARIABLE, "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
 # Nobody is left to wait for a launcher that was killed: its roles get this long and no longer.
 _ABANDONED_GRACE_S = 1.0
 
@@ -46,6 +47,7 @@ class Supervisor:
         self._roles = {role.name: role for role in roles}
         inherited = {key: value for key, value in environment.items() if key not in _SERVICE_MANAGER_VARIABLES}
         self._environment = {**inherited, "PYTHONUNBUFFERED": "1", RUN_DIR_VARIABLE: str(run_dir.runtime)}
+        self._starter = environment.get(NOTIFY_VARIABLE)
         self._run_dir = run_dir
         self._report = report
         self._lifeline = lifeline
@@ -88,7 +90,7 @@ class Supervisor:
             return True
         env = self._environment | dict(role.plan.env) | {ROLE_VARIABLE: role.name}
         if isinstance(role.plan.ready, NotifyProbe):
-            env["NOTIFY_SOCKET"] = self._open_notify_socket(role)
+            env[NOTIFY_VARIABLE] = self._open_notify_socket(role)
         output = role.relay.open_pipe()
         try:
             pid = spawn(role.plan.argv, cwd=role.plan.cwd, env=env, output=output)
@@ -166,6 +168,7 @@ class Supervisor:
         if self._is_up or self._ending is not None or not all(role.has_settled for role in self._roles.values()):
             return
         self._is_up = True
+        tell_starter(self._starter, "READY=1")
         slowest = max(self._roles.values(), key=lambda role: role.ready_s, default=None)
         text = f"{counted(len(self._roles), 'role')} ready in {seconds(monotonic() - self._began_s)}"
         if slowest is not None and len(self._roles) > 1 and slowest.plan.ready is not None:
@@ -288,6 +291,7 @@ class Supervisor:
         if self._ending is not None:
             return
         self._ending = ending
+        tell_starter(self._starter, f"STOPPING=1\nSTATUS={ending.sentence}")
         running = [role for role in self._roles.values() if role.is_alive]
         others = f"; stopping {counted(len(running), 'role')}" if running else ""
         (self._report.bad if ending.is_failure else self._report.note)(f"{ending.sentence}{others}")
