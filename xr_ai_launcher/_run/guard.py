@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from time import monotonic, sleep
 from typing import NoReturn, Self
 
@@ -54,13 +55,12 @@ def run_guarded(work: Work, *, title: str) -> int:
             os.close(our_end)
             _supervise(work, lifeline, title)
         os.close(lifeline)
-        code = signals.forward_until_ended(pid)
-    try:
-        end_family(family_before)
-    finally:
-        os.close(our_end)
-        set_subreaper(was_subreaper)
-    return code
+        try:
+            return signals.forward_until_ended(pid)
+        finally:
+            end_family(family_before)
+            os.close(our_end)
+            set_subreaper(was_subreaper)
 
 
 def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
@@ -92,49 +92,50 @@ class _Signals:
 
     def __init__(self) -> None:
         self._is_possible = threading.current_thread() is threading.main_thread()
+        self._restore = ExitStack()
 
     def __enter__(self) -> Self:
         if self._is_possible:
-            self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
+            old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
+            self._restore.callback(signal.pthread_sigmask, signal.SIG_SETMASK, old_mask)
+            self._old_mask = old_mask
         return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore.close()
 
     def forward_until_ended(self, pid: int) -> int:
         """Wait for the supervisor and return its exit code."""
-        if not self._is_possible:
-            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if self._is_possible:
+            self._forward(pid)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def _forward(self, pid: int) -> None:
+        pidfd = os.pidfd_open(pid)
+        self._restore.callback(os.close, pidfd)
+        news = self._take_over()
+        poll = select.poll()
+        for fd in (news, pidfd):
+            poll.register(fd, select.POLLIN)
+        while pidfd not in dict(poll.poll()):
+            for signum in set(os.read(news, _WAKE_BYTES)).intersection(FORWARDED_SIGNALS):
+                send(pid, signum)
+
+    def _take_over(self) -> int:
+        """Have all signals reported on a descriptor, and return it."""
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
-        pidfd = os.pidfd_open(pid)
-        self._old_wakeup = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        self._old_handlers = {signum: signal.getsignal(signum) for signum in FORWARDED_SIGNALS}
-        try:
-            self._take_over()
-            poll = select.poll()
-            poll.register(wake_read, select.POLLIN)
-            poll.register(pidfd, select.POLLIN)
-            while pidfd not in dict(poll.poll()):
-                for signum in set(os.read(wake_read, _WAKE_BYTES)).intersection(FORWARDED_SIGNALS):
-                    send(pid, signum)
-            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        finally:
-            self._give_back()
-            for fd in (wake_read, wake_write, pidfd):
-                os.close(fd)
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_possible:
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
-
-    def _take_over(self) -> None:
-        for signum, handler in self._old_handlers.items():
-            if not (signum == signal.SIGHUP and handler == signal.SIG_IGN):  # nohup: stays ignored
-                signal.signal(signum, lambda *_: None)
+        for fd in (wake_read, wake_write):
+            self._restore.callback(os.close, fd)
+        self._restore.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False))
+        for signum in FORWARDED_SIGNALS:
+            handler = signal.getsignal(signum)
+            if signum == signal.SIGHUP and handler == signal.SIG_IGN:
+                continue  # nohup: stays ignored
+            signal.signal(signum, lambda *_: None)
+            self._restore.callback(signal.signal, signum, handler if handler is not None else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
-
-    def _give_back(self) -> None:
-        for signum, handler in self._old_handlers.items():
-            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
-        signal.set_wakeup_fd(self._old_wakeup)
+        return wake_read
 
 
 def end_family(family_before: frozenset[int] = frozenset()) -> None:

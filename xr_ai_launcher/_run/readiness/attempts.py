@@ -1,7 +1,6 @@
 """One try of each probe that has to ask: returns when the role is ready, raises `NotReady` with the reason if not."""
 
 import json
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -199,5 +198,5 @@ def _shown(response: "HTTPResponse") -> str:
 def _words(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno and error.errno > 0 else str(error)
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return text[:1].lower() + text[1:] if text else type(error).__name__

@@ -46,7 +46,7 @@ class RunningStack:
             self.process = subprocess.Popen(
                 [sys.executable, str(TOYS / "launch.py"), str(folder / "plan")],
                 **{"stdout": stdout, "stderr": stderr} | popen,
-                env=environment | {"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": str(folder / "state")},
+                env={"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": str(folder / "state")} | environment,
                 start_new_session=True,
             )
 
@@ -148,7 +148,8 @@ def start() -> Iterator[StartStack]:
     def begin(*roles: RolePlan, name: str = "toy", env: dict[str, str] | None = None, **popen: Any) -> RunningStack:
         folder = Path(tempfile.mkdtemp(prefix="xr-"))  # short: sockets live below it
         plan = StackPlan(name, Path(__file__), roles)
-        stacks.append(RunningStack(plan, folder, dict(os.environ) | (env or {}), **popen))
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+        stacks.append(RunningStack(plan, folder, inherited | (env or {}), **popen))
         return stacks[-1]
 
     yield begin

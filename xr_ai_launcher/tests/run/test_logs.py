@@ -1,0 +1,121 @@
+"""What roles print arrives whole, in the log files and on the screen, and never holds a role up."""
+
+import os
+import pty
+import re
+import subprocess
+import time
+
+LINES = 500_000
+# The aim is 0.7 s on a quiet machine; tests of other parts run beside this one.
+FLOOD_LIMIT_S = 6.0
+LONG_LINE_BYTES = 20_000_000
+
+
+def test_lines_have_the_roles_prefix_and_the_file_has_them_bare(start, role):
+    stack = start(role("a", "say", "one", "two", "--", "three"), role("longer", "say", "four"))
+    stack.wait_for_words("err:three")
+    stack.wait_for_words("longer  │ four")
+    assert [line for line in stack.stdout.splitlines() if line.startswith("a")] == [
+        "a       │ one",
+        "a       │ two",
+        "a       │ err:three",
+    ]
+    assert stack.log("a") == b"one\ntwo\nerr:three\n"
+
+
+def test_flood_is_fast_and_whole(start, role, tmp_path, wait_for):
+    done = tmp_path / "done"
+    began = time.monotonic()
+    stack = start(role("flood", "flood", LINES, done))
+    wait_for(lambda: done.exists() and stack.stdout.count("\n") >= LINES, "the flood", 60)
+    assert time.monotonic() - began < FLOOD_LIMIT_S
+    assert stack.log("flood").count(b"\n") == LINES
+    numbers = re.findall(r"^flood   │ (\d{8}):x{86}:END$", stack.stdout, re.MULTILINE)
+    assert [int(number) for number in numbers] == list(range(LINES))
+
+
+def test_floods_of_several_roles_do_not_mix_within_lines(start, role, tmp_path, wait_for):
+    count = 20_000
+    roles = [role(f"r{i}", "flood", count, tmp_path / f"done{i}") for i in range(4)]
+    stack = start(*roles)
+    wait_for(lambda: stack.stdout.count("\n") >= 4 * count, "four floods", 60)
+    whole = re.findall(r"^(r\d)      │ (\d{8}):x{86}:END$", stack.stdout, re.MULTILINE)
+    assert len(whole) == 4 * count
+    for i in range(4):
+        assert [int(number) for name, number in whole if name == f"r{i}"] == list(range(count))
+
+
+def test_very_long_line_is_whole_in_the_file(start, role, wait_for):
+    code = f"import sys,time; sys.stdout.write('y' * {LONG_LINE_BYTES}); sys.stdout.flush(); time.sleep(3600)"
+    from dataclasses import replace
+
+    long = role("long", "say")
+    stack = start(replace(long, argv=(long.argv[0], "-S", "-c", code)))
+    wait_for(lambda: len(stack.log("long")) == LONG_LINE_BYTES, "the whole line", 60)
+
+
+def test_last_words_without_a_newline_are_shown(start, role):
+    from dataclasses import replace
+
+    stack = start(replace(role("p", "say"), argv=("/bin/sh", "-c", "printf 'first\\nlast words'; exit 3")))
+    assert stack.wait() == 3
+    assert "p       │ last words\n" in stack.stdout
+    assert "    last words\n" in stack.stderr
+
+
+def test_bytes_that_are_no_text_pass(start, role, wait_for):
+    from dataclasses import replace
+
+    stack = start(replace(role("b", "say"), argv=("/bin/sh", "-c", "printf 'a\\377\\000b\\n'; exec sleep 600")))
+    wait_for(lambda: stack.log("b") == b"a\xff\x00b\n", "the bytes")
+    assert "a\ufffd\0b" in stack.stdout
+
+
+def test_reader_that_stopped_reading_does_not_hold_the_role_up(start, role, tmp_path, wait_for):
+    """A paused terminal, or ``| less``: the role goes on, and its lines are in the file."""
+    done = tmp_path / "done"
+    stack = start(role("flood", "flood", 50_000, done), stdout=subprocess.PIPE)
+    wait_for(done.exists, "the flood", 60)
+    stack.process.terminate()
+    assert stack.wait() == 143
+    assert stack.log("flood").count(b"\n") == 50_000
+    stack.process.stdout.close()
+
+
+def test_reader_that_went_away_does_not_end_the_stack(start, role, tmp_path, wait_for):
+    done = tmp_path / "done"
+    stack = start(role("flood", "flood", 50_000, done), stdout=subprocess.PIPE)
+    stack.process.stdout.close()
+    wait_for(done.exists, "the flood", 60)
+    assert stack.process.poll() is None
+    stack.process.terminate()
+    assert stack.wait() == 143
+
+
+def read_terminal(master, stack):
+    data = b""
+    while stack.process.poll() is None or not data:
+        try:
+            data += os.read(master, 65536)
+        except OSError:
+            break
+    return data
+
+
+def test_terminal_gets_colours_unless_they_are_unwanted(start, role):
+    for variables, expected in (({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)):
+        master, slave = pty.openpty()
+        env = {"TERM": "xterm", **variables}
+        stack = start(role("bad", "ends", 7), stdout=slave, stderr=slave, env=env)
+        os.close(slave)
+        shown = read_terminal(master, stack)
+        os.close(master)
+        assert b"line 20" in shown
+        assert (b"\x1b[" in shown) is expected
+
+
+def test_no_terminal_no_colours(start, role):
+    stack = start(role("bad", "ends", 7))
+    stack.wait()
+    assert "\x1b" not in stack.stdout + stack.stderr
