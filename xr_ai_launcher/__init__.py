@@ -6,7 +6,9 @@ Errors (all derive from `LauncherError`)::
 
     LauncherError
     ├── StackError                  a stack file cannot be used; ``problems`` has each with file, line and column
-    └── MissingPrerequisiteError    a program is not installed; ``problems`` says which and how to get it
+    ├── MissingPrerequisiteError    a program is not installed; ``problems`` says which and how to get it
+    ├── SetupError                  a setup step failed (in `_setup`)
+    └── RunError                    there is no place for sockets or logs (in `_run`)
 
 The command line is ``xrstack``.
 """
