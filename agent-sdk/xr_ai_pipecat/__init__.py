@@ -22,6 +22,7 @@ Errors::
     └── BadAudioError     audio that is not what it claims to be
 """
 
+from xr_ai_pipecat import _library_logs as _library_logs  # first: see its docstring
 from xr_ai_pipecat._errors import BadAudioError, VoiceError
 from xr_ai_pipecat.brain import BrainProcessor
 from xr_ai_pipecat.config import VadConfig, VoiceConfig

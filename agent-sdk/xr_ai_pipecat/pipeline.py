@@ -1,8 +1,6 @@
 """One participant's whole voice pipeline: from their microphone through a brain to their ears."""
 
 import asyncio
-import logging
-from functools import cache
 
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
@@ -20,8 +18,6 @@ from xr_ai_pipecat.tts import StreamingTtsProcessor
 
 __all__ = ("VoiceSession", "make_voice_pipeline")
 
-logger = logging.getLogger(__name__)
-
 _OUTPUT_RATE_HZ = 22_050
 
 
@@ -29,7 +25,6 @@ def make_voice_pipeline(
     transport: XRMediaHubTransport, stt: STTService, tts: TTSService, brain: BrainProcessor, config: VoiceConfig
 ) -> tuple[Pipeline, PipelineWorker]:
     """Return a pipeline for the transport's participant, and the worker that runs it."""
-    _route_library_logs()
     pipeline = Pipeline(
         [
             transport.input(),
@@ -119,16 +114,3 @@ class VoiceSession:
 
     async def _on_started(self, _worker: PipelineWorker, _frame: object) -> None:
         self._started.set()
-
-
-@cache
-def _route_library_logs() -> None:
-    """Let the pipeline library speak through `logging`; by itself it prints every step to stderr."""
-    from loguru import logger as library
-
-    def forward(message: object) -> None:
-        record = message.record  # type: ignore[attr-defined]  # loguru's message is a str with a record
-        logging.getLogger("pipecat").log(record["level"].no, "%s", record["message"])
-
-    library.remove()
-    library.add(forward, level="WARNING")

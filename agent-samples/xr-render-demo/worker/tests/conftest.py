@@ -266,6 +266,16 @@ class World:
         return answer(received) if callable(answer) and not isinstance(answer, Response) else answer
 
 
+@pytest.fixture
+def scene_tools() -> SceneTools:
+    return SceneTools()
+
+
+@pytest.fixture
+def serve_tools() -> Any:
+    return mcp_server
+
+
 class NoFrames:
     """A hub without pictures."""
 

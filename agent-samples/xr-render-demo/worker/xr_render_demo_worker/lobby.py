@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, ProcessorEndpoint
 from xr_render_demo_worker.participant import Participant
@@ -16,15 +17,19 @@ _TYPED_TOPIC = ""
 
 
 class Lobby:
-    """Routes an endpoint's messages to participants; joins and leaves are worked off in their order."""
+    """Routes an endpoint's messages to participants.
+
+    Somebody who joins can be written to and heard at once; opening and closing what they need takes a moment and is
+    worked off in the order of the events.
+    """
 
     def __init__(self, agent: Agent, endpoint: ProcessorEndpoint) -> None:
         self._agent = agent
         self._endpoint = endpoint
         self._present: dict[str, Participant] = {}
-        self._events: asyncio.Queue[ParticipantEvent] = asyncio.Queue()
+        self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._is_loading = True
-        endpoint.on_participant(self._events.put_nowait)
+        endpoint.on_participant(self._came_or_went)
         endpoint.on_audio(self._heard)
         endpoint.on_frame(self._seen)
         endpoint.on_data(self._told)
@@ -33,14 +38,14 @@ class Lobby:
         """Let participants in and out until cancelled; then everybody is let out."""
         try:
             while True:
-                event = await self._events.get()
+                job = await self._jobs.get()
                 try:
-                    await (self._enter(event.participant_id) if event.joined else self._leave(event.participant_id))
+                    await job()
                 except Exception:
-                    logger.exception("%s: could not %s", event.participant_id, "join" if event.joined else "leave")
+                    logger.exception("somebody could not be let in or out")
         finally:
-            for participant_id in list(self._present):
-                await self._leave(participant_id)
+            for participant in self._present.values():
+                await participant.close()
 
     async def loaded(self) -> None:
         """Everybody who waits may begin."""
@@ -48,28 +53,28 @@ class Lobby:
         for participant in list(self._present.values()):
             await participant.outbox.end("loading")
 
-    async def _enter(self, participant_id: str) -> None:
-        known = self._present.get(participant_id)
+    def _came_or_went(self, event: ParticipantEvent) -> None:
+        if not event.joined:
+            gone = self._present.pop(event.participant_id, None)
+            if gone is not None:
+                logger.info("%s left", event.participant_id)
+                self._jobs.put_nowait(gone.close)
+            return
+        known = self._present.get(event.participant_id)
         if known is not None:
             # Hubs repeat their roster; whoever came back has forgotten the status.
-            await known.outbox.repeat_status()
+            self._jobs.put_nowait(known.outbox.repeat_status)
             return
-        participant = Participant(participant_id, self._agent, self._endpoint)
-        if self._is_loading:
-            await participant.outbox.begin("loading")
-        await participant.open()
-        self._present[participant_id] = participant
-        if self._is_loading:
-            logger.info("%s joined while the worker is loading", participant_id)
-        else:
-            await participant.outbox.end("loading")
-            logger.info("%s joined", participant_id)
+        participant = Participant(event.participant_id, self._agent, self._endpoint)
+        self._present[event.participant_id] = participant
+        self._jobs.put_nowait(lambda: self._let_in(participant))
 
-    async def _leave(self, participant_id: str) -> None:
-        participant = self._present.pop(participant_id, None)
-        if participant is not None:
-            await participant.close()
-            logger.info("%s left", participant_id)
+    async def _let_in(self, participant: Participant) -> None:
+        await participant.outbox.begin("loading")
+        await participant.open()
+        if not self._is_loading:
+            await participant.outbox.end("loading")
+        logger.info("%s joined", participant.outbox.participant_id)
 
     def _heard(self, chunk: AudioChunk) -> None:
         participant = self._present.get(chunk.participant_id)

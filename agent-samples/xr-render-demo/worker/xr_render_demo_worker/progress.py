@@ -33,7 +33,6 @@ def progress_text(tool: str, arguments: str) -> str:
     if template is None:
         return f"Using {tool.replace('_', ' ')}"
     try:
-        values = json.loads(arguments or "{}")
-        return template.format_map(values) if isinstance(values, dict) else template
-    except (ValueError, KeyError):
+        return template.format_map(json.loads(arguments or "{}"))
+    except (ValueError, LookupError, TypeError):
         return template.replace("a {prim_type}", "an object").replace("{obj_id}", "the object")
