@@ -1,0 +1,151 @@
+"""The frame around every program, run as the real process it is: arguments, readiness, signals, exit codes."""
+
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from xr_ai_program.testing import free_port, running_program
+
+DEADLINE_S = 20
+TOY = """
+import asyncio, sys
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from xr_ai_program import Readiness, StartupError, run_program
+from xr_ai_program.http import serve_http
+
+
+class ToyConfig(BaseModel):
+    port: int = 0
+    mode: str = "wait"
+
+
+async def serve(config: ToyConfig, readiness: Readiness) -> None:
+    readiness.status("warming up")
+    if config.mode == "refuse":
+        raise StartupError("no camera is connected; plug one in")
+    if config.mode == "crash":
+        raise RuntimeError("a bug")
+    if config.mode == "http":
+        app = Starlette(routes=[Route("/health", lambda request: PlainTextResponse("ok"))])
+        await serve_http(app, "127.0.0.1", config.port, readiness, ready_text="serving")
+        return
+    if config.mode == "done":
+        return
+    readiness.ready("waiting")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("cleaned up", flush=True)
+
+
+sys.exit(run_program("toy", ToyConfig, serve, description="A program for tests."))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def _run(*arguments: str, config: str | None = None) -> subprocess.CompletedProcess[str]:
+    if config is not None:
+        Path("given.yaml").write_text(textwrap.dedent(config))
+        arguments = ("--config", "given.yaml", *arguments)
+    command = [sys.executable, "-m", "toy", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+
+
+def test_a_good_configuration_is_checked_without_starting() -> None:
+    result = _run("--check", config="mode: crash\n")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "toy: configuration is valid\n"
+
+
+def test_a_bad_configuration_ends_with_2_and_every_problem() -> None:
+    result = _run(config="prot: 1\nmode: 5\n")
+    assert result.returncode == 2
+    assert "given.yaml:1:1: prot: unknown key; did you mean `port`?" in result.stderr
+    assert 'given.yaml:2:7: mode: wrong type; expected text, found number 5; quote it: "5"' in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_unknown_arguments_end_with_2() -> None:
+    assert _run("--prot", "1").returncode == 2
+
+
+def test_a_file_of_the_programs_name_in_the_working_folder_is_its_configuration() -> None:
+    Path("toy.yaml").write_text("nonsense: 1\n")
+    result = _run("--check")
+    assert result.returncode == 2
+    assert "toy.yaml:1:1: nonsense: unknown key" in result.stderr
+
+
+def test_what_a_user_can_repair_is_said_without_a_traceback() -> None:
+    result = _run(config="mode: refuse\n")
+    assert result.returncode == 1
+    assert "no camera is connected; plug one in" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    result = _run(config="mode: crash\n")
+    assert result.returncode == 1
+    assert "RuntimeError: a bug" in result.stderr
+
+
+def test_a_program_that_is_done_ends_with_0() -> None:
+    assert _run(config="mode: done\n").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_after_its_own_clean_up(number: signal.Signals) -> None:
+    with running_program("toy", {"mode": "wait"}) as program:
+        program.process.send_signal(number)
+        assert program.process.wait(DEADLINE_S) == 0
+        assert "cleaned up" in program.output()
+
+
+def test_readiness_is_a_file_and_a_message_and_progress_comes_before(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind("notify")
+        notify.settimeout(DEADLINE_S)
+        command = [sys.executable, "-m", "toy", "--ready-file", "deep/er/ready"]
+        with subprocess.Popen(command, env={"PYTHONPATH": str(tmp_path), "NOTIFY_SOCKET": "notify"}) as process:
+            assert notify.recv(4096) == b"STATUS=warming up"
+            assert notify.recv(4096) == b"READY=1\nSTATUS=waiting"
+            assert Path("deep/er/ready").exists()
+            process.terminate()
+            assert notify.recv(4096) == b"STOPPING=1"
+        assert process.returncode == 0
+
+
+def test_an_http_program_is_ready_only_once_it_answers_and_stops_cleanly() -> None:
+    port = free_port()
+    with running_program("toy", {"mode": "http", "port": port}) as program:
+        assert httpx2.get(f"http://127.0.0.1:{port}/health").text == "ok"
+        assert program.stop() == 0
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{port}/health")
+
+
+def test_a_taken_port_is_one_sentence_with_the_repair() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        result = _run(config=f"mode: http\nport: {port}\n")
+    assert result.returncode == 1
+    assert (
+        f"cannot listen on 127.0.0.1:{port}: Address already in use. Stop the program that holds the port"
+        in result.stderr
+    )
+    assert "Traceback" not in result.stderr
