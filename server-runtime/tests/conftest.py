@@ -180,7 +180,7 @@ def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
     """The hub most tests share: plain http, as behind a TLS proxy."""
-    return make_hub(web_client_dir=str(client_dir)).start().wait_ready()
+    return make_hub(web_client_dir=str(client_dir), max_participants=200).start().wait_ready()
 
 
 @pytest.fixture(scope="session")

@@ -200,12 +200,20 @@ asyncio.run(main())
     return run.stdout.strip()
 
 
-async def test_a_full_hub_says_so(make_hub: Callable[..., Any], helpers: Any) -> None:
+async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[..., Any], helpers: Any) -> None:
     hub = make_hub(max_participants=1)
     hub.start()
     await asyncio.to_thread(hub.wait_ready)
-    assert (await helpers.get_json(f"{hub.url}/token"))[0] == 200
-    status, body = await helpers.get_json(f"{hub.url}/token")
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "first"})
+    first = await helpers.Client().join(admission["url"], admission["token"])
+    await first.publish_tone()
+    async with helpers.running_agent(hub) as agent:
+        await helpers.eventually(lambda: "first" in agent.endpoint.connected_participants)
+        status, body = await helpers.get_json(f"{hub.url}/token")
+        assert (status, body["error"]) == (503, "the hub is full: 1 participants at most")
 
-    assert (status, body["error"]) == (503, "the hub is full: 1 participants at most")
+        await first.leave()
+        await helpers.eventually(lambda: "first" not in agent.endpoint.connected_participants)
+        status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": "second"})
+        assert (status, body["identity"]) == (200, "second")
     await asyncio.to_thread(hub.stop)

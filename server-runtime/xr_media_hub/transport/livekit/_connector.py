@@ -66,7 +66,9 @@ class LiveKitConnector:
         identity = self._free_identity(self._checked(wanted_identity))
         replaced = self._sessions.get(identity)
         if replaced is None and len(self._sessions) >= self._max_participants:
-            raise JoinRefused(503, f"the hub is full: {self._max_participants} participants at most")
+            replaced = self._longest_unused()
+            if replaced is None:
+                raise JoinRefused(503, f"the hub is full: {self._max_participants} participants at most")
         room = f"{self._room_prefix}-{identity}-{secrets.token_hex(4)}"
         session = self._new_session(identity, room)
         self._sessions[identity] = session
@@ -119,10 +121,12 @@ class LiveKitConnector:
 
     def _is_taken(self, identity: str) -> bool:
         session = self._sessions.get(identity)
-        if session is None or session.presence is Presence.AWAY:
-            return False
-        age_s = asyncio.get_running_loop().time() - session.opened_at_s
-        return session.presence is Presence.HERE or age_s < _RESERVATION_S
+        return session is not None and _is_in_use(session)
+
+    def _longest_unused(self) -> ParticipantSession | None:
+        """The room of somebody who left or never came, kept for their return as long as nobody else needs it."""
+        unused = [session for session in self._sessions.values() if not _is_in_use(session)]
+        return min(unused, key=lambda session: session.opened_at_s, default=None)
 
     def _forget(self, session: ParticipantSession) -> None:
         if self._sessions.get(session.participant_id) is session:
@@ -143,3 +147,9 @@ class LiveKitConnector:
             logger.warning("a reply to %s was dropped: not connected", participant_id)
             return
         act(session)
+
+
+def _is_in_use(session: ParticipantSession) -> bool:
+    if session.presence is Presence.EXPECTED:
+        return asyncio.get_running_loop().time() - session.opened_at_s < _RESERVATION_S
+    return session.presence is Presence.HERE
