@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 class Readiness:
     """Reports state to whoever started this program.
 
-    Speaks sd_notify(3) when ``NOTIFY_SOCKET`` is set and touches ``ready_file`` when one was given; with neither it is silent.
+    Speaks sd_notify(3) when ``NOTIFY_SOCKET`` is set and touches ``ready_file`` when one was given; else it is silent.
     """
 
     def __init__(self, ready_file: Path | None = None, notify_socket: str | None = None) -> None:
