@@ -77,6 +77,27 @@ async def test_a_new_request_supersedes_the_one_under_way(stage: Any, until: Any
     assert stage.spoken_texts() == ["quick done"]
 
 
+async def test_nothing_of_a_superseded_answer_leaks_into_the_next(stage: Any, until: Any) -> None:
+    alice = await stage.join("alice")
+
+    async def answer(query: Query) -> Any:
+        async def pieces() -> AsyncIterator[str]:
+            yield "This is the unfinished beginning of"
+            await asyncio.Event().wait()
+
+        return pieces() if query.text == "slow" else "New answer."
+
+    alice.brain.answer = answer
+    alice.session.submit(Query("slow"))
+    await until(lambda: alice.brain.queries)
+    await asyncio.sleep(0)
+    alice.session.submit(Query("quick"))
+    await until(lambda: "bot stops" in alice.brain.events)
+    assert stage.spoken_texts()[-1] == "New answer."
+    assert not any("New answer" in text and "beginning" in text for text in stage.spoken_texts())
+    assert stage.heard_seconds("alice") == pytest.approx(0.3, abs=0.01)
+
+
 async def test_stop_ends_request_and_speech_and_is_no_request(stage: Any, speech: Any, until: Any) -> None:
     alice = await stage.join("alice")
 

@@ -31,7 +31,7 @@ from xr_render_demo_worker.toolbox import ToolBox
 DEADLINE_S = 10.0
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -293,8 +293,25 @@ def worker_settings() -> Mapping[str, Any]:
     return {}
 
 
-@pytest.fixture
-async def world(anyio_backend: str, worker_settings: Mapping[str, Any]) -> AsyncIterator[World]:
+@dataclass
+class Peers:
+    """The servers that all tests of a session share: starting them takes longer than most tests."""
+
+    tools: SceneTools
+    tool_port: int
+    toolbox: ToolBox
+    model: ScriptedServer
+    models: Models
+
+    def as_new(self) -> None:
+        for blocked in self.tools.blocked.values():
+            blocked.set()
+        self.tools.__init__()  # type: ignore[misc]  # the tools are bound to this object, so it starts over
+        self.model.requests.clear()
+
+
+@pytest.fixture(scope="session")
+async def peers(anyio_backend: str) -> AsyncIterator[Peers]:
     tools, port = SceneTools(), free_port()
     toolbox = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, timeout_s=2.0)
     async with mcp_server(tools, port), scripted_server() as model:
@@ -305,13 +322,18 @@ async def world(anyio_backend: str, worker_settings: Mapping[str, Any]) -> Async
             tts=OpenAICompatTTS(model.url),
             vlm=OpenAICompatVLM(model.url, "vlm"),
         )
-        agent = Agent(WorkerConfig(**worker_settings), models, toolbox, Prompts())
-        made = World(tools, port, model, agent, KeptOutbox(), ack_answer())
-        model.answer(made.answer)
         toolbox.start()
         async with asyncio.timeout(DEADLINE_S):
             await toolbox.servers["render-mcp"].wait_connected()
-        tools.calls.clear()
-        yield made
+        yield Peers(tools, port, toolbox, model, models)
         await toolbox.close()
         await models.close()
+
+
+@pytest.fixture
+def world(peers: Peers, worker_settings: Mapping[str, Any]) -> World:
+    peers.as_new()
+    agent = Agent(WorkerConfig(**worker_settings), peers.models, peers.toolbox, Prompts())
+    made = World(peers.tools, peers.tool_port, peers.model, agent, KeptOutbox(), ack_answer())
+    peers.model.answer(made.answer)
+    return made

@@ -204,11 +204,19 @@ async def test_an_update_to_what_is_already_so_is_no_lie(world: Any) -> None:
 # --- acknowledgement ---
 
 
-async def test_the_ack_is_spoken_only_when_the_person_will_wait(world: Any) -> None:
-    world.ack = lambda _received: chat(json.dumps({"ack": "Working it out", "think": True}))
-    world.script(chat("Hello."))
+@pytest.mark.parametrize("worker_settings", [{"ack_speech_after": 0.05}])
+@pytest.mark.parametrize(("think", "waits", "spoken"), [(True, True, True), (True, False, False), (False, True, False)])
+async def test_the_ack_is_spoken_only_when_the_person_has_to_wait(
+    world: Any, worker_settings: Mapping[str, Any], think: bool, waits: bool, spoken: bool
+) -> None:
+    async def answer(_received: Any) -> Response:
+        await asyncio.sleep(0.3 if waits else 0)
+        return chat("Hello.")
+
+    world.ack = lambda _received: chat(json.dumps({"ack": "Working it out", "think": think}))
+    world.script(answer)
     await world.ask(world.session(), "hello")
-    assert world.spoken["alice"] == ["Working it out", "Hello."]
+    assert world.spoken["alice"] == [*(["Working it out"] if spoken else []), "Hello."]
     assert world.out.of("alice", "agent.progress") == ["Working it out"]
     [ack] = [r.json for r in world.model.requests if r.json.get("response_format")]
     assert (ack["max_tokens"], ack["user"]) == (40, "alice")

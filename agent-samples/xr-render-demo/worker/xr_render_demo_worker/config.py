@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field, PositiveFloat
+from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat
 
 from xr_ai_config import ConfigPath
 from xr_render_demo_worker.prompts import BUILT_IN_PROMPTS
@@ -44,6 +44,8 @@ class WorkerConfig(BaseModel):
     """How often the model may be asked within one turn."""
 
     ack_timeout: PositiveFloat = 8.0
+    ack_speech_after: NonNegativeFloat = 0.7
+    """An acknowledgement is spoken only if there is no reply by then: two sentences at once would only take longer."""
     still_working_after: PositiveFloat = 5.0
     still_working_every: PositiveFloat = 7.0
 

@@ -91,8 +91,11 @@ class Session:
 
     async def _answer(self, turn: _Turn, say: Say) -> None:
         request = turn.request
-        ack = asyncio.create_task(self._acknowledge(request, say), name=f"ack-{self.participant_id}")
-        still = asyncio.create_task(self._still_working(turn), name=f"still-{self.participant_id}")
+        ack = asyncio.create_task(self._acknowledge(request), name=f"ack-{self.participant_id}")
+        company = [
+            asyncio.create_task(self._speak_ack(ack, say), name=f"ack-speech-{self.participant_id}"),
+            asyncio.create_task(self._still_working(turn), name=f"still-{self.participant_id}"),
+        ]
         try:
             reply = await self._reply(turn, ack)
             # An acknowledgement that is on its way comes before the reply.
@@ -101,8 +104,8 @@ class Session:
             await self.outbox.response(reply)
             await say(reply)
         finally:
-            ack.cancel()
-            still.cancel()
+            for task in (ack, *company):
+                task.cancel()
 
     async def _reply(self, turn: _Turn, ack: "asyncio.Task[Acknowledgement | None]") -> str:
         try:
@@ -224,7 +227,7 @@ class Session:
         turn.step = text[:1].lower() + text[1:]
         await self.outbox.progress(text)
 
-    async def _acknowledge(self, request: Request, say: Say) -> Acknowledgement | None:
+    async def _acknowledge(self, request: Request) -> Acknowledgement | None:
         ack = await quick_ack(
             self.agent.models.llm,
             self.agent.prompts.quick_ack,
@@ -235,9 +238,14 @@ class Session:
         )
         if ack is not None:
             await self.outbox.progress(ack.ack)
-            if ack.think:
-                await say(ack.ack)
         return ack
+
+    async def _speak_ack(self, ack: "asyncio.Task[Acknowledgement | None]", say: Say) -> None:
+        """Say it aloud if the person really has to wait."""
+        given = await asyncio.shield(ack)
+        if given is not None and given.think:
+            await asyncio.sleep(self.agent.config.ack_speech_after)
+            await say(given.ack)
 
     async def _still_working(self, turn: _Turn) -> None:
         await still_working(
