@@ -21,7 +21,6 @@ _CONNECT_TIMEOUT_S = 5.0
 # A connection on which nothing arrives for so long is given up and tried again.
 _STALL_TIMEOUT_S = 20.0
 _ATTEMPTS = 3
-_CHUNK_BYTES = 256 << 10
 _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _HTTP_PARTIAL, _HTTP_BAD_RANGE = 206, 416
 
@@ -146,9 +145,10 @@ def _receive(response: "httpx2.Response", partial: Path, have: int, bench: Bench
     length = response.headers.get("Content-Length")
     total = done + int(length) if length else None
     _etag_path(partial).write_text(response.headers.get("ETag", ""))
-    with partial.open("ab" if is_resumed else "wb") as file:
+    # Unbuffered, and without waiting for chunks to fill: what arrived before a break is what will be resumed.
+    with partial.open("ab" if is_resumed else "wb", buffering=0) as file:
         bench.progress(done, total)
-        for chunk in response.iter_raw(_CHUNK_BYTES):
+        for chunk in response.iter_raw():
             file.write(chunk)
             done += len(chunk)
             bench.progress(done, total)

@@ -63,7 +63,8 @@ def _lock_path(step: SetupPlan, state: Path) -> Path:
     """Two stacks that prepare the same thing share the lock, whatever they call the step."""
     match step.step:
         case RunStep() as command:
-            target = str(command.cwd)
+            target = "\0".join(map(str, command.creates) if command.creates else (str(command.cwd), *command.argv))
         case BinaryStep() as binary:
-            target = "\0".join(sorted({str(to) for source in binary.sources if (to := getattr(source, "to", None))}))
+            folders = {str(to) for source in binary.sources if (to := getattr(source, "to", None))}
+            target = "\0".join(sorted(folders)) or step.name
     return state / "locks" / f"{hashlib.sha256(target.encode()).hexdigest()[:16]}.lock"

@@ -1,0 +1,167 @@
+"""A web server that misbehaves on request, and setups taken by a process of their own."""
+
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from xr_ai_launcher._stack.plan import SetupPlan, StackPlan
+
+DEADLINE_S = 30.0
+PROGRAM = b"#!/bin/sh\necho downloaded\n" + os.urandom(600_000)
+_LOOK_AGAIN_S = 0.005
+
+
+class FileServer:
+    """Serves `content` at every path; what the path begins with says how badly.
+
+    ``/stall`` stops in the middle and never ends; ``/truncate`` closes in the middle the first time and honours Range
+    afterwards; ``/always-truncate`` never gets further; ``/missing`` is 404, ``/broken`` 500; ``/moved`` redirects to
+    ``/file``, ``/loop`` to itself; ``/no-range`` truncates once and ignores Range.
+    """
+
+    def __init__(self) -> None:
+        self.content = PROGRAM
+        self.requests: list[tuple[str, str | None]] = []
+        self.released = threading.Event()
+        """Ends the stalled answers."""
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.requests.append((self.path, self.headers.get("Range")))
+                outer.answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/{path}"
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        kind = request.path.split("/")[1]
+        if kind in ("missing", "broken"):
+            request.send_error(404 if kind == "missing" else 500)
+        elif kind in ("moved", "loop"):
+            request.send_response(302)
+            request.send_header("Location", "/file/tool" if kind == "moved" else request.path)
+            request.end_headers()
+        else:
+            self._send(request, kind)
+
+    def _send(self, request: BaseHTTPRequestHandler, kind: str) -> None:
+        start, is_first = 0, len([path for path, _ in self.requests if path == request.path]) == 1
+        wanted = request.headers.get("Range")
+        if wanted and kind not in ("no-range", "always-truncate"):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        body = self.content[start:]
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Length", str(len(body)))
+        request.send_header("ETag", '"one"')
+        request.end_headers()
+        is_cut = kind == "always-truncate" or (kind in ("truncate", "no-range") and is_first) or kind == "stall"
+        request.wfile.write(body[: len(body) // 2] if is_cut else body)
+        if kind == "stall":
+            request.wfile.flush()
+            self.released.wait()
+
+    def close(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    """The misbehaving web server."""
+    running = FileServer()
+    yield running
+    running.close()
+
+
+class Preparation:
+    """A process that calls `prepare` on a plan."""
+
+    def __init__(self, steps: tuple[SetupPlan, ...], folder: Path, environment: dict[str, str]) -> None:
+        number = len(list(folder.glob("plan*")))
+        plan, self._exports = folder / f"plan{number}", folder / f"exports{number}"
+        plan.write_bytes(pickle.dumps(StackPlan("toy", folder / "stack.yaml", (), setup=steps)))
+        self._stderr = folder / f"stderr{number}"
+        toy = Path(__file__).parent.parent / "toys" / "prepare.py"
+        with self._stderr.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, str(toy), str(plan), str(self._exports)],
+                stderr=stderr,
+                stdout=stderr,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.read_text(errors="replace")
+
+    @property
+    def exports(self) -> dict[str, str]:
+        loaded = pickle.loads(self._exports.read_bytes())
+        assert isinstance(loaded, dict)
+        return loaded
+
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
+        return self.process.wait(deadline_s)
+
+    def wait_for_words(self, words: str) -> None:
+        wait_for(lambda: words in self.stderr, f"{words!r}; there is: {self.stderr}")
+
+
+def wait_for(look: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+    """Return the first true result of ``look``; fail after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not (result := look()):
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(_LOOK_AGAIN_S)
+    return result
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., Any]:
+    """`wait_for`, since test folders are not packages."""
+    return wait_for
+
+
+class Prepare(Protocol):
+    def __call__(self, *steps: SetupPlan, env: dict[str, str] = ...) -> Preparation: ...
+
+
+@pytest.fixture
+def prepare(tmp_path: Path) -> Iterator[Prepare]:
+    """Begin to take setup steps; all runs of a test share their state."""
+    begun: list[Preparation] = []
+
+    def begin(*steps: SetupPlan, env: dict[str, str] | None = None) -> Preparation:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+        environment = inherited | {"XDG_STATE_HOME": str(tmp_path / "state")} | (env or {})
+        begun.append(Preparation(steps, tmp_path, environment))
+        return begun[-1]
+
+    yield begin
+    for preparation in begun:
+        preparation.process.kill()
+        preparation.process.wait()
