@@ -150,7 +150,10 @@ def test_without_a_microphone_the_page_says_so_and_typing_works(
 ) -> None:
     with person(chromium, DEMO_URL, voices) as visitor:
         visitor.page.evaluate(
-            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+            """() => {
+                const denied = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+                navigator.mediaDevices.getUserMedia = denied;
+            }"""
         )
         visitor.join()
         notice = visitor.page.get_by_test_id("notice-text").inner_text()

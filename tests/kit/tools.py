@@ -1,6 +1,7 @@
 """Calling a running tool server as the worker does, for one participant."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mcp import Client
@@ -19,7 +20,9 @@ def call_tool(url: str, name: str, participant_id: str, **arguments: Any) -> dic
             assert not result.is_error, result
             return dict(result.structured_content or {})
 
-    return asyncio.run(call())
+    # In a thread of its own: Playwright's synchronous interface keeps an event loop running in the test's.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, call()).result()
 
 
 def scene_of(participant_id: str) -> list[dict[str, Any]]:
