@@ -182,6 +182,23 @@ async def test_peers_that_come_late_are_waited_for(scene_tools: Any, serve_tools
     await tools.close()
 
 
+# --- status ---
+
+
+@pytest.mark.anyio
+async def test_the_most_telling_activity_is_the_status_and_idle_never_flickers(world: Any, until: Any) -> None:
+    outbox = Outbox("alice", world.out)
+    for activity in ("listening", "processing"):
+        await outbox.begin(activity)
+    for activity in ("listening", "processing"):
+        await outbox.end(activity)
+    await outbox.begin("speaking")
+    await outbox.end("speaking")
+    assert world.out.statuses["alice"] == ["listening", "processing", "speaking", "idle"]
+    await outbox.repeat_status()
+    assert world.out.statuses["alice"][-2:] == ["idle", "idle"]
+
+
 # --- headset sessions ---
 
 

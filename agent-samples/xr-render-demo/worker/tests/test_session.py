@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 ADD_RED_BOX = tool_calls(("add_primitive", {"prim_type": "box", "x": 0, "y": 1.6, "z": -2, "r": 1, "g": 0, "b": 0}))
 
 
-async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any) -> None:
+async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any, until: Any) -> None:
     world.script(ADD_RED_BOX, chat("I added a red box."))
     reply = await world.ask(world.session(), "put a red cube two meters in front of me")
     assert reply == "I added a red box."
@@ -37,7 +37,7 @@ async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any) -> 
         "source": "typed",
     }
     assert set(world.out.of("alice", "agent.progress")) == {"On it", "Adding a box"}
-    assert world.out.statuses["alice"] == ["processing", "idle"]
+    await until(lambda: world.out.statuses["alice"] == ["processing", "idle"], "idle after the turn")
 
 
 async def test_the_model_is_told_the_sections_of_the_contract(world: Any) -> None:
@@ -340,7 +340,7 @@ async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any)
     assert [turn.reply for turn in session.memory.turns] == ["(interrupted: adding box-0)"]
     assert session.memory.undo_steps == 1
     assert world.out.of("alice", "agent.response") == []
-    assert world.out.statuses["alice"][-1] == "idle"
+    await until(lambda: world.out.statuses["alice"][-1] == "idle", "idle after the interruption")
 
 
 # --- the camera ---

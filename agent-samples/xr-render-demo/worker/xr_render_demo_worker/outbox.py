@@ -1,5 +1,6 @@
 """What goes back to one participant: the data messages of docs/contracts.md."""
 
+import asyncio
 import json
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ Status: TypeAlias = Literal["loading", "idle", "listening", "processing", "speak
 Activity: TypeAlias = Literal["loading", "listening", "processing", "speaking"]
 # What the person does comes first; then what they hear; then what they wait for.
 _PRECEDENCE: tuple[Activity, ...] = ("loading", "listening", "speaking", "processing")
+
+# A request follows what was heard, and speech follows a request: "idle" in between would be a flicker, and a lie.
+_FOLLOWED_SOON = frozenset({"listening", "processing"})
+_IDLE_SETTLE_S = 0.25
 
 
 class ReturnPath(Protocol):
@@ -36,6 +41,7 @@ class Outbox:
     endpoint: ReturnPath
     _activities: set[Activity] = field(default_factory=set)
     _sent_status: Status | None = None
+    _settling: asyncio.Task[None] | None = None
 
     async def transcript(self, request: Request) -> None:
         """Show what was heard or typed."""
@@ -83,10 +89,23 @@ class Outbox:
         await self._update_status()
 
     async def _update_status(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
         status: Status = next((each for each in _PRECEDENCE if each in self._activities), "idle")
-        if status != self._sent_status:
-            self._sent_status = status
-            await self.endpoint.set_status(status, self.participant_id)
+        if status == "idle" and self._sent_status in _FOLLOWED_SOON:
+            self._settling = asyncio.create_task(self._send_idle_soon(), name=f"status-{self.participant_id}")
+        elif status != self._sent_status:
+            await self._send_status(status)
+
+    async def _send_idle_soon(self) -> None:
+        await asyncio.sleep(_IDLE_SETTLE_S)
+        self._settling = None
+        await self._send_status("idle")
+
+    async def _send_status(self, status: Status) -> None:
+        self._sent_status = status
+        await self.endpoint.set_status(status, self.participant_id)
 
     async def _send(self, topic: str, text: str) -> None:
         message = DataMessage(self.participant_id, topic, time.time_ns() // 1000, text.encode())
