@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from livekit import api
 
 
 def test_the_death_of_livekit_ends_the_hub_at_once(make_hub: Callable[..., Any], helpers: Any) -> None:
@@ -154,6 +155,39 @@ def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[...,
     assert "Traceback" not in hub.output
 
 
+def test_a_room_that_livekit_closes_ends_its_session(make_hub: Callable[..., Any], helpers: Any) -> None:
+    """What happens to rooms nobody uses for a minute, without the minute."""
+    hub = make_hub(api_secret="k" * 32).start().wait_ready()
+
+    async def lose_room() -> None:
+        _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "alice"})
+        client = await helpers.Client().join(admission["url"], admission["token"])
+        async with (
+            helpers.running_agent(hub) as agent,
+            api.LiveKitAPI(_livekit_url(hub), "xr-hub", "k" * 32) as livekit,
+        ):
+            await client.publish_tone()
+            await helpers.eventually(lambda: agent.peak("alice") > 0)
+            await livekit.room.delete_room(api.DeleteRoomRequest(room=admission["room"]))
+            await helpers.eventually(lambda: "alice" not in agent.endpoint.connected_participants)
+            await helpers.eventually(lambda: client.disconnected)
+            _, again = await helpers.get_json(f"{hub.url}/token", params={"identity": "alice"})
+            assert again["identity"] == "alice"
+
+    asyncio.run(lose_room())
+    assert hub.stop() == 0
+
+
+def test_a_server_that_hangs_shows_on_health(make_hub: Callable[..., Any], helpers: Any) -> None:
+    hub = make_hub().start().wait_ready()
+    server = _livekit_of(hub)
+    server.suspend()
+    asyncio.run(_status_until(hub, helpers, 503))
+    server.resume()
+    asyncio.run(_status_until(hub, helpers, 200))
+    assert hub.stop() == 0
+
+
 def test_no_token_and_no_words_of_people_are_logged(hub: Any, helpers: Any) -> None:
     async def talk() -> str:
         _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "discreet"})
@@ -245,6 +279,10 @@ def _program(folder: Path, script: str) -> Path:
 def _livekit_of(hub: Any) -> psutil.Process:
     (server,) = hub.children()
     return server
+
+
+def _livekit_url(hub: Any) -> str:
+    return f"http://127.0.0.1:{hub.config['lk_port_ws']}"
 
 
 def _is_open(port: int) -> bool:

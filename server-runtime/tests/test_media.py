@@ -158,10 +158,12 @@ async def test_a_stream_never_carries_the_next_tracks_media(
         await alice.leave()
         alice = await helpers.Client().join(admission["url"], admission["token"])
     second = await publish(0.8)
-    await helpers.eventually(lambda: len(arrived(second)) > 10)
+    await helpers.eventually(lambda: f"track {first} ended" in hub.output)
+    seen = len(arrived(second))
+    await helpers.eventually(lambda: len(arrived(second)) > seen + 5)  # what was under way has arrived
 
     count_of_first = len(arrived(first))
-    await helpers.eventually(lambda: len(arrived(second)) > 30)
+    await helpers.eventually(lambda: len(arrived(second)) > seen + 30)
     assert len(arrived(first)) == count_of_first, "the ended track still delivers"
     await alice.leave()
 

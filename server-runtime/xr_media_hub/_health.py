@@ -41,10 +41,10 @@ class Health:
 
 
 async def watch_server(access: LiveKitAccess, health: Health) -> None:
-    """Keep an eye on a LiveKit server that is not ours: its absence shows, and sessions rejoin by themselves."""
+    """Show on /health whether LiveKit answers; a server of one's own may be away, and the hub's may hang."""
     while True:
         await asyncio.sleep(_WATCH_PERIOD_S)
-        answers = await access.answers()
+        answers = await access.is_alive()
         if answers != health.livekit_answers:
             health.livekit_answers = answers
             logger.log(

@@ -52,9 +52,15 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         stack.push_async_callback(access.aclose)
         stats = HubStats()
         health = Health(hub, stats)
-        parts: dict[str, Part] = {"ipc": hub.run(), "stats": log_rates(stats)}
+        parts: dict[str, Part] = {
+            "ipc": hub.run(),
+            "stats": log_rates(stats),
+            "watch": watch_server(access, health),
+        }
         try:
-            parts["livekit"] = await _livekit(config, access, secret, health, readiness, stack)
+            server = await _livekit(config, access, secret, readiness, stack)
+            if server is not None:
+                parts["livekit"] = server
             connector = _connector(config, access, hub, stats)
             stack.push_async_callback(_leave_rooms, connector)
             started = asyncio.Event()
@@ -127,19 +133,18 @@ async def _livekit(
     config: HubConfig,
     access: LiveKitAccess,
     secret: str,
-    health: Health,
     readiness: Readiness,
     stack: AsyncExitStack,
-) -> Part:
-    """Start or find the LiveKit server; return what watches it."""
+) -> Part | None:
+    """Start or find the LiveKit server; return what ends with it if it is ours."""
     if config.livekit_url:
         readiness.status(f"looking for LiveKit at {config.livekit_url}")
-        if not await access.answers():
+        if not await access.accepts_our_key():
             raise StartupError(
                 f"no LiveKit server that accepts our key answers at {config.livekit_url}; start it, "
                 f"or check livekit_url, api_key and api_secret"
             )
-        return watch_server(access, health)
+        return None  # its absence is survived: sessions rejoin by themselves
     readiness.status("starting the LiveKit server")
     plan = ServerPlan(
         binary=config.livekit_server_bin,

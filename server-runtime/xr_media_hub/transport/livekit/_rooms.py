@@ -15,7 +15,7 @@ _HUB_TOKEN_TTL = timedelta(minutes=5)
 EMPTY_ROOM_S = 60
 # A headset that sleeps or loses its network this long comes back by itself.
 DEPARTED_ROOM_S = 60
-_CALL_TIMEOUT_S = 5.0
+_CALL_TIMEOUT_S = 3.0
 PUBLISH_SOURCES = ("microphone", "camera")
 
 
@@ -30,14 +30,23 @@ class LiveKitAccess:
         self._key = api_key
         self._secret = api_secret
         timeout = aiohttp.ClientTimeout(total=_CALL_TIMEOUT_S)
-        self._api = api.LiveKitAPI(url, api_key, api_secret, timeout=timeout, failover=False)
+        self._http = aiohttp.ClientSession(timeout=timeout)
+        self._api = api.LiveKitAPI(url, api_key, api_secret, session=self._http, failover=False)
 
     async def aclose(self) -> None:
         """Close the HTTP connections."""
-        await self._api.aclose()
+        await self._http.close()
 
-    async def answers(self) -> bool:
-        """Whether the server is there and accepts our key."""
+    async def is_alive(self) -> bool:
+        """Whether the server is there; leaves no trace in its log."""
+        try:
+            async with self._http.get(self.url.replace("ws", "http", 1)) as reply:
+                return reply.ok
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def accepts_our_key(self) -> bool:
+        """Whether the server is there and is the one our key belongs to."""
         try:
             await self._api.room.list_rooms(api.ListRoomsRequest(names=["xr-hub-probe"]))
         except (aiohttp.ClientError, TimeoutError, api.ServerError):

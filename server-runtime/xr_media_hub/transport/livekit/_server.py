@@ -148,7 +148,7 @@ class LiveKitServer:
                 await self._output_drained()
                 how = _exit_words(self._process.returncode)
                 raise StartupError(f"the LiveKit server ended while starting ({how}):\n{self._tail()}")
-            if await access.answers():
+            if await access.accepts_our_key():
                 # The secret is in the server's memory now; on disk it serves nobody.
                 shutil.rmtree(self._folder, ignore_errors=True)
                 return

@@ -208,7 +208,6 @@ class ParticipantSession:
             self._is_announced = True
             self._stats.joined(self.participant_id, self.counts)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
-            logger.info("participant %s joined", self.participant_id)
         if self._link is not None:
             await self._link.publish_voice(self.participant_id, voice)
         if is_new:
@@ -244,7 +243,6 @@ class ParticipantSession:
             self._is_announced = False
             self._stats.left(self.participant_id)
             await self._connector.notify_participant_left(self.participant_id, now_us())
-            logger.info("participant %s left", self.participant_id)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
