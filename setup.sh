@@ -67,7 +67,7 @@ install_missing
 
 python3 -c "import sys; sys.exit(sys.version_info < tuple(map(int, '$PYTHON_MIN'.split('.'))))" ||
     fail "Python $PYTHON_MIN or newer is needed, found $(python3 -V 2>&1). Install it and put it first on PATH as python3."
-node -e "process.exit(process.versions.node.split('.')[0] < $NODE_MIN)" ||
+node -e "process.exit(Number(parseInt(process.versions.node) < $NODE_MIN))" ||
     fail "Node.js $NODE_MIN or newer is needed, found $(node -v). Install it and put it first on PATH."
 
 # --- Python environment ----------------------------------------------------------------------------------------------
