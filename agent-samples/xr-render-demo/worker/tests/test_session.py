@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.responses import PlainTextResponse, Response
 
+from xr_ai_agent import FrameData, FrameSignal, PixelFormat
 from xr_ai_models.testing import chat, tool_calls
 
 pytestmark = pytest.mark.anyio
@@ -352,3 +355,54 @@ async def test_a_camera_that_stays_off_is_said_and_asked_for_once(world: Any) ->
     assert reply == "I cannot see anything: your camera is off or not allowed. Turn it on and ask me again."
     assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}']
     assert "Turning on the camera" in world.out.of("alice", "agent.progress")
+
+
+async def test_a_vision_model_that_fails_is_said(world: Any) -> None:
+    session = world.session()
+    frame = FrameData(1, 0, 2, 2, PixelFormat.RGB24, bytes(12), "alice", "cam")
+
+    class OneFrame:
+        async def request_frame(self, signal: Any, /, timeout: float = 1.0) -> FrameData:
+            return frame
+
+    session.camera.source = OneFrame()
+    session.camera.saw(FrameSignal(0, 1, time.time_ns() // 1000, 2, 2, PixelFormat.RGB24, 12, "alice", "cam"))
+    world.script(lambda received: _vision_fails(received.json))
+    reply = await world.ask(session, "what am I holding?")
+    assert reply == "Sorry, I have a picture but the vision model does not answer."
+    assert world.out.of("alice", "clientControl") == [], "a camera that is on is left alone"
+
+
+def _vision_fails(body: dict[str, Any]) -> Response:
+    if body["model"] == "vlm":
+        return PlainTextResponse("no GPU", status_code=500)
+    return tool_calls(("look_at_current_frame", {"question": "what do I hold?"}))
+
+
+# --- models that think ---
+
+
+@pytest.fixture
+def thinking_world(world: Any) -> Any:
+    agent = world.agent
+    world.agent = replace(agent, models=replace(agent.models, agent_thinks=True))
+    world.ack = lambda _received: chat(json.dumps({"ack": "Working it out", "think": True}))
+    return world
+
+
+def _thinking(request: Any) -> tuple[bool, int]:
+    kwargs = request.json.get("chat_template_kwargs") or {}
+    return bool(kwargs.get("enable_thinking")), request.json["max_tokens"]
+
+
+async def test_a_thinking_model_thinks_before_the_first_tool_only(thinking_world: Any) -> None:
+    thinking_world.script(ADD_RED_BOX, chat("I added a red box."))
+    await thinking_world.ask(thinking_world.session(), "put it left of the other one")
+    assert [_thinking(request) for request in thinking_world.loop_requests] == [(True, 2048), (False, 1024)]
+
+
+async def test_thinking_that_used_up_the_answer_is_followed_by_a_straight_answer(thinking_world: Any) -> None:
+    thinking_world.script(chat("", finish_reason="length"), chat("It is on your left."))
+    reply = await thinking_world.ask(thinking_world.session(), "where is it")
+    assert reply == "It is on your left."
+    assert [_thinking(request)[0] for request in thinking_world.loop_requests] == [True, False]
