@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from xr_ai_launcher._run.errors import RunDirError, RunError, SpawnError
 from xr_ai_launcher._run.guard import run_guarded
+from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.report import Report
 from xr_ai_launcher._run.rundir import RunDir, create_run_dir
@@ -15,6 +16,9 @@ from xr_ai_launcher._stack.plan import StackPlan, bind
 __all__ = ["RunDirError", "RunError", "SpawnError", "run"]
 
 _SPEAKER_WIDTH = len("xrstack")
+_FILES_OF_OURS = 64
+# Its pipe, log, notify socket, and while it is asked for readiness a connection and what that opens.
+_FILES_PER_ROLE = 6
 
 
 def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, stderr: int = 2) -> int:
@@ -44,6 +48,7 @@ def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, std
 def _supervise(
     plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir, stdout: int, stderr: int, lifeline: int
 ) -> int:
+    open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(plan.enabled_roles))
     screen = Screen(stdout, stderr)
     width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
     colored = color_for(stdout, environment)
@@ -61,6 +66,7 @@ def _supervise(
         run_dir=run_dir,
         report=report,
         lifeline=lifeline,
+        open_files=open_files,
     )
     try:
         return supervisor.run()

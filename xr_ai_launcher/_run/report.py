@@ -46,7 +46,7 @@ class Report:
     def ending(self, ending: Ending) -> None:
         """Say why the run ended, so that nobody has to scroll back."""
         if not ending.is_failure:
-            self.note(ending.sentence)
+            self.note(f"{ending.sentence}; nothing of the stack is left")
             return
         self.bad(ending.sentence)
         if ending.tail:

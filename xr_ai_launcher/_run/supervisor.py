@@ -9,6 +9,7 @@ from time import monotonic
 
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
+from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.loop import Loop
 from xr_ai_launcher._run.members import ROLE_VARIABLE, RUN_DIR_VARIABLE, RoleMark
 from xr_ai_launcher._run.readiness import WatchContext, start_watch
@@ -43,6 +44,7 @@ class Supervisor:
         run_dir: RunDir,
         report: Report,
         lifeline: int,
+        open_files: OpenFilesLimit,
     ) -> None:
         self._roles = {role.name: role for role in roles}
         inherited = {key: value for key, value in environment.items() if key not in _SERVICE_MANAGER_VARIABLES}
@@ -51,6 +53,7 @@ class Supervisor:
         self._run_dir = run_dir
         self._report = report
         self._lifeline = lifeline
+        self._open_files = open_files
         self._loop = Loop()
         self._began_s = monotonic()
         self._ending: Ending | None = None
@@ -62,6 +65,9 @@ class Supervisor:
         self._loop.take_signals(FORWARDED_SIGNALS, self._on_signal)
         self._loop.on_reaped = self._on_reaped
         self._loop.add_reader(self._lifeline, self._on_abandoned)
+        for role in self._roles.values():
+            if role.plan.launch == "persist":
+                self._report.bad(f"{role.name}: launch: persist is not possible yet; it will stop with the stack")
         self._start_due()
         self._loop.run()
         self._close()
@@ -100,6 +106,7 @@ class Supervisor:
             return False
         finally:
             os.close(output)
+        self._open_files.restore_for(pid)
         role.mark = RoleMark(str(self._run_dir.runtime), role.name, pid)
         role.is_alive = True
         self._loop.watch_child(pid, partial(self._on_exit, role))
@@ -148,7 +155,8 @@ class Supervisor:
         status = fields.get("STATUS", "")
         if status and status != role.status:
             role.status = status
-            self._report.note(f"{role.name}: {status}")
+            if role.state is State.STARTING:  # later it is a matter of the table: some say it every second
+                self._report.note(f"{role.name}: {status}")
         if fields.get("READY") == "1":
             self._on_ready(role)
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from xr_ai_launcher._run.linux import environment_value
 from xr_ai_launcher._stack.plan import NotifyProbe
 
 
@@ -58,6 +61,22 @@ def test_role_starts_clean(start, role, facts_of):
     assert int(facts["blocked"], 16) == 0
     assert signal.SIGINT not in facts["ignored"]
     assert facts["session"] == facts["pid"]
+
+
+def test_more_roles_than_open_files_are_allowed(start, role, facts_of):
+    """The launcher makes room for itself; a role keeps the limit that it would have had."""
+    few = (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    roles = [role("me", "inspect_self"), *(role(f"r{i}", "say", "hi") for i in range(79))]
+    stack = start(
+        *(replace(each, argv=("/bin/sleep", "600")) if each.name != "me" else each for each in roles),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few),
+    )
+    stack.wait_for_words("80 roles ready")
+    facts_of(stack)
+    me = next(pid for pid in stack.role_processes() if environment_value(pid, "XR_ROLE") == "me")
+    assert resource.prlimit(me, resource.RLIMIT_NOFILE) == few
+    stack.process.terminate()
+    assert stack.wait() == 143
 
 
 def test_two_stacks_do_not_collide(start, role, facts_of, tmp_path):

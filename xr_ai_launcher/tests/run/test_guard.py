@@ -1,5 +1,7 @@
 """The guardian as such: codes, signals, and a caller that has children of its own."""
 
+import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -72,7 +74,6 @@ def test_works_outside_the_main_thread_too(run_script):
 
 
 def test_works_with_closed_standard_files(run_script, tmp_path):
-    import os
 
     out = tmp_path / "out"
     result = run_script(
@@ -84,7 +85,6 @@ def test_works_with_closed_standard_files(run_script, tmp_path):
 
 
 def test_stack_inside_a_stack_ends_with_it(start, role, tmp_path, wait_for):
-    import pickle
     from dataclasses import replace
     from pathlib import Path
 
