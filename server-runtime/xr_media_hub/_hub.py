@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, closing
 from typing import Any
 
@@ -75,7 +75,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
                 part.close()  # those that were never started
 
 
-async def _run_parts(parts: dict[str, Part], started: asyncio.Event, on_started: Any) -> None:
+async def _run_parts(parts: dict[str, Part], started: asyncio.Event, on_started: Callable[[], None]) -> None:
     """Run all parts until the first one ends, which ends the hub."""
     tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
     starting = asyncio.create_task(started.wait())
