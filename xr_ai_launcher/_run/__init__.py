@@ -1,8 +1,11 @@
 """Runs a checked stack: every role started, watched and stopped, and nothing left behind."""
 
+import os
 from collections.abc import Mapping
+from functools import partial
 
 from xr_ai_launcher._run.errors import RunDirError, RunError, SpawnError
+from xr_ai_launcher._run.escapes import calm
 from xr_ai_launcher._run.guard import run_guarded
 from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.relay import Relay
@@ -52,9 +55,10 @@ def _supervise(
     screen = Screen(stdout, stderr)
     width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
     colored = color_for(stdout, environment)
+    calming = partial(calm, keep_colors=colored) if os.isatty(stdout) else None
     relays = {
         role.name: Relay(
-            run_dir.logs / f"{role.name}.log", prefix_for(role.name, width, index, colored=colored), screen
+            run_dir.logs / f"{role.name}.log", prefix_for(role.name, width, index, colored=colored), screen, calming
         )
         for index, role in enumerate(plan.enabled_roles)
         if role.launch != "reuse"

@@ -22,13 +22,18 @@ LineWatcher = Callable[[bytes], None]
 class Relay:
     """The reading end of a role's stdout and stderr. One per role; it outlives restarts."""
 
-    def __init__(self, log_path: Path, prefix: bytes, screen: Screen) -> None:
+    def __init__(
+        self, log_path: Path, prefix: bytes, screen: Screen, calm: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        """``calm`` makes lines fit for a shared terminal; without it they reach the screen as they are."""
         self.log_path = log_path
         self.watcher: LineWatcher | None = None
         self._prefix = prefix
         self._newline_prefix = b"\n" + prefix
         self._screen = screen
+        self._calm = calm
         self._log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._is_log_broken = False
         self._pipe = -1
         self._unfinished: list[bytes] = []
         self._unfinished_bytes = 0
@@ -71,7 +76,9 @@ class Relay:
         except BlockingIOError:
             return None
         if data:
-            write_all(self._log, data)
+            if not write_all(self._log, data) and not self._is_log_broken:
+                self._is_log_broken = True
+                self._screen.write_note(f"{self.log_path} cannot be written (disk full?): it misses lines\n".encode())
             self._forward(data)
         return data
 
@@ -108,6 +115,7 @@ class Relay:
             self._show(lines)
 
     def _show(self, lines: bytes) -> None:
-        self._screen.write_line_batch(self._prefix + lines.replace(b"\n", self._newline_prefix) + b"\n")
+        shown = self._calm(lines) if self._calm is not None else lines
+        self._screen.write_line_batch(self._prefix + shown.replace(b"\n", self._newline_prefix) + b"\n")
         if self.watcher is not None:
             self.watcher(lines + b"\n")

@@ -86,14 +86,18 @@ class _Writer:
                 self._queued_bytes -= len(data)
 
 
-def write_all(fd: int, data: bytes) -> None:
-    """Write everything; a reader that went away (closed terminal, ``| head``) is no reason to stop the stack."""
+def write_all(fd: int, data: bytes) -> bool:
+    """Write everything and return whether that was possible.
+
+    A reader that went away (closed terminal, ``| head``) or a full disk is no reason to stop the stack.
+    """
     view = memoryview(data)
     while view:
         try:
             view = view[os.write(fd, view) :]
         except OSError:
-            return
+            return False
+    return True
 
 
 def color_for(fd: int, environment: Mapping[str, str]) -> bool:

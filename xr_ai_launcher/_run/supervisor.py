@@ -59,6 +59,7 @@ class Supervisor:
         self._ending: Ending | None = None
         self._stopping: Stopping | None = None
         self._is_up = False
+        self._is_start_due = False
 
     def run(self) -> int:
         """Start, supervise, stop."""
@@ -77,8 +78,17 @@ class Supervisor:
 
     # -- starting
 
+    def _settled(self) -> None:
+        """Look soon, once for all that settle together, whom that lets start."""
+        if not self._is_start_due:
+            self._is_start_due = True
+            self._loop.post(self._start_due)
+
     def _start_due(self) -> None:
         """Start every role that waits for nobody (any more); watch them only when all are on their way."""
+        self._is_start_due = False
+        if self._ending is not None:
+            return
         due = [role for role in self._roles.values() if role.state is State.WAITING and self._may_start(role)]
         started = [role for role in due if self._ending is None and self._start(role)]
         for role in started:
@@ -170,7 +180,7 @@ class Supervisor:
         role.state, role.ready_s = State.READY, monotonic()
         if role.plan.ready is not None or role.relay is None:
             self._report.good(f"{role.name} is ready after {seconds(role.ready_s - role.started_s)}")
-        self._start_due()
+        self._settled()
 
     def _check_all_settled(self) -> None:
         if self._is_up or self._ending is not None or not all(role.has_settled for role in self._roles.values()):
@@ -239,7 +249,7 @@ class Supervisor:
         if all(role.state is State.ENDED for role in self._roles.values()):
             self._end(Ending(0, "every role has ended", is_failure=False))
         else:
-            self._start_due()
+            self._settled()
 
     def _on_restartable_exit(self, role: Role, code: int, lived: str) -> None:
         plan, now = role.plan.restart, monotonic()

@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import time
+from pathlib import Path
 
 LINES = 500_000
 # The aim is 0.7 s on a quiet machine; tests of other parts run beside this one.
@@ -113,6 +114,40 @@ def test_terminal_gets_colours_unless_they_are_unwanted(start, role):
         os.close(master)
         assert b"line 20" in shown
         assert (b"\x1b[" in shown) is expected
+
+
+def test_role_cannot_clear_the_shared_terminal(start, role):
+    from dataclasses import replace
+
+    script = r"printf '\033[2J\033]0;title\007\033[31mred\nsteps: 1 %%\rsteps: 2 %%\n'; exit 3"
+    master, slave = pty.openpty()
+    toy = replace(role("toy", "say"), argv=("/bin/sh", "-c", script))
+    stack = start(toy, stdout=slave, stderr=subprocess.DEVNULL, env={"TERM": "xterm"})
+    os.close(slave)
+    shown = read_terminal(master, stack)
+    os.close(master)
+    assert b"\x1b[2J" not in shown
+    assert b"title" not in shown
+    assert b"\x1b[31mred\x1b[0m" in shown
+    assert b"\xe2\x94\x82 \x1b[0msteps: 2 %" in shown
+    assert stack.log("toy").startswith(b"\x1b[2J")
+
+
+def test_full_disk_is_said_once_and_lines_still_reach_the_screen(tmp_path):
+    from xr_ai_launcher._run.relay import Relay
+    from xr_ai_launcher._run.screen import Screen
+
+    shown = os.open(tmp_path / "shown", os.O_RDWR | os.O_CREAT)
+    relay = Relay(Path("/dev/full"), b"toy | ", Screen(shown, shown))
+    for _ in range(2):
+        with os.fdopen(relay.open_pipe(), "wb") as role:
+            role.write(b"hello\n")
+        relay.close_pipe()
+    relay.close()
+    os.close(shown)
+    text = (tmp_path / "shown").read_text()
+    assert text.count("toy | hello") == 2
+    assert text.count("/dev/full cannot be written (disk full?): it misses lines") == 1
 
 
 def test_no_terminal_no_colours(start, role):
