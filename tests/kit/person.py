@@ -102,8 +102,8 @@ class Person:
     def wait_for(self, condition: str) -> None:
         """Return once the JavaScript expression holds.
 
-        Asked again and again from here: the page's content security policy forbids the evaluation inside it that Playwright's
-        own waiting needs.
+        Asked again and again from here: the page's content security policy forbids the evaluation inside it that
+        Playwright's own waiting needs.
 
         Raises:
             AssertionError: it did not within `TURN_DEADLINE_S`; the state of the page is in the message.

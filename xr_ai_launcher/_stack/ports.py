@@ -49,13 +49,15 @@ def _bind_error(host: str, port: int) -> OSError | None:
 
 def _holder(port: int) -> str:
     """Return the program that listens on ``port``, as far as this user may see it."""
-    import psutil  # type: ignore[import-untyped]  # only when there is something to explain
+    import psutil  # only when there is something to explain
 
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.Error:
         return ""
-    listeners = {each.pid for each in connections if each.status == psutil.CONN_LISTEN and each.laddr.port == port}
+    listeners = {
+        each.pid for each in connections if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
+    }
     for pid in sorted(pid for pid in listeners if pid is not None):
         try:
             return f"{psutil.Process(pid).name()} (pid {pid})"
