@@ -40,6 +40,7 @@ class Stopping:
         self._left = set(self._roles)
         self._asked: set[str] = set()
         self._timers: list[Timer] = []
+        self._graces_left = 0
         self._force_steps_left = round(_FORCE_TIMEOUT_S / _FORCE_STEP_S)
         self._is_forcing = False
         self._is_done = False
@@ -103,6 +104,7 @@ class Stopping:
         for grace_s in {role.plan.stop_grace_s for role in due}:
             same_grace = [role for role in due if role.plan.stop_grace_s == grace_s]
             self._timers.append(self._loop.call_later(grace_s, partial(self._grace_over, same_grace)))
+            self._graces_left += 1
         by_role = self._processes_by_role()
         for role in due:
             self._ask_strays(role, by_role.get(role.name, []))
@@ -124,13 +126,14 @@ class Stopping:
     def _grace_over(self, roles: list[Role]) -> None:
         if self._is_done or self._is_forcing:
             return
+        self._graces_left -= 1
         by_role = self._processes_by_role()
         late = [role.name for role in roles if by_role.get(role.name)]
         self._on_forced(late)
         for name in late:
             for info in by_role[name]:
                 send(info.pid, signal.SIGKILL)
-        if self._is_all_asked and not any(timer.is_active for timer in self._timers):
+        if self._is_all_asked and not self._graces_left:
             self._is_forcing = True
             self.force()  # the last grace is over: whatever is left, to whomever it belongs
 

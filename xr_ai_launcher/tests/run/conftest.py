@@ -96,7 +96,10 @@ class RunningStack:
         return next(pid for pid in self.own_processes() if pid != self.process.pid)
 
     def end_all(self) -> None:
-        """Kill whatever a failed test left."""
+        """Kill whatever a failed test left; first what only descent connects with the stack."""
+        for pid in self.family() if len(self.own_processes()) > 1 else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         while left := [*self.role_processes(), *self.own_processes()]:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
