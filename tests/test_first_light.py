@@ -123,9 +123,23 @@ def test_what_is_asked_about_the_scene_is_answered_from_the_scene(visitor: Perso
     request = by_hand(visitor)
     assert "no" in request("how many cubes are there").reply.lower()
     request(PUT)
-    seen = request("what do you see").reply.lower()
-    assert "red" in seen
+    told = request("what do you see in the scene").reply
+    assert told == "In the scene there is a red cube."
     assert math.isclose(only_object(visitor)["position"]["z"], -2.0, abs_tol=0.02)  # type: ignore[index]
+
+
+def test_looking_around_asks_for_the_camera_and_does_not_wait_for_it(visitor: Person) -> None:
+    visitor.join()
+    request = by_hand(visitor)
+    request(PUT)
+    blind = request("what do you see")
+    assert blind.reply.startswith("Your camera is off, so I only see the scene: a red cube 2 meters ahead.")
+    visitor.page.get_by_test_id("camera-allow").click()
+    visitor.wait_for("document.documentElement.dataset.camera === 'on'")
+    seeing = request("what do you see").reply
+    assert "camera is off" not in seeing
+    assert seeing.endswith("In the scene there is a red cube.")
+    assert len(seeing) > len("In the scene there is a red cube.")
 
 
 def test_a_request_that_cannot_be_met_is_refused_and_changes_nothing(visitor: Person) -> None:

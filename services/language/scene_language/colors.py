@@ -51,7 +51,10 @@ _CSS_RGB24: dict[str, int] = {
 # fmt: on
 
 COLORS: dict[str, RGB] = {
-    name: ((value >> 16) / 255, (value >> 8 & 0xFF) / 255, (value & 0xFF) / 255) for name, value in _CSS_RGB24.items()
+    name: ((value >> 16) / 255, (value >> 8 & 0xFF) / 255, (value & 0xFF) / 255)
+    for name, value in _CSS_RGB24.items()
+    # "The medium blue cube" is a blue cube of medium size: the word is a size here, not a shade.
+    if not name.startswith("medium ")
 }
 """Spoken name → colour."""
 

@@ -189,6 +189,8 @@ def quick_ack(server, text):
         ("Earlier: add a ball -> I put a ball in front of you.\nRequest: make it blue", "Making it blue", True),
         ("put a cube on the sphere", "Placing a cube", True),
         ("move the red cube up", "Moving the red cube", True),
+        ("put the red cube in front of me", "Placing the red cube", True),
+        ("put the farthest small dark green cube on the ball", "Placing that for you", True),
         ("delete everything", "Deleting that for you", True),
         ("what do you see", "Let me look around", True),
         ("undo that", "Taking that back", True),

@@ -113,14 +113,64 @@ def test_what_do_you_see_looks_and_tells_the_scene(room):
     assert said.reply == "I see a mug (what do you see). In the scene there is a red cube."
 
 
+CAMERA_OFF = {"ok": False, "reason": "camera_off", "error": "the camera is off or not allowed yet"}
+ALLOW_IT = "Allow it and ask again, then I look around."
+
+
 def test_without_a_camera_the_scene_is_told_and_the_camera_is_not_pretended(room):
-    room.add_primitive("box", **RED)
-    assert room.say("what do you see").reply == (
-        "I have no camera to look through right now. In the scene there is a red cube."
-    )
+    room.add_primitive("box", z=-2.0, **RED)
+    said = "so I only see the scene: a red cube 2 meters ahead."
+    assert room.say("what do you see").reply == f"I have no camera to look through, {said}"
     room.extra["look_at_current_frame"] = look_at_current_frame
-    room.failing["look_at_current_frame"] = {"error": "the camera is off"}
-    assert room.say("look").reply.startswith("I cannot look through the camera: the camera is off.")
+    room.failing["look_at_current_frame"] = {"error": "the vision model does not answer"}
+    expected = f"I cannot look through your camera (the vision model does not answer), {said}"
+    assert room.say("look").reply == expected
+
+
+def test_with_the_camera_off_the_scene_is_told_and_it_stays_the_topic(room):
+    room.extra["look_at_current_frame"] = look_at_current_frame
+    room.failing["look_at_current_frame"] = CAMERA_OFF
+    assert room.say("what do you see").reply == f"Your camera is off, and the scene is empty. {ALLOW_IT}"
+    room.add_primitive("box", z=-2.0, **RED)
+    assert room.say("what do you see").reply == (
+        f"Your camera is off, so I only see the scene: a red cube 2 meters ahead. {ALLOW_IT}"
+    )
+    assert room.say("make it blue").reply == "I made the red cube blue."
+    room.add_primitive("sphere", x=-1.0, y=1.6, z=0.0, **RED)
+    assert room.say("what do you see").reply == (
+        "Your camera is off, so I only see the scene: a blue cube 2 meters ahead and a red sphere 1 meter to your left."
+        f" {ALLOW_IT}"
+    )
+    assert room.say("delete it").reply == "Which one do you mean: the blue cube or the red sphere?"
+    assert room.say("what is in front of me").reply == (
+        "In front of you there is a blue cube. Your camera is off, so I see no more."
+    )
+
+
+def test_many_things_are_named_without_their_places(room):
+    for index in range(4):
+        room.add_primitive("box", x=float(index), **RED)
+    room.add_primitive("sphere", **BLUE)
+    assert "the scene: 4 red cubes and a blue sphere." in room.say("what do you see").reply
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what do you see in the scene",
+        "what can you see in the scene",
+        "what is in the scene",
+        "what's in my scene",
+        "tell me what is in the scene",
+        "describe the scene",
+        "look at the scene",
+    ],
+)
+def test_questions_about_the_scene_leave_the_camera_alone(room, text):
+    room.add_primitive("box", **RED)
+    room.extra["look_at_current_frame"] = look_at_current_frame
+    said = room.say(text)
+    assert (said.calls, said.reply) == ([], "In the scene there is a red cube.")
 
 
 @pytest.mark.parametrize(

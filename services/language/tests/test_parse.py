@@ -112,6 +112,8 @@ TABLE = {
     "redo": Undo(again=True),
     # asking
     "what do you see": Query("see"),
+    "what do you see in the scene": Query("scene"),
+    "delete the medium blue cube": Delete(The("cube", "blue", "medium")),
     "what is in front of me": Query("near", place=FRONT),
     "how many cubes are there": Query("count", All("cube")),
     "where is the blue sphere": Query("where", BLUE_SPHERE),

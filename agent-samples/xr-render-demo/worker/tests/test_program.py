@@ -107,6 +107,7 @@ async def scene(tmp_path: Path, scene_tools: Any, serve_tools: Any, until: Any) 
         (tmp_path / "models.yaml").write_text(yaml.safe_dump(entries))
         urls = {f"{name}_mcp_url": f"http://127.0.0.1:{port}/mcp" for name in ("render", "oxr", "vlm", "video", "vec")}
         config = {"models_yaml": str(tmp_path / "models.yaml"), "camera_grace": 0.2, **urls}
+        config["camera_permission_timeout"] = 10.0
         program = running_program("xr_render_demo_worker", config, env=addresses)
         child = await asyncio.to_thread(program.__enter__)
         try:

@@ -207,13 +207,21 @@ async def test_an_update_to_what_is_already_so_is_no_lie(world: Any) -> None:
 # --- acknowledgement ---
 
 
-@pytest.mark.parametrize("worker_settings", [{"ack_speech_after": 0.05}])
-@pytest.mark.parametrize(("think", "waits", "spoken"), [(True, True, True), (True, False, False), (False, True, False)])
+@pytest.mark.parametrize(
+    ("worker_settings", "think", "spoken"),
+    [
+        ({"ack_speech_after": 0.01}, True, True),  # the reply comes only after the acknowledgement was spoken
+        ({"ack_speech_after": 30.0}, True, False),  # the reply comes long before
+        ({"ack_speech_after": 0.01}, False, False),
+    ],
+)
 async def test_the_ack_is_spoken_only_when_the_person_has_to_wait(
-    world: Any, worker_settings: Mapping[str, Any], think: bool, waits: bool, spoken: bool
+    world: Any, until: Any, worker_settings: Mapping[str, Any], think: bool, spoken: bool
 ) -> None:
     async def answer(_received: Any) -> Response:
-        await asyncio.sleep(0.3 if waits else 0)
+        await until(lambda: world.out.of("alice", "agent.progress"), "the acknowledgement on the page")
+        if spoken:
+            await until(lambda: world.spoken, "the acknowledgement being spoken")
         return chat("Hello.")
 
     world.ack = lambda _received: chat(json.dumps({"ack": "Working it out", "think": think}))
@@ -349,34 +357,74 @@ async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any)
 # --- the camera ---
 
 
-async def test_a_camera_that_stays_off_is_said_and_asked_for_once(world: Any) -> None:
-    world.script(tool_calls(("look_at_current_frame", {"question": "what do I hold?"})))
+LOOK = tool_calls(("look_at_current_frame", {"question": "what do I hold?"}))
+
+
+def _signal() -> FrameSignal:
+    return FrameSignal(0, 1, time.time_ns() // 1000, 2, 2, PixelFormat.RGB24, 12, "alice", "cam")
+
+
+class _OneFrame:
+    async def request_frame(self, signal: Any, /, timeout: float = 1.0) -> FrameData:
+        return FrameData(1, 0, 2, 2, PixelFormat.RGB24, bytes(12), "alice", "cam")
+
+
+def _tool_answer(world: Any) -> dict[str, Any]:
+    """What the model was told that the last tool answered."""
+    answer: dict[str, Any] = json.loads(world.loop_requests[-1].json["messages"][-1]["content"])
+    return answer
+
+
+async def test_a_camera_that_stays_off_is_told_to_the_model_at_once_and_asked_for_once(world: Any, until: Any) -> None:
+    world.script(LOOK, chat("Your camera is off, so I only see the scene: it is empty."))
     reply = await world.ask(world.session(), "what am I holding?")
-    assert reply == "I cannot see anything: your camera is off or not allowed. Turn it on and ask me again."
+    assert reply == "Your camera is off, so I only see the scene: it is empty."
+    told = _tool_answer(world)
+    assert (told["ok"], told["reason"]) == (False, "camera_off")
     assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}']
-    assert "Turning on the camera" in world.out.of("alice", "agent.progress")
+    assert "Asking for your camera" in world.out.of("alice", "agent.progress")
+    await until(lambda: len(world.out.of("alice", "clientControl")) == 2, "the question being withdrawn")
+    assert world.out.of("alice", "clientControl")[-1] == '{"action": "stopCamera"}'
 
 
-async def test_a_vision_model_that_fails_is_said(world: Any) -> None:
+async def test_only_an_allowed_camera_is_waited_for(world: Any, until: Any) -> None:
     session = world.session()
-    frame = FrameData(1, 0, 2, 2, PixelFormat.RGB24, bytes(12), "alice", "cam")
+    session.camera.times = replace(session.camera.times, start_timeout_s=9.0, permission_timeout_s=0.01, max_age_s=0.0)
+    session.camera.source = _OneFrame()
+    world.script(LOOK, chat("No."), LOOK, chat("Yes."))
+    await world.ask(session, "what am I holding?")
+    session.camera.saw(_signal())  # now it is allowed, but by the next request this picture is too old
 
-    class OneFrame:
-        async def request_frame(self, signal: Any, /, timeout: float = 1.0) -> FrameData:
-            return frame
+    async def starts() -> None:
+        await until(lambda: len(world.out.of("alice", "clientControl")) == 2, "the second look")
+        await asyncio.sleep(0.05)  # longer than somebody who has not allowed it would be waited for
+        session.camera.times = replace(session.camera.times, max_age_s=5.0)
+        session.camera.saw(_signal())
 
-    session.camera.source = OneFrame()
-    session.camera.saw(FrameSignal(0, 1, time.time_ns() // 1000, 2, 2, PixelFormat.RGB24, 12, "alice", "cam"))
+    starting = asyncio.create_task(starts())
+    assert await world.ask(session, "what am I holding?") == "Yes."
+    await starting
+    assert "Turning on the camera" in world.out.of("alice", "agent.progress")
+    assert _tool_answer(world) == {"answer": "Yes."}
+
+
+async def test_a_vision_model_that_fails_is_told_to_the_model(world: Any) -> None:
+    session = world.session()
+    session.camera.source = _OneFrame()
+    session.camera.saw(_signal())
     world.script(lambda received: _vision_fails(received.json))
     reply = await world.ask(session, "what am I holding?")
-    assert reply == "Sorry, I have a picture but the vision model does not answer."
+    assert reply == "I cannot look right now."
+    assert _tool_answer(world)["reason"] == "vision_unavailable"
     assert world.out.of("alice", "clientControl") == [], "a camera that is on is left alone"
 
 
 def _vision_fails(body: dict[str, Any]) -> Response:
     if body["model"] == "vlm":
         return PlainTextResponse("no GPU", status_code=500)
-    return tool_calls(("look_at_current_frame", {"question": "what do I hold?"}))
+    if body["messages"][-1]["role"] == "tool":
+        return chat("I cannot look right now.")
+    return LOOK
 
 
 # --- models that think ---

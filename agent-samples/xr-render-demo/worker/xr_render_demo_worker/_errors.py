@@ -4,8 +4,11 @@
 
     WorkerError
     ├── ToolServerError     a tool server cannot be reached, or broke while it was asked
+    ├── LookError           there is no picture, or nobody can say what it shows
     └── TurnError           a turn cannot be finished; `spoken` is the sentence for the person who asked
 """
+
+from typing import Literal
 
 
 class WorkerError(Exception):
@@ -14,6 +17,14 @@ class WorkerError(Exception):
 
 class ToolServerError(WorkerError):
     """A tool server cannot be reached, or the connection broke during a call."""
+
+
+class LookError(WorkerError):
+    """There is no picture, or nobody can say what it shows; ``reason`` is a word for the language model."""
+
+    def __init__(self, reason: Literal["camera_off", "no_picture", "vision_unavailable"], message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TurnError(WorkerError):

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from xr_ai_agent import FrameData, FrameSignal
 from xr_ai_models import ModelError, ToolDef, VLMService
-from xr_render_demo_worker._errors import TurnError
+from xr_render_demo_worker._errors import LookError
 from xr_render_demo_worker.frame_image import to_jpeg
 from xr_render_demo_worker.outbox import Outbox
 
@@ -43,11 +43,15 @@ class FrameSource(Protocol):
 
 @dataclass(frozen=True)
 class CameraTimes:
-    """Seconds: an older frame is stale; how long to wait for a started camera; how long it stays on."""
+    """Seconds: an older frame is stale; how long to wait for a camera that the person has allowed, and for one that
+    they may have to allow first; how long a camera that we started stays on, and how long we stay ready to be allowed.
+    """
 
     max_age_s: float
     start_timeout_s: float
+    permission_timeout_s: float
     grace_s: float
+    question_s: float
 
 
 @dataclass
@@ -60,19 +64,21 @@ class Camera:
     times: CameraTimes
     _newest: FrameSignal | None = None
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_allowed: bool = False
     _started_by_us: bool = False
     _stopping: asyncio.Task[None] | None = None
 
     def saw(self, signal: FrameSignal) -> None:
         """Note that a frame exists."""
         self._newest = signal
+        self._is_allowed = True
         self._arrived.set()
 
     async def look(self, question: str, progress: Callable[[str], Awaitable[None]]) -> str:
         """Answer a question about the newest frame.
 
         Raises:
-            TurnError: there is no picture, or the vision model cannot answer; its sentence says which.
+            LookError: there is no picture, or the vision model cannot answer.
         """
         self._cancel_stop()
         try:
@@ -80,7 +86,10 @@ class Camera:
             picture = await asyncio.to_thread(to_jpeg, frame)
             return await self.vlm.ask_image(picture, question, system_prompt=_VLM_PROMPT, max_tokens=200)
         except ModelError as error:
-            raise TurnError("Sorry, I have a picture but the vision model does not answer.", str(error)) from error
+            logger.warning("%s: %s", self.outbox.participant_id, error)
+            raise LookError("vision_unavailable", "there is a picture, but the vision model does not answer") from error
+        except ValueError as error:
+            raise LookError("no_picture", f"the camera's picture cannot be read: {error}") from error
         finally:
             self._schedule_stop()
 
@@ -91,26 +100,26 @@ class Camera:
     async def _frame(self, progress: Callable[[str], Awaitable[None]]) -> FrameData:
         signal = self._fresh_signal()
         if signal is None:
-            await progress("Turning on the camera")
+            await progress("Turning on the camera" if self._is_allowed else "Asking for your camera")
             signal = await self._started_signal()
         frame = await self.source.request_frame(signal, timeout=_FRAME_TIMEOUT_S)
         if frame is None:
-            raise TurnError("Sorry, I could not get a picture from your camera.", "no frame for a fresh signal")
+            raise LookError("no_picture", "the camera is on but gave no picture")
         return frame
 
     async def _started_signal(self) -> FrameSignal:
         self._arrived.clear()
         await self.outbox.camera("startCamera")
         self._started_by_us = True
+        # Whoever has to be asked first takes longer than anybody wants to wait in silence; they can ask again.
+        timeout_s = self.times.start_timeout_s if self._is_allowed else self.times.permission_timeout_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.times.start_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 await self._arrived.wait()
         signal = self._fresh_signal()
         if signal is None:
-            raise TurnError(
-                "I cannot see anything: your camera is off or not allowed. Turn it on and ask me again.",
-                f"no camera frame within {self.times.start_timeout_s:g} s",
-            )
+            self._is_allowed = False
+            raise LookError("camera_off", "the camera is off or not allowed; the person has been asked to allow it")
         return signal
 
     def _fresh_signal(self) -> FrameSignal | None:
@@ -130,6 +139,6 @@ class Camera:
             self._stopping = None
 
     async def _stop_after_grace(self) -> None:
-        await asyncio.sleep(self.times.grace_s)
+        await asyncio.sleep(self.times.grace_s if self._is_allowed else self.times.question_s)
         self._started_by_us = False
         await self.outbox.camera("stopCamera")

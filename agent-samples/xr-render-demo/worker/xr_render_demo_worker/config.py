@@ -52,9 +52,13 @@ class WorkerConfig(BaseModel):
     frame_max_age: PositiveFloat = 2.0
     """An older camera frame counts as "the camera is off"."""
     camera_timeout: PositiveFloat = 6.0
-    """How long a camera may take to deliver after it was asked to start."""
+    """How long a camera that the person has allowed may take to deliver after it was asked to start."""
+    camera_permission_timeout: PositiveFloat = 1.0
+    """The same for one that the person may have to allow first: then the reply comes without a picture."""
     camera_grace: PositiveFloat = 5.0
     """How long a camera that we started stays on after a look."""
+    camera_question: PositiveFloat = 30.0
+    """How long the person is asked to allow the camera, so that they can ask again with it on."""
     xr_start_timeout: PositiveFloat = 120.0
 
     @property

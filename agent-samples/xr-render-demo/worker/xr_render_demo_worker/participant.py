@@ -26,7 +26,13 @@ class Participant:
     def __init__(self, participant_id: str, agent: Agent, endpoint: ProcessorEndpoint) -> None:
         config = agent.config
         self.outbox = Outbox(participant_id, endpoint)
-        times = CameraTimes(config.frame_max_age, config.camera_timeout, config.camera_grace)
+        times = CameraTimes(
+            max_age_s=config.frame_max_age,
+            start_timeout_s=config.camera_timeout,
+            permission_timeout_s=config.camera_permission_timeout,
+            grace_s=config.camera_grace,
+            question_s=config.camera_question,
+        )
         self._camera = Camera(endpoint, agent.models.vlm, self.outbox, times)
         session = Session(participant_id, agent, self.outbox, self._camera)
         self._voice = VoiceSession(

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from xr_render_demo_worker._errors import ToolServerError, TurnError
+from xr_render_demo_worker._errors import LookError, ToolServerError, TurnError
 from xr_render_demo_worker.acknowledge import Acknowledgement, quick_ack, still_working
 from xr_render_demo_worker.camera import LOOK_TOOL, Camera
 from xr_render_demo_worker.config import WorkerConfig
@@ -181,7 +181,11 @@ class Session:
             return result
 
         async def look(arguments: Mapping[str, Any]) -> Any:
-            answer = await self.camera.look(str(arguments["question"]), lambda text: self._progress(turn, text))
+            try:
+                answer = await self.camera.look(str(arguments["question"]), lambda text: self._progress(turn, text))
+            except LookError as error:
+                # The model answers without the picture: what is asked may be in the scene.
+                return {"ok": False, "reason": error.reason, "error": str(error)}
             return {"answer": answer}
 
         return [LocalTool(UNDO_TOOL, undo), LocalTool(LOOK_TOOL, look)]

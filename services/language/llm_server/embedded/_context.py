@@ -12,6 +12,8 @@ from scene_language.commands import Reference, The
 __all__ = ("Context",)
 
 _DELETED = "I deleted"
+# What may come before a listing is about the camera.
+_LISTINGS = ("In the scene there", "I only see the scene")
 _NO_HEAD = "I do not know where your head is"
 _NO_SCENE = "I cannot see the scene"
 
@@ -102,4 +104,4 @@ class Context:
 
 def _is_list(reply: str) -> bool:
     """Whether a reply puts things side by side, none of them its subject: "There is a red cube and a blue sphere"."""
-    return reply.startswith(("There ", "I see", "Yes, there", "In the scene"))
+    return reply.startswith(("There ", "I see", "Yes, there")) or any(part in reply for part in _LISTINGS)

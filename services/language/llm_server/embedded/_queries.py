@@ -1,25 +1,29 @@
 """Questions: answered from the scene, the head's pose and, for the real world, the camera."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llm_server.embedded._context import Context
 from llm_server.embedded._references import matching
 from llm_server.embedded._steps import Outcome, Plan
-from llm_server.embedded._words import counted, listed, sentence, there_is, to_you
+from llm_server.embedded._words import counted, listed, named_new, sentence, there_is, to_you
 from llm_server.embedded._world import Head, Point, SceneObject
 from scene_language.colors import name_of
 from scene_language.commands import All, Me, Query, Reference, RelativeTo, The
-from scene_language.describe import say_length, say_place
+from scene_language.describe import say_length, say_place, with_article
 from scene_language.numbers import say_number
 
 __all__ = ("answer",)
 
 _LOOK = "look_at_current_frame"
+_CAMERA_OFF = "camera_off"
 _ANSWER_FIELDS = ("answer", "text", "description", "result", "content")
 # Nearer than this to an axis of the user's view, a direction is not worth saying.
 _NEGLIGIBLE_M = 0.1
 _NEAR_M = 0.6
+# More places than this in one answer are forgotten before it ends.
+_MAX_PLACES_SAID = 3
 
 
 def answer(query: Query, context: Context) -> Plan[str]:
@@ -38,19 +42,35 @@ def answer(query: Query, context: Context) -> Plan[str]:
     return (yield from _about(query, query.about, context))
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What the camera showed, or else why there is no picture: a clause to which "so …" can be added."""
+
+    seen: str = ""
+    blind: str = ""
+    hint: str = ""
+
+
 def _see(context: Context) -> Plan[str]:
-    looked = yield from _look(context)
-    scene = yield from context.scene()
-    return f"{looked} {_said_scene(scene.objects)}"
+    look = yield from _look(context)
+    objects = (yield from context.scene()).objects
+    if look.seen:
+        return f"{look.seen} {_said_scene(objects)}"
+    if not objects:
+        return _joined(sentence(f"{look.blind}, and the scene is empty"), look.hint)
+    head = yield from context.head_if_known()
+    return _joined(sentence(f"{look.blind}, so I only see the scene: {_said_views(objects, head)}"), look.hint)
 
 
-def _look(context: Context) -> Plan[str]:
+def _look(context: Context) -> Plan[_Look]:
     if not context.tools.has(_LOOK):
-        return "I have no camera to look through right now."
+        return _Look(blind="I have no camera to look through")
     outcome = yield from context.tools.call(_LOOK, question=context.turn.request)
-    if outcome.problem:
-        return sentence(f"I cannot look through the camera: {outcome.problem}")
-    return sentence(_said(outcome))
+    if not outcome.problem:
+        return _Look(seen=sentence(_said(outcome)))
+    if outcome.fields.get("reason") == _CAMERA_OFF:
+        return _Look(blind="your camera is off", hint="Allow it and ask again, then I look around.")
+    return _Look(blind=f"I cannot look through your camera ({outcome.problem})")
 
 
 def _said(outcome: Outcome) -> str:
@@ -60,8 +80,28 @@ def _said(outcome: Outcome) -> str:
     return value if isinstance(value, str) else "the camera's picture was looked at, but nothing was said about it"
 
 
+def _joined(*sentences: str) -> str:
+    return " ".join(each for each in sentences if each)
+
+
 def _said_scene(objects: Sequence[SceneObject]) -> str:
     return sentence(f"in the scene {there_is(objects)}") if objects else "The scene is empty."
+
+
+def _said_views(objects: Sequence[SceneObject], head: Head | None) -> str:
+    """Each object with its place as the user sees it; only names when there are many or nobody knows the head."""
+    if head is None or len(objects) > _MAX_PLACES_SAID:
+        return named_new(objects)
+    return listed([f"{with_article(item.name)} {_say_briefly(head, item.position)}" for item in objects])
+
+
+def _say_briefly(head: Head, point: Point) -> str:
+    """The place by its distance and the side on which it mostly lies: "2 meters ahead"."""
+    right, up, ahead = head.seen(point)
+    ways = ((ahead, "ahead", "behind you"), (right, "to your right", "to your left"), (up, "above you", "below you"))
+    amount, more, less = max(ways, key=lambda way: abs(way[0]))
+    distance = round(head.position.distance_to(point), 1)
+    return f"{say_length(distance)} {more if amount > 0 else less}" if distance >= _NEGLIGIBLE_M else "where you are"
 
 
 def _how_many(query: Query, about: The | All, context: Context) -> Plan[str]:
@@ -146,7 +186,8 @@ def _near(query: Query, context: Context) -> Plan[str]:
     where = to_you(say_place(RelativeTo(place.relation, place.anchor)))
     said = sentence(f"{where} {there_is(found)}" if found else f"there is nothing {where} in the scene")
     if place.relation == "front" and isinstance(place.anchor, Me) and context.tools.has(_LOOK):
-        return f"{(yield from _look(context))} {said}"
+        look = yield from _look(context)
+        return _joined(look.seen, said) if look.seen else _joined(said, sentence(f"{look.blind}, so I see no more"))
     return said
 
 

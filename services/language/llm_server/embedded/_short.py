@@ -60,8 +60,11 @@ def _doing(command: Command) -> str:
             return f"Placing {say_thing(NewThing(thing.shape, thing.color, None, None, thing.count))}"
         case AddAnother():
             return "Placing another one"
-        case Move(target):
+        case Move(target, tuple()):
             return f"Moving {say_reference(target)}"
+        case Move(target):
+            # True also when there is no such thing yet and it is made: "put the red cube in front of me".
+            return f"Placing {say_reference(target)}"
         case Resize(target) | Rotate(target) | ChangeShape(target):
             return f"Changing {say_reference(target)}"
         case Recolor(target, color):
@@ -77,10 +80,10 @@ def _doing(command: Command) -> str:
 def _shorter(command: Command) -> str:
     """Words for commands whose own would be too few or too many."""
     match command:
-        case Add() | AddAnother():
-            return "Placing that for you"
-        case Move() | Swap():
+        case Move(_, tuple()) | Swap():
             return "Moving that for you"
+        case Add() | AddAnother() | Move():
+            return "Placing that for you"
         case Delete():
             return "Deleting that for you"
         case Undo():

@@ -1,13 +1,14 @@
 """Phrases that replies are made of."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from llm_server.embedded._world import SceneObject
 from scene_language.describe import with_article
 from scene_language.lexicon import plural
 
-__all__ = ("counted", "listed", "sentence", "there_is", "to_you")
+__all__ = ("counted", "listed", "named_new", "sentence", "there_is", "to_you")
 
 _TO_YOU = (
     (re.compile(r"\bme\b"), "you"),
@@ -39,10 +40,14 @@ def counted(count: int, noun: str) -> str:
 
 def there_is(objects: Sequence[SceneObject]) -> str:
     """Return "there is a red cube and a blue sphere", equal ones counted."""
-    names = [item.name for item in objects]
-    counts = {name: names.count(name) for name in dict.fromkeys(names)}
-    phrases = [with_article(name) if count == 1 else counted(count, name) for name, count in counts.items()]
-    return f"there {'is' if names and counts[names[0]] == 1 else 'are'} {listed(phrases)}"
+    is_one = sum(item.name == objects[0].name for item in objects) == 1
+    return f"there {'is' if is_one else 'are'} {named_new(objects)}"
+
+
+def named_new(objects: Sequence[SceneObject]) -> str:
+    """Return "a red cube and 2 blue spheres"."""
+    counts = Counter(item.name for item in objects)
+    return listed([with_article(name) if count == 1 else counted(count, name) for name, count in counts.items()])
 
 
 def sentence(words: str) -> str:
