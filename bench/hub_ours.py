@@ -1,0 +1,158 @@
+"""Our hub as the harness sees it: HubEndpoint with a local connector (or one in its own process), and an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import hub_adapters as harness
+
+from xr_ai_agent import (
+    AudioChunk,
+    Connector,
+    ConnectorEndpoint,
+    DataMessage,
+    FrameSignal,
+    HubEndpoint,
+    InvalidIdError,
+    MsgType,
+    PixelFormat,
+    ProcessorEndpoint,
+    RingFullError,
+    Subscribe,
+    encode,
+)
+
+_KEEPS: set[asyncio.Task[None]] = set()
+
+
+def _run(endpoint: HubEndpoint | ConnectorEndpoint | ProcessorEndpoint) -> None:
+    task = asyncio.get_running_loop().create_task(endpoint.run())
+    _KEEPS.add(task)
+    task.add_done_callback(_KEEPS.discard)
+
+
+class OurAdapter(harness.Adapter):
+    """uvloop, as the programs of a stack use it."""
+
+    name = "ours"
+    _hub: HubEndpoint | None = None
+
+    def install_loop(self):
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+    @property
+    def pull(self) -> str:
+        return f"ipc://{self.workdir}/in"
+
+    @property
+    def pub(self) -> str:
+        return f"ipc://{self.workdir}/pub"
+
+    async def start_hub(self):
+        self._hub = HubEndpoint(self.pull, self.pub)
+        _run(self._hub)
+
+    async def stop_hub(self):
+        if self._hub is not None:
+            self._hub.close()
+
+    async def connector(self):
+        if self._hub is not None:
+            return OurConnector(self._hub.connect_local("bench"), self._hub)
+        ring = {"num_slots": self.opts["slots"], "max_frame_bytes": self.opts["max_frame_bytes"]}
+        connector = ConnectorEndpoint(self.pull, self.pub, "bench", **ring)
+        _run(connector)
+        return OurConnector(connector, None)
+
+    async def processor(self):
+        agent = ProcessorEndpoint(self.pub, self.pull, auto_subscribe=False)
+        _run(agent)
+        await agent.wait_connected()
+        return OurAgent(agent)
+
+    def raw_inlet(self):
+        return self.pull
+
+    def encode_big(self, n):
+        return encode(MsgType.DATA_MESSAGE, DataMessage("p0", "big", 0, b"D" * n))
+
+
+class OurConnector(harness.ConnectorAdapter):
+    def __init__(self, connector: Connector, hub: HubEndpoint | None):
+        self._connector, self._hub = connector, hub
+
+    async def announce(self):
+        if isinstance(self._connector, ConnectorEndpoint):
+            await self._connector.register()
+            await self._connector.wait_connected()
+
+    async def join(self, pid):
+        # Ids that would leak are refused where they enter; the fault cells show that nothing else happens.
+        with contextlib.suppress(InvalidIdError):
+            await self._connector.notify_participant_joined(pid, harness.now_us())
+
+    async def leave(self, pid):
+        await self._connector.notify_participant_left(pid, harness.now_us())
+
+    async def push_frame(self, pid, track, w, h, fmt, data, pts_us):
+        try:
+            await self._connector.push_frame(pid, track, PixelFormat[fmt], w, h, pts_us, data)
+        except RingFullError as error:
+            raise harness.RingFull from error
+
+    async def push_audio(self, pid, track, pts_us, rate, channels, samples, data):
+        await self._connector.push_audio(AudioChunk(pts_us, rate, channels, samples, data, pid, track))
+
+    def on_return_audio(self, cb):
+        self._connector.on_return_audio(lambda c: cb(c.participant_id, c.pts_us, len(c.data)))
+
+    def on_flush(self, cb):
+        self._connector.on_return_audio_flush(lambda flush: cb(flush.participant_id))
+
+    def cancelled(self):
+        counters = self._hub.stats().counters if self._hub else {}
+        return counters.get("speech cancelled by a flush", 0)
+
+    async def stop(self):
+        self._connector.close()
+
+
+class OurAgent(harness.ProcessorAdapter):
+    """Fetches with request_frame; pixels are shared with the hub and stay what they are while they are held."""
+
+    def __init__(self, agent: ProcessorEndpoint):
+        self._agent = agent
+
+    def subscribe(self, pid):
+        self._agent.subscribe(pid, filter=Subscribe.AUDIO | Subscribe.VIDEO)
+
+    def on_frame(self, cb):
+        def on_signal(signal: FrameSignal) -> None:
+            cb(signal.participant_id, signal.track_id, signal.seq, signal.pts_us)
+
+        self._agent.on_frame(on_signal)
+
+    def on_audio(self, cb):
+        self._agent.on_audio(lambda c: cb(c.participant_id, c.track_id, c.pts_us, len(c.data)))
+
+    async def request_frame(self, pid, track):
+        frame = await self._agent.request_frame(_Track(pid, track))
+        return None if frame is None else (frame.seq, frame.pts_us, frame.data, lambda: True)
+
+    async def send_return_audio(self, pid, pts_us, rate, channels, samples, data):
+        await self._agent.send_return_audio(AudioChunk(pts_us, rate, channels, samples, data, pid, "tts"))
+
+    async def flush(self, pid):
+        await self._agent.flush_return_audio(pid)
+
+    async def stop(self):
+        self._agent.close()
+
+
+class _Track:
+    def __init__(self, participant_id: str, track_id: str):
+        self.participant_id, self.track_id = participant_id, track_id
