@@ -104,9 +104,9 @@ def test_two_people_have_scenes_and_replies_of_their_own(demo: RunningStack, chr
         bob.join()
         assert alice.name != bob.name
         heard_by_bob = len(bob.conversation())
-        put = by_voice(alice)(PUT)
+        put = by_hand(alice)(PUT)
         assert put.loudest > AUDIBLE
-        assert len(scene_of(alice.name)) == 1
+        assert len(scene_of(alice.name)) == 1, put
         assert scene_of(bob.name) == []
         assert bob.conversation()[heard_by_bob:] == []
         assert bob.page.evaluate("window.loudestReply") < AUDIBLE

@@ -13,6 +13,7 @@ from xr_ai_client._errors import ConnectionFailedError
 _CHUNK_BYTES = 64 * 1024
 _LOOPBACK = "127.0.0.1"
 _HTTPS_PORT = 443
+_LAST_WORDS_S = 1.0
 
 
 class TlsRelay:
@@ -43,9 +44,12 @@ class TlsRelay:
         return self
 
     async def aclose(self) -> None:
-        """Stop listening and cut what is relayed."""
+        """Stop listening, let the last words through, and cut what is still relayed then."""
         if self._server is not None:
             self._server.close()
+        if self._connections:
+            # The media server learns from them that its client left; cut off, it waits 20 s for a lost one.
+            await asyncio.wait(self._connections, timeout=_LAST_WORDS_S)
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -67,7 +71,8 @@ class TlsRelay:
         assert task is not None
         self._connections.add(task)
         try:
-            with contextlib.suppress(ConnectionError):
+            # OSError, not ConnectionError: a peer that closes while data is on its way makes an SSLError.
+            with contextlib.suppress(OSError):
                 far_reader, far_writer = await self._connect()
                 pumps = [_pump(reader, far_writer), _pump(far_reader, writer)]
                 await asyncio.gather(*pumps)
