@@ -1,6 +1,5 @@
 """Loading and running a stack from Python."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,19 +7,21 @@ from xr_ai_config import ConfigError
 from xr_ai_launcher._errors import MissingPrerequisiteError, StackError
 from xr_ai_launcher._stack.broken import without_consequences
 from xr_ai_launcher._stack.checks import Findings, check_stack
-from xr_ai_launcher._stack.load import LoadedStack, StackOptions, load
-from xr_ai_launcher._stack.plan import StackPlan, bind, setup_names
+from xr_ai_launcher._stack.load import LoadedStack, load
+from xr_ai_launcher._stack.options import StackOptions
+from xr_ai_launcher._stack.plan import StackPlan
 from xr_ai_launcher._stack.ports import check_ports
+from xr_ai_launcher._stack.stored import store
+from xr_ai_launcher._start import start, startable_plan
 
 __all__ = (
     "find_problems",
     "load_stack",
     "open_stack",
-    "prepare",
     "read_stack",
+    "remember",
     "require_startable",
     "run_stack",
-    "start",
 )
 
 
@@ -63,9 +64,7 @@ def run_stack(
         MissingPrerequisiteError: a program is not installed.
     """
     options = StackOptions(profile, [Path(overlay) for overlay in overlays], overrides, only, without)
-    loaded = read_stack(Path(path), options)
-    require_startable(loaded)
-    return start(loaded.plan)
+    return start(startable_plan(Path(path), options))
 
 
 def read_stack(path: Path, options: StackOptions) -> LoadedStack:
@@ -113,17 +112,6 @@ def require_startable(loaded: LoadedStack) -> None:
         raise MissingPrerequisiteError(findings.missing)
 
 
-def prepare(plan: StackPlan) -> dict[str, str]:
-    """Take the plan's setup steps and return the environment variables that they export."""
-    # Late, because loading a plan is useful without the machinery that runs it.
-    from xr_ai_launcher import _setup
-
-    return _setup.prepare(plan)
-
-
-def start(plan: StackPlan) -> int:
-    """Prepare and run a plan that was checked; return the exit code."""
-    from xr_ai_launcher import _run
-
-    exports = prepare(plan)
-    return _run.run(bind(plan, setup_names(plan, exports)), environment={**os.environ, **exports})
+def remember(loaded: LoadedStack, path: Path, options: StackOptions) -> None:
+    """Keep a plan in which no check but that of the ports found anything, for the next start."""
+    store(loaded.plan, loaded.surroundings.facts, path, options)

@@ -1,10 +1,14 @@
 """Graphics cards as NVML reports them; a machine without driver or library simply has none."""
 
-import ctypes
+from __future__ import annotations
+
 import sys
-from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any
+
+from xr_ai_launcher._dataclasses import dataclass, replace
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("Gpu", "GpuReport", "read_gpus")
 
@@ -54,7 +58,7 @@ def read_gpus(nvml: Any = None) -> GpuReport:
         if sys.platform == "linux" and not _can_load(_NVML_LIBRARY):
             return GpuReport(note=f"no NVIDIA driver: {_NVML_LIBRARY} cannot be loaded")
         try:
-            nvml = import_module("pynvml")  # late: most stacks never ask
+            nvml = __import__("pynvml")  # late: most stacks never ask
         except ImportError:
             return GpuReport(note=_INSTALL_HINT, is_known=False)
     try:
@@ -73,6 +77,8 @@ def read_gpus(nvml: Any = None) -> GpuReport:
 
 def _can_load(library: str) -> bool:
     """Whether the dynamic loader finds a library; asked first, since importing pynvml costs 60 ms to learn the same."""
+    import ctypes
+
     try:
         ctypes.CDLL(library)
     except OSError:

@@ -8,7 +8,8 @@ from xr_ai_config import Problem, did_you_mean, format_path, one_of, similar_fil
 from xr_ai_launcher._stack.load import LoadedStack
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.plan import Requirement, RolePlan, RunStep, StackPlan
-from xr_ai_launcher._stack.programs import find_program, similar_program
+from xr_ai_launcher._stack.programs import similar_program
+from xr_ai_launcher._stack.surroundings import Surroundings
 
 __all__ = ("Findings", "check_stack")
 
@@ -86,26 +87,25 @@ def _missing_paths(loaded: LoadedStack) -> Iterator[Problem]:
     made = _made_by_setup(loaded.plan)
     for role in loaded.plan.enabled_roles:
         at = ("roles", role.name)
-        yield from _missing_path(role.cwd, "folder", loaded.places, (*at, "dir"), made)
+        yield from _missing_path(role.cwd, "folder", loaded, (*at, "dir"), made)
         for key, kind in (("config", "file"), ("project", "folder")):
             value = loaded.places.value(*at, key)
             if isinstance(value, str):
                 path = loaded.places.file_path(value, *at, key)
-                yield from _missing_path(path, kind, loaded.places, (*at, key), made)
+                yield from _missing_path(path, kind, loaded, (*at, key), made)
     for step in loaded.plan.enabled_setup:
         if isinstance(step.step, RunStep):
-            yield from _missing_path(step.step.cwd, "folder", loaded.places, ("setup", step.name, "dir"), made)
+            yield from _missing_path(step.step.cwd, "folder", loaded, ("setup", step.name, "dir"), made)
             for index, path in enumerate(step.step.inputs):
-                yield from _missing_path(path, "path", loaded.places, ("setup", step.name, "inputs", index), made)
+                yield from _missing_path(path, "path", loaded, ("setup", step.name, "inputs", index), made)
 
 
 def _missing_path(
-    path: Path, kind: str, places: Places, at: tuple[str | int, ...], made: Sequence[Path]
+    path: Path, kind: str, loaded: LoadedStack, at: tuple[str | int, ...], made: Sequence[Path]
 ) -> Iterator[Problem]:
-    exists = {"file": path.is_file, "folder": path.is_dir}.get(kind, path.exists)
-    if exists() or any(path.is_relative_to(each) for each in made):
+    if any(path.is_relative_to(each) for each in made) or loaded.surroundings.exists(path, kind):
         return
-    yield places.problem(f"no such {kind}: {path}", *at, hint=similar_file(path))
+    yield loaded.places.problem(f"no such {kind}: {path}", *at, hint=similar_file(path))
 
 
 def _made_by_setup(plan: StackPlan) -> list[Path]:
@@ -129,15 +129,15 @@ def _unexported_references(plan: StackPlan, places: Places) -> Iterator[Problem]
 
 
 def _missing_programs(loaded: LoadedStack) -> Iterator[Problem]:
-    made = _made_by_setup(loaded.plan)
+    made, look_for = _made_by_setup(loaded.plan), loaded.surroundings.find_program
     wanted: dict[Requirement, list[str]] = {}
     for role in loaded.plan.enabled_roles:
         if role.launch == "reuse":
             continue
-        absent = [need for need in role.requires if find_program(need.command, role.cwd) is None]
+        absent = [need for need in role.requires if look_for(need.command, role.cwd) is None]
         for need in absent:
             wanted.setdefault(need, []).append(role.name)
-        if not absent and role.argv and not _is_startable(role, made):
+        if not absent and role.argv and not _is_startable(role, made, loaded.surroundings):
             yield _unknown_command(role, loaded.places)
     for need, names in wanted.items():
         yield _absent_requirement(need, names, loaded.places)
@@ -152,11 +152,11 @@ def _absent_requirement(need: Requirement, names: Sequence[str], places: Places)
     return Problem(message, places.key_mark(*at), format_path(at[:3]))
 
 
-def _is_startable(role: RolePlan, made: Sequence[Path]) -> bool:
+def _is_startable(role: RolePlan, made: Sequence[Path], surroundings: Surroundings) -> bool:
     program = role.argv[0]
     path = Path(program) if Path(program).is_absolute() else role.cwd / program
     is_awaited = program.startswith("${setup.") or any(path.is_relative_to(each) for each in made)
-    return is_awaited or find_program(program, role.cwd, role.env.get("PATH")) is not None
+    return is_awaited or surroundings.find_program(program, role.cwd, role.env.get("PATH")) is not None
 
 
 def _unknown_command(role: RolePlan, places: Places) -> Problem:

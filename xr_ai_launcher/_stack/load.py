@@ -1,6 +1,6 @@
 """From a stack file to a plan: read, choose the profile, merge, replace references, validate, resolve."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from xr_ai_launcher._hardware import GpuReport, read_gpus
 from xr_ai_launcher._stack.broken import without_consequences, without_places
 from xr_ai_launcher._stack.merge import pick, without
 from xr_ai_launcher._stack.model import ProfileModel, StackModel
+from xr_ai_launcher._stack.options import StackOptions
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.plan import StackPlan
 from xr_ai_launcher._stack.profiles import Choice, choose_profile
@@ -16,23 +17,12 @@ from xr_ai_launcher._stack.read import Layers, read_layers
 from xr_ai_launcher._stack.references import Resolution, resolve_references
 from xr_ai_launcher._stack.resolve import Resolver
 from xr_ai_launcher._stack.select import select_roles
+from xr_ai_launcher._stack.surroundings import Surroundings
 
 __all__ = ("LoadedStack", "StackOptions", "load")
 
 _OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "setup", "roles"})
 _FILE_KEYS = frozenset({"include", "profiles"})
-
-
-@dataclass(frozen=True, slots=True)
-class StackOptions:
-    """What a caller may change about a stack without editing it."""
-
-    profile: str | None = None
-    overlays: Sequence[Path] = ()
-    assignments: Sequence[str] = ()
-    """``a.b=value``, laid over everything else."""
-    only: Sequence[str] = ()
-    without: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +33,7 @@ class LoadedStack:
     places: Places
     files: tuple[Path, ...]
     uses: frozenset[tuple[str, str]]
+    surroundings: Surroundings
     problems: tuple[Problem, ...] = ()
     """What is wrong with the files; the plan is then the stack without the broken parts, good for checks only."""
 
@@ -56,20 +47,21 @@ def load(
         ConfigError: so much is wrong that there is no plan to look at.
     """
     options = options or StackOptions()
-    layers = read_layers(path, options.overlays, options.assignments)
-    checker = _Checker(layers, list(layers.problems))
+    surroundings = Surroundings(read_report=read_report)
+    layers = read_layers(path, options.overlays, options.assignments, surroundings)
+    checker = _Checker(layers, surroundings, list(layers.problems))
     profiles = checker.profiles()
-    choice = Choice(None, "") if profiles is None else checker.choose(profiles, options.profile, read_report)
+    choice = Choice(None, "") if profiles is None else checker.choose(profiles, options.profile)
     for name in checker.profile_names():
         if name != choice.name:
             checker.check_other(name)
     resolution, model = checker.chosen(choice)
     places = Places(resolution.tree)
-    resolver = Resolver(model, places, layers.files[0], read_report)
+    resolver = Resolver(model, places, layers.files[0], surroundings)
     plan = resolver.resolve(choice.name, choice.reason, resolution.variables)
     plan, unknown = select_roles(plan, options.only, options.without)
     problems = without_consequences([*checker.problems, *resolver.problems, *unknown], layers.problems)
-    return LoadedStack(plan, places, tuple(layers.files), resolution.uses, tuple(problems))
+    return LoadedStack(plan, places, tuple(layers.files), resolution.uses, surroundings, tuple(problems))
 
 
 @dataclass(slots=True)
@@ -77,6 +69,7 @@ class _Checker:
     """Validates a stack with each of its profiles; nothing is reported before all of it was seen."""
 
     layers: Layers
+    surroundings: Surroundings
     problems: list[Problem] = field(default_factory=list)
 
     def profile_names(self) -> list[str]:
@@ -97,13 +90,11 @@ class _Checker:
             self.problems.extend(error.problems)
             return None
 
-    def choose(
-        self, profiles: Mapping[str, ProfileModel], requested: str | None, read_report: Callable[[], GpuReport]
-    ) -> Choice:
+    def choose(self, profiles: Mapping[str, ProfileModel], requested: str | None) -> Choice:
         """Return the profile to use; one that cannot be chosen is a problem like any other."""
         mark = Places(self.layers.merged()).key_mark("profiles")
         try:
-            return choose_profile(profiles, requested, read_report, mark)
+            return choose_profile(profiles, requested, self.surroundings.report, mark)
         except ConfigError as error:
             self.problems.extend(error.problems)
             return Choice(None, "")
@@ -122,11 +113,13 @@ class _Checker:
             ConfigError: everything found so far, when what is left makes no stack.
         """
         try:
-            resolution, model = self._validated(choice.name)
+            resolution, model = self._validated(choice.name, self.surroundings)
         except ConfigError as error:
             self.problems.extend(error.problems)
             try:
-                resolution, model = self._validated(choice.name, broken=frozenset(p.mark for p in error.problems))
+                resolution, model = self._validated(
+                    choice.name, self.surroundings, broken=frozenset(p.mark for p in error.problems)
+                )
             except ConfigError:
                 raise ConfigError(self.problems) from None
         if model.stack is None and not any(problem.key_path == "stack" for problem in self.problems):
@@ -136,7 +129,7 @@ class _Checker:
     def _validated(
         self,
         profile: str | None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str],
         broken: frozenset[Mark | None] = frozenset(),
     ) -> tuple[Resolution, StackModel]:
         base = self.layers.merged()

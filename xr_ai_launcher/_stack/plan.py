@@ -1,6 +1,6 @@
 """A stack with every question answered: what to prepare, what to start, how to know and how to stop.
 
-Standard library only, so that a plan can be stored, loaded and run without the machinery that checked it. Paths are
+Standard library only, and little of it, so that a plan can be stored, loaded and run without what checked it. Paths are
 absolute, ports are numbers, durations are seconds. ``where`` is the ``file:line:column`` that declared the thing.
 
 References to what is known only later are left in ``argv``, ``env`` and probes, and filled in by `bind`:
@@ -8,14 +8,20 @@ References to what is known only later are left in ``argv``, ``env`` and probes,
 this run for sockets and the like (bound by the run side, which makes it and also exports it as ``XR_RUN_DIR``).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
-Launch = Literal["own", "persist", "reuse"]
-OnExit = Literal["fail", "restart", "ignore"]
+from xr_ai_launcher._dataclasses import dataclass, field, replace
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Launch = Literal["own", "persist", "reuse"]
+    OnExit = Literal["fail", "restart", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
 """Finds the program behind a command's first word."""
 
+from __future__ import annotations
+
 import os
-import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from xr_ai_config import did_you_mean
-
-__all__ = ("find_in_project", "find_program", "similar_program")
+__all__ = ("find_program", "scripts_folder", "similar_program")
 
 
 def scripts_folder() -> Path:
@@ -23,23 +21,24 @@ def find_program(name: str, cwd: Path, path: str | None = None) -> Path | None:
     ``path`` (``PATH`` by default).
     """
     if os.sep in name:
-        candidate = Path(os.path.normpath(cwd / Path(name).expanduser()))
-        return candidate if candidate.is_file() and os.access(candidate, os.X_OK) else None
-    places = (str(scripts_folder()), path if path is not None else os.environ.get("PATH", os.defpath))
-    found = shutil.which(name, path=os.pathsep.join(places))
-    return Path(found) if found else None
+        candidate = os.path.normpath(cwd / Path(name).expanduser())
+        return Path(candidate) if _is_program(candidate) else None
+    search = path if path is not None else os.environ.get("PATH", os.defpath)
+    for folder in (os.path.dirname(sys.executable), *search.split(os.pathsep)):
+        candidate = os.path.join(folder or os.curdir, name)
+        if _is_program(candidate):
+            return Path(candidate)
+    return None
 
 
-def find_in_project(words: Sequence[str], project: Path) -> list[str]:
-    """Return the command as it runs in the environment of another Python project: its ``.venv``, else through uv."""
-    script = project / ".venv" / "bin" / words[0]
-    if script.is_file():
-        return [str(script), *words[1:]]
-    uv = find_program("uv", project)
-    return [str(uv or "uv"), "run", "--quiet", "--project", str(project), *words]
+def _is_program(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def similar_program(name: str) -> str:
     """Return "did you mean …?" for a command of the running interpreter's environment, or ""."""
+    # Late: finding what is there needs none of what explains what is not.
+    from xr_ai_config import did_you_mean
+
     folder = scripts_folder()
     return did_you_mean(name, [entry.name for entry in folder.iterdir()]) if folder.is_dir() else ""

@@ -21,6 +21,7 @@ from xr_ai_config import (
     resolve_path,
 )
 from xr_ai_launcher._stack.merge import merge
+from xr_ai_launcher._stack.surroundings import Surroundings
 
 __all__ = ("Layers", "read_layers")
 
@@ -45,13 +46,13 @@ class Layers:
         return tree
 
 
-def read_layers(path: Path, overlays: Sequence[Path] = (), assignments: Iterable[str] = ()) -> Layers:
+def read_layers(path: Path, overlays: Sequence[Path], assignments: Iterable[str], surroundings: Surroundings) -> Layers:
     """Read everything that makes up the stack.
 
     Raises:
         ConfigError: a file is missing or not YAML, includes go in a circle, or an assignment is malformed.
     """
-    reader = _Reader()
+    reader = _Reader(surroundings)
     stack = reader.read(path)
     overrides = [reader.read(overlay) for overlay in overlays]
     overrides += [_assignment(text) for text in assignments]
@@ -60,6 +61,7 @@ def read_layers(path: Path, overlays: Sequence[Path] = (), assignments: Iterable
 
 @dataclass(slots=True)
 class _Reader:
+    surroundings: Surroundings
     files: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _open: list[Path] = field(default_factory=list)
@@ -70,6 +72,8 @@ class _Reader:
         if target in self._open:
             circle = " → ".join(display_name(each) for each in [*self._open, target])
             raise ConfigError([Problem("includes go in a circle", included_at, _INCLUDE, found=circle)])
+        # Noted before it is read: should it change in between, what is remembered no longer fits.
+        self.surroundings.note_file(target)
         document = _read_file(target, included_at)
         self.problems.extend(document.problems)
         self.files.append(target)

@@ -1,20 +1,20 @@
 """Turns the checked model of a merged stack into a plan: absolute paths, full environments, commands found."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from xr_ai_config import Problem
-from xr_ai_launcher._hardware import GpuReport, pin_environment
+from xr_ai_launcher._hardware import pin_environment
 from xr_ai_launcher._stack import plan
 from xr_ai_launcher._stack.env_file import EnvFileError, read_env_file
 from xr_ai_launcher._stack.model import RoleModel, StackModel
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.probes import resolve_probe
-from xr_ai_launcher._stack.programs import find_in_project, find_program
 from xr_ai_launcher._stack.requirements import requirements
 from xr_ai_launcher._stack.setup_steps import resolve_setup
+from xr_ai_launcher._stack.surroundings import Surroundings
 from xr_ai_launcher._stack.values import EnvValue, env_text
 
 __all__ = ("Resolver",)
@@ -27,16 +27,18 @@ class Resolver:
     model: StackModel
     places: Places
     source: Path
-    read_report: Callable[[], GpuReport]
+    surroundings: Surroundings
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    _report: GpuReport | None = None
 
     def resolve(self, profile: str | None, reason: str, variables: Mapping[str, str]) -> plan.StackPlan:
         """Return the plan; meaningless when ``problems`` is not empty afterwards."""
         shared_env = self._environment((), self.model.env_file, self.model.env)
         roles = tuple(self._role(name, role, shared_env) for name, role in self.model.roles.items())
-        setup = tuple(resolve_setup(name, step, self.places, self.problems) for name, step in self.model.setup.items())
+        setup = tuple(
+            resolve_setup(name, step, self.places, self.surroundings, self.problems)
+            for name, step in self.model.setup.items()
+        )
         return plan.StackPlan(
             name=self.model.stack or self.source.stem,
             description=self.model.description,
@@ -86,9 +88,11 @@ class Resolver:
             return ()
         words = list(role.command)
         if role.project is not None:
-            words = find_in_project(words, self.places.file_path(role.project, "roles", name, "project"))
+            words = self.surroundings.find_in_project(
+                words, self.places.file_path(role.project, "roles", name, "project")
+            )
         else:
-            found = find_program(words[0], cwd, env.get("PATH"))
+            found = self.surroundings.find_program(words[0], cwd, env.get("PATH"))
             words[0] = str(found) if found is not None else words[0]
         if role.config is not None:
             words += ["--config", str(self.places.file_path(role.config, "roles", name, "config"))]
@@ -100,8 +104,10 @@ class Resolver:
         environment: dict[str, str] = {}
         for index, file in enumerate([files] if isinstance(files, str) else files or []):
             place: tuple[str | int, ...] = (*at, "env_file") if isinstance(files, str) else (*at, "env_file", index)
+            path = self.places.file_path(file, *place)
+            self.surroundings.note_file(path)
             try:
-                environment |= read_env_file(self.places.file_path(file, *place))
+                environment |= read_env_file(path)
             except EnvFileError as error:
                 self.problems.append(self.places.problem(str(error), *place))
         return environment | {key: env_text(value) for key, value in values.items()}
@@ -109,11 +115,10 @@ class Resolver:
     def _gpu_environment(self, name: str, role: RoleModel) -> dict[str, str]:
         if role.gpu is None or not role.enabled:
             return {}
-        if self._report is None:
-            self._report = self.read_report()
-        card = next((gpu for gpu in self._report.gpus if gpu.index == role.gpu), None)
+        report = self.surroundings.report()
+        card = next((gpu for gpu in report.gpus if gpu.index == role.gpu), None)
         if card is None:
             where = self.places.mark("roles", name, "gpu")
-            self.warnings.append(f"{where}: {name} is not pinned: no card {role.gpu} here; found {self._report}")
+            self.warnings.append(f"{where}: {name} is not pinned: no card {role.gpu} here; found {report}")
             return {}
         return pin_environment(card)

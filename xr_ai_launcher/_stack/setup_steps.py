@@ -6,8 +6,8 @@ from xr_ai_config import Problem
 from xr_ai_launcher._stack import plan
 from xr_ai_launcher._stack.model import SetupModel, SourceModel
 from xr_ai_launcher._stack.places import Places
-from xr_ai_launcher._stack.programs import find_program
 from xr_ai_launcher._stack.requirements import requirements
+from xr_ai_launcher._stack.surroundings import Surroundings
 from xr_ai_launcher._stack.values import env_text
 
 __all__ = ("resolve_setup",)
@@ -15,7 +15,9 @@ __all__ = ("resolve_setup",)
 _At = tuple[str | int, ...]
 
 
-def resolve_setup(name: str, step: SetupModel, places: Places, problems: list[Problem]) -> plan.SetupPlan:
+def resolve_setup(
+    name: str, step: SetupModel, places: Places, surroundings: Surroundings, problems: list[Problem]
+) -> plan.SetupPlan:
     """Return the plan of one step; what cannot work is added to ``problems``."""
     at = ("setup", name)
     if (step.run is None) == (step.binary is None):
@@ -26,7 +28,7 @@ def resolve_setup(name: str, step: SetupModel, places: Places, problems: list[Pr
     return plan.SetupPlan(
         name=name,
         description=step.description,
-        step=_binary_step(step, places, at) if step.binary is not None else _run_step(step, places, at),
+        step=_binary_step(step, places, at) if step.binary is not None else _run_step(step, places, surroundings, at),
         export=step.export,
         needs=tuple(step.needs),
         requires=requirements(step.requires, places, (*at, "requires")),
@@ -36,11 +38,11 @@ def resolve_setup(name: str, step: SetupModel, places: Places, problems: list[Pr
     )
 
 
-def _run_step(step: SetupModel, places: Places, at: _At) -> plan.RunStep:
+def _run_step(step: SetupModel, places: Places, surroundings: Surroundings, at: _At) -> plan.RunStep:
     cwd = places.file_path(step.dir or ".", *at, "dir")
     words = list(step.run or ())
     if words:
-        words[0] = str(find_program(words[0], cwd) or words[0])
+        words[0] = str(surroundings.find_program(words[0], cwd) or words[0])
     creates = [step.creates] if isinstance(step.creates, str) else step.creates
     return plan.RunStep(
         argv=tuple(words),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 __all__ = ("main",)
 
+_QUICK_VERBS = frozenset({"up", "check"})
 _VERBS_WITH_STACK = frozenset({"up", "check", "plan", "graph", "doctor"})
 
 
@@ -18,11 +19,17 @@ def main(argv: Sequence[str] | None = None, *, stack: Path | None = None) -> int
 
     With ``stack`` the command line is that of one product: its verbs act on this stack, and `up` need not be said.
     """
-    from xr_ai_launcher.cli._app import app
-
     words = list(sys.argv[1:] if argv is None else argv)
     if stack is not None:
         words = _for_stack(words, stack)
+    if words and words[0] in _QUICK_VERBS:
+        from xr_ai_launcher.cli import _quick
+
+        code = _quick.run(words)
+        if code is not None:
+            return code
+    from xr_ai_launcher.cli._app import app
+
     try:
         app(words)
     except SystemExit as ending:

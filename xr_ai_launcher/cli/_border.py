@@ -1,20 +1,12 @@
-"""The border of the command line: every outcome of a verb becomes an exit code, every error words a person can use."""
+"""The border of the command line: what a verb returns, or how it fails, becomes the exit code of the command."""
 
 import functools
-import os
-import platform
-import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import ParamSpec
 
 import typer
 
-from xr_ai_launcher.cli import _output
-from xr_ai_launcher.cli.exit_codes import ExitCode
+from xr_ai_launcher.cli._outcome import exit_code
 
 __all__ = ("verb",)
 
@@ -26,66 +18,6 @@ def verb(function: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_exit_code(lambda: function(*args, **kwargs)))
+        raise typer.Exit(exit_code(lambda: function(*args, **kwargs)))
 
     return command
-
-
-def _exit_code(call: Callable[[], int]) -> int:
-    try:
-        return call()
-    except KeyboardInterrupt:
-        _output.note("interrupted")
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output had enough; Python must not complain again while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
-    except Exception as error:
-        return _exit_code_of(error)
-
-
-def _exit_code_of(error: Exception) -> int:
-    from xr_ai_launcher._errors import LauncherError, StackError
-
-    if isinstance(error, typer.Exit):
-        return error.exit_code
-    if isinstance(error, LauncherError):
-        _output.note(str(error))
-        return ExitCode.BAD_STACK if isinstance(error, StackError) else ExitCode.MISSING_PREREQUISITE
-    _output.error(f"{type(error).__name__}: {error}")
-    _output.note(f"This is a bug of xrstack. A report for it is in {_write_report(error)}")
-    return ExitCode.BUG
-
-
-def _write_report(error: Exception) -> Path:
-    """Write a bug report in Markdown and return its path."""
-    text = "\n".join(
-        [
-            "# xrstack bug report",
-            f"- command: `{' '.join(sys.argv)}`",
-            f"- Python {platform.python_version()} on {platform.platform()}",
-            f"- time: {time.strftime('%Y-%m-%dT%H:%M:%S%z')}",
-            "",
-            "```text",
-            "".join(traceback.format_exception(error)).rstrip(),
-            "```",
-            "",
-        ]
-    )
-    for folder in _report_folders():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
-            path.write_text(text, encoding="utf-8")
-        except OSError:
-            continue
-        return path
-    _output.note(text)
-    return Path(os.devnull)
-
-
-def _report_folders() -> list[Path]:
-    import platformdirs
-
-    return [platformdirs.user_state_path("xrstack"), Path(tempfile.gettempdir())]

@@ -3,32 +3,33 @@
 import os
 import sys
 
-import typer
+__all__ = ("GREEN", "RED", "data", "error", "note", "painted", "success")
 
-__all__ = ("data", "error", "note", "painted", "success")
+RED, GREEN = 31, 32
+"""Colours, as ANSI terminals number them."""
 
 
 def note(text: str) -> None:
     """Tell a person something."""
-    typer.echo(text, err=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # the one place that prints
 
 
 def success(text: str) -> None:
     """Tell a person that something is as it should be."""
-    note(painted(text, typer.colors.GREEN))
+    note(painted(text, GREEN))
 
 
 def error(text: str) -> None:
     """Tell a person what is wrong."""
-    note(painted("error: ", typer.colors.RED) + text)
+    note(painted("error: ", RED) + text)
 
 
 def data(text: str) -> None:
     """Write what was asked for."""
-    typer.echo(text)
+    print(text, flush=True)  # noqa: T201
 
 
-def painted(text: str, color: str, *, to_stdout: bool = False) -> str:
+def painted(text: str, color: int, *, to_stdout: bool = False) -> str:
     """Return the text in colour if the stream is a terminal and NO_COLOR is not set."""
     stream = sys.stdout if to_stdout else sys.stderr
-    return typer.style(text, fg=color) if stream.isatty() and not os.environ.get("NO_COLOR") else text
+    return f"\x1b[{color}m{text}\x1b[0m" if stream.isatty() and not os.environ.get("NO_COLOR") else text

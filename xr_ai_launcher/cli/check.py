@@ -13,7 +13,7 @@ from xr_ai_launcher.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from xr_ai_config import Problem
-    from xr_ai_launcher._stack.load import StackOptions
+    from xr_ai_launcher._stack.options import StackOptions
 
 __all__ = ("check",)
 
@@ -73,8 +73,9 @@ class _Result:
 
 
 def _check_one(name: str | None, wanted: "StackOptions", with_ports: bool) -> _Result:
-    from xr_ai_launcher._api import find_problems, read_stack
+    from xr_ai_launcher._api import find_problems, read_stack, remember
     from xr_ai_launcher._errors import StackError
+    from xr_ai_launcher.cli._told import good_words
 
     path = options.find_stack(name)
     try:
@@ -82,7 +83,7 @@ def _check_one(name: str | None, wanted: "StackOptions", with_ports: bool) -> _R
     except StackError as error:
         return _Result(str(path), "", error.problems, ())
     findings = find_problems(loaded, with_ports=with_ports)
-    plan = loaded.plan
-    profile = f"; profile {plan.profile}: {plan.profile_reason}" if plan.profile else ""
-    summary = f"good: {len(plan.enabled_roles)} of {len(plan.roles)} roles{profile}"
+    if not findings.problems and not findings.missing:
+        remember(loaded, path, wanted)
+    summary = good_words(loaded.plan)
     return _Result(str(path), summary, StackError(findings.problems).problems, StackError(findings.missing).problems)

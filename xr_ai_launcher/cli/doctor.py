@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import typer
-
 from xr_ai_launcher.cli import _options as options
 from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._border import verb
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ("doctor",)
 
-_MARKS = {True: ("ok  ", typer.colors.GREEN), False: ("MISS", typer.colors.RED)}
+_MARKS = {True: ("ok  ", _output.GREEN), False: ("MISS", _output.RED)}
 
 
 @dataclass(frozen=True, slots=True)

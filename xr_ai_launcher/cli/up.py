@@ -1,16 +1,12 @@
 """``xrstack up``: check, prepare and run a stack until it ends."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from xr_ai_launcher.cli import _options as options
-from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._border import verb
 from xr_ai_launcher.cli.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from xr_ai_launcher._stack.plan import StackPlan
 
 __all__ = ("up",)
 
@@ -26,22 +22,16 @@ def up(
     setup_only: Annotated[bool, typer.Option("--setup-only", help="Prepare everything, start nothing.")] = False,
 ) -> int:
     """Check the stack, prepare what is missing, start every role and stop them together."""
-    from xr_ai_launcher._api import open_stack, prepare, read_stack, require_startable, start
+    from xr_ai_launcher._api import open_stack
+    from xr_ai_launcher._start import prepare, start, startable_plan
+    from xr_ai_launcher.cli._told import announce
 
     path, wanted = options.find_stack(stack), options.stack_options(profile, file, set_, only, without)
     if setup_only:
         plan = open_stack(path, wanted).plan
-        _announce(plan)
+        announce(plan)
         prepare(plan)
         return ExitCode.OK
-    loaded = read_stack(path, wanted)
-    require_startable(loaded)
-    _announce(loaded.plan)
-    return start(loaded.plan)
-
-
-def _announce(plan: "StackPlan") -> None:
-    if plan.profile is not None:
-        _output.note(f"{plan.name}: profile {plan.profile}: {plan.profile_reason}")
-    for warning in plan.warnings:
-        _output.note(f"warning: {warning}")
+    plan = startable_plan(path, wanted)
+    announce(plan)
+    return start(plan)
