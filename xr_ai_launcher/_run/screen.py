@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 # A terminal that is paused must not fill the memory; what does not fit is counted, and is in the log files.
 _BACKLOG_LIMIT_BYTES = 64 << 20
@@ -28,6 +28,20 @@ class Screen:
         """Write the launcher's own words to stderr."""
         self._write(self._stderr, data)
 
+    def attach_painter(self, paint: Callable[[], bytes], fd: int) -> None:
+        """Have ``paint`` asked, by the thread that writes, for what keeps some rows of the terminal ``fd`` current.
+
+        It is asked between two batches of lines and only after `repaint`, so that a slow terminal or a flood of lines
+        gets the newest picture and not every one.
+        """
+        if self._writer is not None:
+            self._writer.painter = (paint, fd)
+
+    def repaint(self) -> None:
+        """Have the painter asked soon, before the lines that still wait."""
+        if self._writer is not None:
+            self._writer.repaint()
+
     def close(self) -> None:
         """Let what is queued out, for a bounded time."""
         if self._writer is not None:
@@ -47,6 +61,8 @@ class _Writer:
         self._queue: deque[tuple[int, bytes]] = deque()
         self._queued_bytes = 0
         self._dropped_lines = 0
+        self.painter: tuple[Callable[[], bytes], int] | None = None
+        self._is_paint_due = False
         self._changed = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="screen", daemon=True)
@@ -64,6 +80,11 @@ class _Writer:
             self._append(fd, data)
             self._changed.notify()
 
+    def repaint(self) -> None:
+        with self._changed:
+            self._is_paint_due = True
+            self._changed.notify()
+
     def close(self) -> None:
         with self._changed:
             self._is_closing = True
@@ -77,13 +98,22 @@ class _Writer:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._is_closing)
-                if not self._queue:
+                self._changed.wait_for(lambda: self._queue or self._is_paint_due or self._is_closing)
+                is_paint_due, self._is_paint_due = self._is_paint_due, False
+                fd, data = self._queue.popleft() if self._queue else (-1, b"")
+                if fd < 0 and not is_paint_due:
                     return
-                fd, data = self._queue.popleft()
-            write_all(fd, data)
-            with self._changed:
-                self._queued_bytes -= len(data)
+            if is_paint_due:
+                self._paint()
+            if data:
+                write_all(fd, data)
+                with self._changed:
+                    self._queued_bytes -= len(data)
+
+    def _paint(self) -> None:
+        if self.painter is not None:
+            paint, fd = self.painter
+            write_all(fd, paint())
 
 
 def write_all(fd: int, data: bytes) -> bool:
