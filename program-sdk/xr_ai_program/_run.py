@@ -33,11 +33,13 @@ def run_program(
     description: str,
     argv: Sequence[str] | None = None,
     default_config: Path | None = None,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> int:
     """Run ``serve`` until it returns or a signal cancels it, and return the process' exit code.
 
     Without ``--config`` the file ``NAME.yaml`` of the working directory is read if there is one, then
     ``default_config``, else the model's defaults apply. Errors a user can repair are printed without a traceback.
+    ``loop_factory`` makes another event loop than asyncio's own.
     """
     args = _parser(name, description).parse_args(argv)
     _set_up_logging(name)
@@ -51,7 +53,8 @@ def run_program(
         return 0
     readiness = Readiness(args.ready_file)
     try:
-        asyncio.run(_until_signalled(serve, config, readiness))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_until_signalled(serve, config, readiness))
     except ProgramError as error:
         logger.error("%s", error)
         return _EXIT_FAILED

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -11,7 +13,7 @@ from starlette.types import ASGIApp
 from xr_ai_program._errors import StartupError
 from xr_ai_program._readiness import Readiness
 
-__all__ = ("bind", "serve_http")
+__all__ = ("bind", "serve_http", "serve_socket")
 
 _BACKLOG = 128
 # Open streams (server-sent events of MCP sessions) never end by themselves; a stop must not wait for them.
@@ -48,35 +50,51 @@ async def serve_http(app: ASGIApp, host: str, port: int, readiness: Readiness, *
     Raises:
         StartupError: the port cannot be bound.
     """
-    sock = bind(host, port)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACEFUL_STOP_S)
-    server = _Server(config)
+    await serve_socket(app, bind(host, port), on_started=lambda: readiness.ready(ready_text))
+
+
+async def serve_socket(
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    on_started: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
+    **uvicorn_options: Any,
+) -> None:
+    """Serve ``app`` on a bound socket until cancelled, and close it; ``on_started`` is called once it answers.
+
+    Raises:
+        StartupError: the server ended before it answered.
+    """
+    options = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": _GRACEFUL_STOP_S}
+    config = uvicorn.Config(app, **(options | uvicorn_options))
+    config.load()
+    config.ssl = tls
+    server = _Server(config, on_started)
+    where = sock.getsockname()
     serving = asyncio.ensure_future(server.serve(sockets=[sock]))
     try:
-        await asyncio.wait({serving, asyncio.ensure_future(server.ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
-            readiness.ready(ready_text)
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving
         sock.close()
-    if not server.ready.is_set():
-        raise StartupError(f"the server on {host}:{port} ended while starting; its log lines above say why")
+    if not server.started:
+        raise StartupError(f"the server on {where[0]}:{where[1]} ended while starting; its log lines above say why")
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server that says when it has started and leaves signals to the program's frame."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
-        self.ready = asyncio.Event()
+        self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self.ready.set()
+            self._on_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

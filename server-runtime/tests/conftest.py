@@ -23,10 +23,13 @@ from livekit import rtc
 import yaml
 from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, ProcessorEndpoint
 
-START_LIMIT_S = 30.0
+START_LIMIT_S = 60.0
 WAIT_LIMIT_S = 15.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 MIC_RATE_HZ = 48_000
+SPARE_SECRET = "k" * 32
+MAX_DATA_BYTES = 4_000_000
+_STREAM_TOPICS = ("", "scene", "agent.response", "clientControl")
 
 
 @pytest.fixture
@@ -167,6 +170,33 @@ def make_hub(tmp_path_factory: pytest.TempPathFactory, livekit_binary: Path) -> 
             hub.stop()
 
 
+class SpareHub:
+    """A hub of default settings that nobody else uses; the next one starts while the present one is tested."""
+
+    def __init__(self, make_hub: Callable[..., HubProcess]) -> None:
+        self._make_hub = make_hub
+        self._next = self._start()
+
+    def take(self) -> HubProcess:
+        """Return a running hub to do anything to."""
+        taken, self._next = self._next.wait_ready(), self._start()
+        return taken
+
+    def _start(self) -> HubProcess:
+        return self._make_hub(api_secret=SPARE_SECRET).start()
+
+
+@pytest.fixture(scope="session")
+def spare_hubs(make_hub: Callable[..., HubProcess]) -> SpareHub:
+    return SpareHub(make_hub)
+
+
+@pytest.fixture
+def spare_hub(spare_hubs: SpareHub) -> HubProcess:
+    """A hub of its own for a test that harms it."""
+    return spare_hubs.take()
+
+
 @pytest.fixture(scope="session")
 def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("client")
@@ -180,7 +210,8 @@ def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
     """The hub most tests share: plain http, as behind a TLS proxy."""
-    return make_hub(web_client_dir=str(client_dir), max_participants=200).start().wait_ready()
+    settings = {"max_participants": 200, "max_data_bytes": MAX_DATA_BYTES}
+    return make_hub(web_client_dir=str(client_dir), **settings).start().wait_ready()
 
 
 @pytest.fixture(scope="session")
@@ -256,6 +287,8 @@ class Client:
         self.disconnected: list[object] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.room.on("data_received", self._on_data)
+        for topic in _STREAM_TOPICS:
+            self.room.register_byte_stream_handler(topic, self._on_stream)
         self.room.on("track_subscribed", self._on_track)
         self.room.on("disconnected", lambda reason: self.disconnected.append(reason))
 
@@ -302,6 +335,13 @@ class Client:
         sender = packet.participant.identity if packet.participant else None
         self.data.append((packet.topic or "", packet.data, sender))
 
+    def _on_stream(self, reader: rtc.ByteStreamReader, sender: str) -> None:
+        self._spawn(self._read_stream(reader, sender))
+
+    async def _read_stream(self, reader: rtc.ByteStreamReader, sender: str) -> None:
+        data = b"".join([chunk async for chunk in reader])
+        self.data.append((reader.info.topic, data, sender))
+
     def _on_track(self, track: rtc.Track, _publication: object, participant: rtc.RemoteParticipant) -> None:
         self.senders.add(participant.identity)
         self._spawn(self._hear(track) if track.kind == rtc.TrackKind.KIND_AUDIO else self._see(track))
@@ -335,6 +375,16 @@ async def get_json(url: str, **options: Any) -> tuple[int, Any]:
         return reply.status, await reply.json()
 
 
+async def health_until(hub: HubProcess, condition: Callable[[Any], object], limit_s: float = WAIT_LIMIT_S) -> Any:
+    """Ask /health until ``condition`` holds for its facts, and return them."""
+    async with asyncio.timeout(limit_s):
+        while True:
+            _, facts = await get_json(f"{hub.url}/health")
+            if condition(facts):
+                return facts
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 async def join() -> AsyncIterator[Callable[..., Any]]:
     """Joins as a person would: a token from the hub, then the URL it names. Everybody leaves at the end."""
@@ -357,9 +407,12 @@ def helpers() -> Any:
 
     class Helpers:
         Client = Client
+        SPARE_SECRET = SPARE_SECRET
+        MAX_DATA_BYTES = MAX_DATA_BYTES
         eventually = staticmethod(eventually)
         free_port = staticmethod(free_port)
         get_json = staticmethod(get_json)
+        health_until = staticmethod(health_until)
         running_agent = staticmethod(running_agent)
         wait_until = staticmethod(wait_until)
         tone_chunks = staticmethod(tone_chunks)

@@ -16,15 +16,14 @@ import pytest
 from livekit import api
 
 
-def test_the_death_of_livekit_ends_the_hub_at_once(make_hub: Callable[..., Any], helpers: Any) -> None:
-    hub = make_hub().start().wait_ready()
-    asyncio.run(_join_and(hub, helpers, lambda: _livekit_of(hub).kill()))
+def test_the_death_of_livekit_ends_the_hub_at_once(spare_hub: Any, helpers: Any) -> None:
+    asyncio.run(_join_and(spare_hub, helpers, lambda: _livekit_of(spare_hub).kill()))
     killed_at = time.monotonic()
 
-    assert hub.wait_exit(10) == 1
+    assert spare_hub.wait_exit(10) == 1
     assert time.monotonic() - killed_at < 2.0
-    assert "the LiveKit server exited (killed by SIGKILL); its last lines:" in hub.output
-    assert "starting LiveKit server" in hub.output.split("its last lines:")[1]
+    assert "the LiveKit server exited (killed by SIGKILL); its last lines:" in spare_hub.output
+    assert "starting LiveKit server" in spare_hub.output.split("its last lines:")[1]
 
 
 async def _join_and(hub: Any, helpers: Any, act: Callable[[], None]) -> None:
@@ -36,25 +35,23 @@ async def _join_and(hub: Any, helpers: Any, act: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_everything_cleanly(make_hub: Callable[..., Any], helpers: Any, number: int) -> None:
-    hub = make_hub().start().wait_ready()
-    children = hub.children()
+def test_a_signal_ends_everything_cleanly(spare_hub: Any, helpers: Any, number: int) -> None:
+    children = spare_hub.children()
     assert children
-    asyncio.run(_join_and(hub, helpers, lambda: os.kill(hub.pid, number)))
+    asyncio.run(_join_and(spare_hub, helpers, lambda: os.kill(spare_hub.pid, number)))
 
-    assert hub.wait_exit(10) == 0
+    assert spare_hub.wait_exit(10) == 0
     psutil.wait_procs(children, timeout=2)
     assert not [child for child in children if child.is_running()]
-    assert "Traceback" not in hub.output
-    _assert_free(hub)
+    assert "Traceback" not in spare_hub.output
+    _assert_free(spare_hub)
 
 
-def test_a_killed_hub_takes_livekit_along(make_hub: Callable[..., Any], helpers: Any) -> None:
-    hub = make_hub().start().wait_ready()
-    children = hub.children()
+def test_a_killed_hub_takes_livekit_along(spare_hub: Any, helpers: Any) -> None:
+    children = spare_hub.children()
 
-    os.kill(hub.pid, signal.SIGKILL)
-    hub.wait_exit()
+    os.kill(spare_hub.pid, signal.SIGKILL)
+    spare_hub.wait_exit()
     gone, alive = psutil.wait_procs(children, timeout=3)
     assert gone
     assert not alive
@@ -155,37 +152,35 @@ def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[...,
     assert "Traceback" not in hub.output
 
 
-def test_a_room_that_livekit_closes_ends_its_session(make_hub: Callable[..., Any], helpers: Any) -> None:
+def test_a_room_that_livekit_closes_ends_its_session(spare_hub: Any, helpers: Any) -> None:
     """What happens to rooms nobody uses for a minute, without the minute."""
-    hub = make_hub(api_secret="k" * 32).start().wait_ready()
 
     async def lose_room() -> None:
-        _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "alice"})
+        _, admission = await helpers.get_json(f"{spare_hub.url}/token", params={"identity": "alice"})
         client = await helpers.Client().join(admission["url"], admission["token"])
         async with (
-            helpers.running_agent(hub) as agent,
-            api.LiveKitAPI(_livekit_url(hub), "xr-hub", "k" * 32) as livekit,
+            helpers.running_agent(spare_hub) as agent,
+            api.LiveKitAPI(_livekit_url(spare_hub), "xr-hub", helpers.SPARE_SECRET) as livekit,
         ):
             await client.publish_tone()
             await helpers.eventually(lambda: agent.peak("alice") > 0)
             await livekit.room.delete_room(api.DeleteRoomRequest(room=admission["room"]))
             await helpers.eventually(lambda: "alice" not in agent.endpoint.connected_participants)
             await helpers.eventually(lambda: client.disconnected)
-            _, again = await helpers.get_json(f"{hub.url}/token", params={"identity": "alice"})
+            _, again = await helpers.get_json(f"{spare_hub.url}/token", params={"identity": "alice"})
             assert again["identity"] == "alice"
 
     asyncio.run(lose_room())
-    assert hub.stop() == 0
+    assert spare_hub.stop() == 0
 
 
-def test_a_server_that_hangs_shows_on_health(make_hub: Callable[..., Any], helpers: Any) -> None:
-    hub = make_hub().start().wait_ready()
-    server = _livekit_of(hub)
+def test_a_server_that_hangs_shows_on_health(spare_hub: Any, helpers: Any) -> None:
+    server = _livekit_of(spare_hub)
     server.suspend()
-    asyncio.run(_status_until(hub, helpers, 503))
+    asyncio.run(helpers.health_until(spare_hub, lambda facts: facts["status"] != "ok"))
     server.resume()
-    asyncio.run(_status_until(hub, helpers, 200))
-    assert hub.stop() == 0
+    asyncio.run(helpers.health_until(spare_hub, lambda facts: facts["status"] == "ok"))
+    assert spare_hub.stop() == 0
 
 
 def test_no_token_and_no_words_of_people_are_logged(hub: Any, helpers: Any) -> None:
@@ -237,9 +232,9 @@ async def _restart_under(hub: Any, livekit_binary: Path, config: Path, helpers: 
             await helpers.eventually(lambda: agent.peak("stayer") > 0.1)
             server.kill()
             server.wait()
-            await _status_until(hub, helpers, 503)
+            await helpers.health_until(hub, lambda facts: facts["status"] != "ok")
             server = await _start_livekit(livekit_binary, config, hub, helpers)
-            await _status_until(hub, helpers, 200)
+            await helpers.health_until(hub, lambda facts: facts["status"] == "ok")
             agent.audio.clear()
             await helpers.eventually(lambda: agent.peak("stayer") > 0.1, 40)
             spoken_at = time.monotonic()
@@ -257,16 +252,6 @@ async def _start_livekit(binary: Path, config: Path, hub: Any, helpers: Any) -> 
         server = await asyncio.to_thread(subprocess.Popen, [binary, "--config", config], stdout=log, stderr=log)
     await helpers.eventually(lambda: _is_open(hub.config["lk_port_ws"]))
     return server
-
-
-async def _status_until(hub: Any, helpers: Any, wanted: int) -> None:
-    deadline = time.monotonic() + 15
-    while True:
-        status, _ = await helpers.get_json(f"{hub.url}/health")
-        if status == wanted:
-            return
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 def _program(folder: Path, script: str) -> Path:

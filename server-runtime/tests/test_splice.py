@@ -10,7 +10,7 @@ import pytest
 from aiohttp import WSMsgType, web
 from starlette.applications import Starlette
 
-from xr_media_hub.web import WebServer
+from xr_media_hub.web import serve_web
 
 pytestmark = pytest.mark.anyio
 
@@ -39,11 +39,12 @@ async def web_server(upstream_port: int) -> AsyncIterator[str]:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     sock.listen()
-    server = WebServer(Starlette(), sock, f"ws://127.0.0.1:{upstream_port}", None)
-    running = asyncio.create_task(server.run())
-    await server.started.wait()
+    port = sock.getsockname()[1]
+    started = asyncio.Event()
+    running = asyncio.create_task(serve_web(Starlette(), sock, f"ws://127.0.0.1:{upstream_port}", None, started.set))
+    await started.wait()
     try:
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

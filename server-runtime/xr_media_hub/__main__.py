@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 from xr_ai_program import run_program
 from xr_media_hub._hub import serve
@@ -10,21 +11,22 @@ from xr_media_hub.config import HubConfig
 
 def main() -> int:
     """Run the hub and return its exit code."""
-    _use_fast_loop()
     return run_program(
         "xr_media_hub",
         HubConfig,
         serve,
         description="The media hub: clients connect here, agents see and hear them here.",
+        loop_factory=_fast_loop_factory(),
     )
 
 
-def _use_fast_loop() -> None:
+def _fast_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Take uvloop where it exists: the signalling proxy and TLS take a third of the time."""
-    if sys.platform != "win32":
-        import uvloop
+    if sys.platform == "win32":
+        return None
+    import uvloop
 
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from xr_media_hub.transport.livekit import LiveKitAccess
 
 logger = logging.getLogger(__name__)
 
-_WATCH_PERIOD_S = 2.0
+# With the time one question may take, a server that hangs shows within two seconds.
+_WATCH_PERIOD_S = 1.0
 
 
 class Health:

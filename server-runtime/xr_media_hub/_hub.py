@@ -18,11 +18,11 @@ from xr_media_hub.config import HubConfig
 from xr_media_hub.transport.livekit import LiveKitAccess, LiveKitConnector, LiveKitServer, ServerPlan
 from xr_media_hub.web import (
     HubCertificate,
-    WebServer,
     WebSettings,
     create_app,
     load_certificate,
     self_signed_certificate,
+    serve_web,
 )
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,9 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
             stack.push_async_callback(_leave_rooms, connector)
             started = asyncio.Event()
             if sock is not None:
-                web = _web(config, sock, connector, health, certificate)
-                parts["web"], started = web.run(), web.started
+                app = create_app(_web_settings(config, connector, health, certificate))
+                tls = certificate.context if certificate else None
+                parts["web"] = serve_web(app, sock, config.internal_url, tls, started.set)
             else:
                 started.set()
             await _run_parts(parts, started, lambda: readiness.ready(_ready_text(config)))
@@ -113,7 +114,7 @@ def _bind_web(config: HubConfig, stack: AsyncExitStack) -> socket.socket | None:
 
 def _bind_hub(config: HubConfig) -> HubEndpoint:
     try:
-        return HubEndpoint(config.hub_push_addr, config.hub_sub_addr)
+        return HubEndpoint(config.hub_push_addr, config.hub_sub_addr, data_max_bytes=config.max_data_bytes)
     except AddressInUseError as error:
         raise StartupError(
             f"{error}. Stop that hub, or give this one other addresses (XR_HUB_IN and XR_HUB_PUB, "
@@ -168,6 +169,7 @@ def _connector(config: HubConfig, access: LiveKitAccess, hub: HubEndpoint, stats
         hub_identity=config.identity,
         room_prefix=config.room_name,
         max_participants=config.max_participants,
+        max_data_bytes=config.max_data_bytes,
     )
 
 
@@ -178,14 +180,10 @@ async def _leave_rooms(connector: LiveKitConnector) -> None:
         logger.warning("not every room was left within %.0f s", _LEAVE_LIMIT_S)
 
 
-def _web(
-    config: HubConfig,
-    sock: socket.socket,
-    connector: LiveKitConnector,
-    health: Health,
-    certificate: HubCertificate | None,
-) -> WebServer:
-    settings = WebSettings(
+def _web_settings(
+    config: HubConfig, connector: LiveKitConnector, health: Health, certificate: HubCertificate | None
+) -> WebSettings:
+    return WebSettings(
         admit=connector.admit,
         health=health.facts,
         client_dir=config.web_client_dir,
@@ -194,7 +192,6 @@ def _web(
         public_url=config.public_url,
         certificate_pem=certificate.pem if certificate else None,
     )
-    return WebServer(create_app(settings), sock, config.internal_url, certificate.context if certificate else None)
 
 
 def _ready_text(config: HubConfig) -> str:

@@ -12,6 +12,8 @@ from xr_ai_config import ConfigPath
 
 __all__ = ("HubConfig",)
 
+# What passes in one packet of the media server's.
+PACKET_BYTES = 60_000
 # livekit-server refuses nothing shorter, but HS256 asks for a key as long as its hash (RFC 7518 §3.2).
 _MIN_SECRET_CHARS = 32
 _WEBSOCKET_SCHEMES = ("ws", "wss")
@@ -32,6 +34,7 @@ class HubConfig(BaseModel):
     room_name: str = Field("xr-room", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     join_code: str = ""
     max_participants: int = Field(32, ge=1, le=1024)
+    max_data_bytes: int = Field(16 * 2**20, ge=PACKET_BYTES, le=32 * 2**20)
 
     api_key: str = "xr-hub"
     api_secret: str = ""

@@ -2,6 +2,6 @@
 
 from xr_media_hub.web._app import WebSettings, create_app
 from xr_media_hub.web._certificates import HubCertificate, load_certificate, self_signed_certificate
-from xr_media_hub.web._server import WebServer
+from xr_media_hub.web._server import serve_web
 
-__all__ = ("HubCertificate", "WebServer", "WebSettings", "create_app", "load_certificate", "self_signed_certificate")
+__all__ = ("HubCertificate", "WebSettings", "create_app", "load_certificate", "self_signed_certificate", "serve_web")

@@ -42,6 +42,7 @@ class LiveKitConnector:
         hub_identity: str,
         room_prefix: str,
         max_participants: int,
+        max_data_bytes: int,
     ) -> None:
         self._access = access
         self._connector = connector
@@ -49,6 +50,7 @@ class LiveKitConnector:
         self._hub_identity = hub_identity
         self._room_prefix = room_prefix
         self._max_participants = max_participants
+        self._max_data_bytes = max_data_bytes
         self._sessions: dict[str, ParticipantSession] = {}
         connector.on_return_audio(self._return_audio)
         connector.on_return_data(self._return_data)
@@ -97,6 +99,7 @@ class LiveKitConnector:
             access=self._access,
             connector=self._connector,
             stats=self._stats,
+            max_data_bytes=self._max_data_bytes,
             on_closed=self._forget,
         )
 

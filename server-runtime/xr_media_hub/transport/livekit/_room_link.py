@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from livekit import rtc
+from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError, PublishTrackError, UnpublishTrackError
+from livekit.rtc.room import DataStreamOptions
 
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
@@ -19,6 +21,11 @@ _CONNECT_LIMIT_S = 10.0
 _DISCONNECT_LIMIT_S = 2.0
 # A client that does not want to hear must not make the queue grow for ever.
 _SUBSCRIBE_LIMIT_S = 5.0
+# LiveKit's data channel takes packets up to about 64 KiB; what is larger goes as a stream of the same topic.
+PACKET_BYTES = 60_000
+# A stream that a network of 1 Mbit/s could not carry in this time is given up.
+_STREAM_LIMIT_S = 10.0
+_STREAM_BYTES_PER_S = 125_000
 
 Event: TypeAlias = tuple[object, ...]
 """(name, *arguments) of a room event, in the order LiveKit reported it."""
@@ -45,8 +52,11 @@ class RoomLink:
         self._voice: rtc.LocalTrackPublication | None = None
 
     @classmethod
-    async def open(cls, url: str, token: str, on_event: Callable[[Event], None]) -> "RoomLink":
+    async def open(cls, url: str, token: str, max_data_bytes: int, on_event: Callable[[Event], None]) -> "RoomLink":
         """Join the room; ``on_event`` is called on the event loop for everything that happens from now on.
+
+        Incoming streams are events too: ``("stream_opened", reader, identity)``; larger ones than ``max_data_bytes``
+        end with an error.
 
         Raises:
             RoomUnavailable: LiveKit refused or did not answer in time.
@@ -54,11 +64,13 @@ class RoomLink:
         room = rtc.Room()
         for name in _FORWARDED:
             room.on(name, _forward(name, on_event))  # type: ignore[arg-type]
+        _receive_streams(room, on_event)
         options = rtc.RoomOptions(
             connect_timeout=_CONNECT_LIMIT_S,
             rtc_config=rtc.RtcConfiguration(
                 continual_gathering_policy=rtc.ContinualGatheringPolicy.GATHER_ONCE,
             ),
+            data_stream=DataStreamOptions(max_payload_byte_length=max_data_bytes),
         )
         connecting = asyncio.ensure_future(room.connect(url, token, options))
         try:
@@ -110,17 +122,25 @@ class RoomLink:
                 logger.debug("return track %s was not there any more: %s", sid, error.message)
 
     async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
-        """Send a reliable packet to the participant alone.
+        """Send data of any size reliably to the participant alone, as a packet or as a byte stream.
 
         Raises:
             RoomUnavailable: LiveKit did not take it.
         """
+        local, to = self.room.local_participant, [participant_id]
         try:
-            await self.room.local_participant.publish_data(
-                data, reliable=True, topic=topic, destination_identities=[participant_id]
-            )
+            if len(data) <= PACKET_BYTES:
+                await local.publish_data(data, reliable=True, topic=topic, destination_identities=to)
+                return
+            async with asyncio.timeout(_STREAM_LIMIT_S + len(data) / _STREAM_BYTES_PER_S):
+                # Compressed, it would be readable for the newest clients only.
+                await local.send_bytes(data, topic=topic, destination_identities=to, compress=False)
         except PublishDataError as error:
             raise RoomUnavailable(f"data was not sent: {error.message}") from error
+        except StreamError as error:
+            raise RoomUnavailable(f"a stream of {len(data)} bytes was not sent: {error.description}") from error
+        except TimeoutError as error:
+            raise RoomUnavailable(f"a stream of {len(data)} bytes took too long") from error
 
     async def close(self) -> None:
         """Leave the room."""
@@ -135,6 +155,23 @@ def _forward(name: str, on_event: Callable[[Event], None]) -> Callable[..., None
         on_event((name, *arguments))
 
     return handler
+
+
+class _AnyTopic(dict[str, Callable[[Any, str], None]]):
+    """The SDK knows handlers of one topic each; ours takes every topic, as it does for packets."""
+
+    def __init__(self, handler: Callable[[Any, str], None]) -> None:
+        super().__init__()
+        self._handler = handler
+
+    def get(self, _topic: str, _default: object = None) -> Callable[[Any, str], None]:
+        return self._handler
+
+
+def _receive_streams(room: rtc.Room, on_event: Callable[[Event], None]) -> None:
+    handlers = _AnyTopic(lambda reader, identity: on_event(("stream_opened", reader, identity)))
+    room._byte_stream_handlers = handlers
+    room._text_stream_handlers = handlers
 
 
 def _leave_if_joined(room: rtc.Room, done: "asyncio.Future[None]") -> None:

@@ -16,6 +16,7 @@ EMPTY_ROOM_S = 60
 # A headset that sleeps or loses its network this long comes back by itself.
 DEPARTED_ROOM_S = 60
 _CALL_TIMEOUT_S = 3.0
+_ALIVE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 PUBLISH_SOURCES = ("microphone", "camera")
 
 
@@ -40,7 +41,7 @@ class LiveKitAccess:
     async def is_alive(self) -> bool:
         """Whether the server is there; leaves no trace in its log."""
         try:
-            async with self._http.get(self.url.replace("ws", "http", 1)) as reply:
+            async with self._http.get(self.url.replace("ws", "http", 1), timeout=_ALIVE_TIMEOUT) as reply:
                 return reply.ok
         except (aiohttp.ClientError, TimeoutError):
             return False

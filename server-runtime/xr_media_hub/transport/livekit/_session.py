@@ -10,6 +10,8 @@ from livekit import rtc
 from xr_ai_agent import AudioChunk, Connector, DataMessage
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._stats import HubStats, ParticipantStats
+from xr_media_hub.transport.livekit._data_in import DataIn
+from xr_media_hub.transport.livekit._data_out import DataOut
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
 from xr_media_hub.transport.livekit._room_link import Event, RoomLink
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
@@ -21,10 +23,7 @@ logger = logging.getLogger(__name__)
 RECONNECT_GRACE_S = 2.0
 # LiveKit tells of a participant who publishes nothing within 3 s; twice that, and they are not there.
 CONFIRM_S = 6.0
-# LiveKit's data channel takes packets up to about 64 KiB; beyond that they vanish without an error.
-MAX_DATA_BYTES = 60_000
 _INBOX_LIMIT = 2_000
-_OUTBOX_LIMIT = 2_000
 _RETRY_FIRST_S = 0.1
 _RETRY_MOST_S = 2.0
 _ENDED_BY_SERVER = (rtc.DisconnectReason.ROOM_CLOSED, rtc.DisconnectReason.ROOM_DELETED)
@@ -53,6 +52,7 @@ class ParticipantSession:
         access: LiveKitAccess,
         connector: Connector,
         stats: HubStats,
+        max_data_bytes: int,
         on_closed: Callable[["ParticipantSession"], None],
     ) -> None:
         self.participant_id = participant_id
@@ -70,7 +70,9 @@ class ParticipantSession:
         self._link: RoomLink | None = None
         self._link_number = 0
         self._inbox: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
-        self._outbox: asyncio.Queue[DataMessage] = asyncio.Queue(_OUTBOX_LIMIT)
+        self._max_data_bytes = max_data_bytes
+        self._data_in = DataIn(participant_id, self._pass_data, self.counts, max_data_bytes)
+        self._data_out = DataOut(participant_id, self.counts, max_data_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._is_announced = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,7 +87,7 @@ class ParticipantSession:
         await self._access.create_room(self.room_name)
         await self._join()
         self._spawn(self._handle_events(), "events")
-        self._spawn(self._send_data(), "data out")
+        self._spawn(self._data_out.run(self._send_data), "data out")
 
     async def close(self) -> None:
         """Leave the room, remove it, and tell the hub that the participant is gone; safe to call again."""
@@ -97,6 +99,7 @@ class ParticipantSession:
         current = asyncio.current_task()
         for task in self._tasks - {current}:
             task.cancel()
+        self._data_in.stop()
         await self._readers.stop_all()
         await self._announce_left()
         link, self._link = self._link, None
@@ -108,13 +111,7 @@ class ParticipantSession:
 
     def send_data(self, message: DataMessage) -> None:
         """Queue a message for the participant; what cannot be sent is counted and logged."""
-        if len(message.data) > MAX_DATA_BYTES:
-            self._lose_data(message, f"{len(message.data)} bytes in one message, at most {MAX_DATA_BYTES} pass")
-            return
-        try:
-            self._outbox.put_nowait(message)
-        except asyncio.QueueFull:
-            self._lose_data(message, f"{_OUTBOX_LIMIT} messages wait already")
+        self._data_out.put(message)
 
     def play(self, chunk: AudioChunk) -> None:
         """Queue speech for the participant."""
@@ -133,7 +130,9 @@ class ParticipantSession:
         self._link_number += 1
         number = self._link_number
         token = self._access.hub_token(self._hub_identity, self.room_name)
-        self._link = await RoomLink.open(self._access.url, token, lambda event: self._note(number, event))
+        self._link = await RoomLink.open(
+            self._access.url, token, self._max_data_bytes, lambda event: self._note(number, event)
+        )
         for participant in self._link.participants:
             if participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
                 self._note(number, ("participant_active", participant))
@@ -172,7 +171,12 @@ class ParticipantSession:
                 logger.info("participant %s: track %s ended", self.participant_id, track.sid)
             case ("data_received", rtc.DataPacket() as packet) if self._may_be_from(packet.participant):
                 await self._arrived()
-                await self._pass_data(packet)
+                await self._data_in.packet(packet.topic or "", packet.data)
+            case ("stream_opened", rtc.ByteStreamReader() | rtc.TextStreamReader() as reader, self.participant_id):
+                await self._arrived()
+                self._data_in.stream(reader)
+            case ("stream_opened", rtc.ByteStreamReader() | rtc.TextStreamReader() as reader, _):
+                reader.close()
             case ("participant_disconnected", rtc.RemoteParticipant() as who) if self._is_ours(who):
                 await self._departed()
             case ("reconnecting",):
@@ -192,9 +196,8 @@ class ParticipantSession:
         # The room admits nobody else.
         return sender is None or self._is_ours(sender)
 
-    async def _pass_data(self, packet: rtc.DataPacket) -> None:
-        message = DataMessage(self.participant_id, packet.topic or "", now_us(), packet.data)
-        await self._connector.push_data(message)
+    async def _pass_data(self, topic: str, data: bytes) -> None:
+        await self._connector.push_data(DataMessage(self.participant_id, topic, now_us(), data))
         self.counts.data_in += 1
 
     async def _arrived(self) -> None:
@@ -282,23 +285,10 @@ class ParticipantSession:
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _RETRY_MOST_S)
 
-    async def _send_data(self) -> None:
-        while True:
-            message = await self._outbox.get()
-            link = self._link
-            if link is None:
-                self._lose_data(message, "the hub has lost the room")
-                continue
-            try:
-                await link.send_data(self.participant_id, message.topic, message.data)
-            except RoomUnavailable as error:
-                self._lose_data(message, str(error))
-            else:
-                self.counts.data_out += 1
-
-    def _lose_data(self, message: DataMessage, why: str) -> None:
-        self.counts.dropped_data_out += 1
-        logger.error("data to %s on topic %r was lost: %s", self.participant_id, message.topic, why)
+    async def _send_data(self, topic: str, data: bytes) -> None:
+        if self._link is None:
+            raise RoomUnavailable("the hub has lost the room")
+        await self._link.send_data(self.participant_id, topic, data)
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=f"{self.participant_id} {name}")

@@ -1,0 +1,128 @@
+"""A participant's data messages into the hub: packets as they come, streams once they are whole, in order per topic."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from livekit import rtc
+from livekit.rtc.data_stream import StreamError
+
+from xr_media_hub._stats import ParticipantStats
+
+logger = logging.getLogger(__name__)
+
+StreamReader: TypeAlias = rtc.ByteStreamReader | rtc.TextStreamReader
+
+# Each may hold as much as the largest message; nobody needs more of them at a time.
+OPEN_STREAMS_MOST = 4
+# Packets that wait behind an unfinished stream of their topic.
+_WAITING_PACKETS_MOST = 500
+# A sender that is still there sends at least something within this time.
+IDLE_LIMIT_S = 10.0
+
+
+class DataIn:
+    """Calls ``push`` with (topic, bytes), one after the other per topic.
+
+    A packet sent after a stream on the same topic never overtakes it; other topics do not wait.
+    """
+
+    def __init__(
+        self,
+        participant_id: str,
+        push: Callable[[str, bytes], Awaitable[None]],
+        counts: ParticipantStats,
+        max_bytes: int,
+    ) -> None:
+        self._participant_id = participant_id
+        self._push = push
+        self._counts = counts
+        self._max_bytes = max_bytes
+        self._lanes: dict[str, deque[bytes | StreamReader]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_streams(self) -> int:
+        """Streams that are not whole yet."""
+        return sum(not isinstance(item, bytes) for lane in self._lanes.values() for item in lane)
+
+    async def packet(self, topic: str, data: bytes) -> None:
+        """Pass a packet on, after what was sent before it on its topic."""
+        lane = self._lanes.get(topic)
+        if lane is None:
+            await self._push(topic, data)
+        elif len(lane) >= _WAITING_PACKETS_MOST:
+            self._refuse("too many packets wait behind an unfinished stream")
+        else:
+            lane.append(data)
+
+    def stream(self, reader: StreamReader) -> None:
+        """Receive a stream and pass it on once it is whole; one that is too large or too many is refused."""
+        fault = self._fault_of(reader)
+        if fault:
+            reader.close()
+            self._refuse(fault)
+            return
+        topic = reader.info.topic
+        if topic in self._lanes:
+            self._lanes[topic].append(reader)
+            return
+        lane = self._lanes[topic] = deque([reader])
+        task = asyncio.create_task(self._drain(topic, lane), name=f"{self._participant_id} stream")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self) -> None:
+        """Forget everything that is not whole."""
+        for task in self._tasks:
+            task.cancel()
+        for item in [item for lane in self._lanes.values() for item in lane]:
+            if not isinstance(item, bytes):
+                item.close()
+        self._lanes.clear()
+
+    async def _drain(self, topic: str, lane: deque[bytes | StreamReader]) -> None:
+        while lane:
+            data = lane[0] if isinstance(lane[0], bytes) else await self._whole(lane[0])
+            lane.popleft()
+            if data is not None:
+                await self._push(topic, data)
+        del self._lanes[topic]
+
+    async def _whole(self, reader: StreamReader) -> bytes | None:
+        parts = bytearray()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(IDLE_LIMIT_S) as limit:
+                async for chunk in reader:
+                    parts += chunk.encode() if isinstance(chunk, str) else chunk
+                    if len(parts) > self._max_bytes:
+                        self._refuse(self._too_large(len(parts)))
+                        return None
+                    limit.reschedule(loop.time() + IDLE_LIMIT_S)
+        except TimeoutError:
+            self._refuse(f"a stream stood still for {IDLE_LIMIT_S:.0f} s")
+            return None
+        except StreamError as error:
+            self._refuse(f"a stream ended early: {error.description}")
+            return None
+        finally:
+            reader.close()
+        return bytes(parts)
+
+    def _fault_of(self, reader: StreamReader) -> str:
+        if self.open_streams >= OPEN_STREAMS_MOST:
+            return f"{OPEN_STREAMS_MOST} streams are open already"
+        announced = reader.info.size or 0
+        return self._too_large(announced) if announced > self._max_bytes else ""
+
+    def _too_large(self, size: int) -> str:
+        return f"a stream of {size} bytes or more, at most {self._max_bytes} pass (max_data_bytes)"
+
+    def _refuse(self, why: str) -> None:
+        self._counts.dropped_in += 1
+        # Whoever does this once does it again; the counter says how often.
+        level = logging.WARNING if self._counts.dropped_in == 1 else logging.DEBUG
+        logger.log(level, "data from %s was refused: %s", self._participant_id, why)
