@@ -4,7 +4,9 @@ import asyncio
 import base64
 import io
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -230,3 +232,32 @@ def test_the_demo_is_one_word() -> None:
     command = [sys.executable, "-m", "xr_render_demo", "check"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("status", ["loading", "waiting for"])
+def test_a_program_told_to_stop_while_it_starts_ends_at_once(tmp_path: Path, status: str) -> None:
+    """Its tool servers are out of reach: the connection attempts must not swallow the stop."""
+    nowhere = {
+        f"{name}_mcp_url": f"http://127.0.0.1:{free_port()}/mcp" for name in ("render", "oxr", "vec", "vlm", "video")
+    }
+    config = tmp_path / "worker.yaml"
+    config.write_text(yaml.safe_dump({**nowhere, "models_yaml": str(FOLDER / "yaml" / "models.yaml")}))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.settimeout(60)
+        notify.bind(str(tmp_path / "n"))
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(tmp_path / "n"),
+            "XR_HUB_PUB": f"ipc://{tmp_path}/p",
+            "XR_HUB_IN": f"ipc://{tmp_path}/i",
+        }
+        argv = [sys.executable, "-m", "xr_render_demo_worker", "--config", str(config)]
+        process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not notify.recv(4096).decode().startswith(f"STATUS={status}"):
+                pass
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait()

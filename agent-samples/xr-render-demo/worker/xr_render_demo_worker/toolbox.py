@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _HIDDEN_TOOLS = frozenset({"start_xr", "get_health"})
 MUTATING_TOOLS = frozenset({"add_primitive", "update_primitive", "remove_primitive"})
 _GROUPS = {"position": ("x", "y", "z"), "color": ("r", "g", "b")}
+# A cancellation is answered at once; one that was swallowed is not worth more patience.
+_CANCEL_AGAIN_S = 0.5
 
 LocalHandler: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
@@ -45,9 +47,12 @@ class ToolBox:
 
     async def close(self) -> None:
         """Drop the connections."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:
+            # Asked again: the MCP client's cancel scopes swallow a cancellation that meets a failing connection.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
 
     def definitions(self, local: Sequence[LocalTool] = ()) -> list[ToolDef]:
         """Return what the model is offered now: the servers' tools and the local ones."""
