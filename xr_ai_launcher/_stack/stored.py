@@ -7,6 +7,7 @@ part of it; whether they are free is asked at each start. Plans that hold a secr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -68,7 +69,8 @@ def store(plan: StackPlan, facts: Iterable[Fact], path: Path, options: StackOpti
         fresh.replace(target)
         _forget_oldest(target.parent)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
 
 
 def _key(path: Path, options: StackOptions) -> list[Any]:
