@@ -47,8 +47,31 @@ def _whole(verb: str, words: list[str]) -> dict[str, object] | None:
 
 _WORDS = st.lists(
     st.sampled_from(
-        "a.yaml b -p --profile --profile=x -px --file -f --file=o.yaml --set k.v=1 --set=a=b=c --set= --only a,b --only=c "
-        "--without -- - -h --json --prof ".split(" ")
+        [
+            "a.yaml",
+            "b",
+            "-p",
+            "--profile",
+            "--profile=x",
+            "-px",
+            "--file",
+            "-f",
+            "--file=o.yaml",
+            "--set",
+            "k.v=1",
+            "--set=a=b=c",
+            "--set=",
+            "--only",
+            "a,b",
+            "--only=c",
+            "--without",
+            "--",
+            "-",
+            "-h",
+            "--json",
+            "--prof",
+            "",
+        ]
     ),
     max_size=7,
 )
