@@ -101,6 +101,9 @@ const readers: Record<string, (payload: Uint8Array) => AgentMessage> = {
   scene: (payload) => ({ kind: "scene", op: decodeSceneOp(payload) }),
 };
 
+/** Topics that this page understands. */
+export const RECEIVED_TOPICS = Object.keys(readers);
+
 /** Reads one message of the hub. Throws ProtocolError for bytes that break the contract. */
 export function decodeMessage(topic: string, payload: Uint8Array): AgentMessage {
   const read = Object.hasOwn(readers, topic) ? readers[topic] : undefined;

@@ -16,8 +16,9 @@ import {
 } from "livekit-client";
 
 import { ClientError, asClientError } from "./errors.ts";
+import { MessageLanes } from "./message-lanes.ts";
 import type { Connection } from "./phase.ts";
-import { HUB_IDENTITY, RETURN_TRACK_PREFIX } from "./protocol.ts";
+import { HUB_IDENTITY, RECEIVED_TOPICS, RETURN_TRACK_PREFIX } from "./protocol.ts";
 import { type Grant, fetchGrant } from "./token.ts";
 
 export interface SessionEvents {
@@ -34,6 +35,8 @@ export interface SessionEvents {
 setLogLevel("warn");
 
 const HUB_DEADLINE_MS = 15_000;
+/** A packet of the media server's takes this much; what is larger goes as a stream of the same topic. */
+const PACKET_BYTES = 60_000;
 /** LiveKit's own attempts to resume: enough for a change of network. A hub that restarted needs a new token instead. */
 const RESUME_DELAYS_MS = [0, 300, 1000, 2000, 4000];
 /** Waits before each new attempt after a lost session: about a minute, then the person decides. */
@@ -86,11 +89,10 @@ export class Session {
     if (!this.#room || this.#state !== "connected") {
       throw new ClientError("not-connected", "You are not connected: join first, then send it again.");
     }
-    await this.#room.localParticipant.publishData(payload, {
-      reliable: true,
-      destinationIdentities: [HUB_IDENTITY],
-      ...(topic && { topic }),
-    });
+    const { localParticipant } = this.#room;
+    const to = { destinationIdentities: [HUB_IDENTITY], ...(topic && { topic }) };
+    if (payload.byteLength <= PACKET_BYTES) await localParticipant.publishData(payload, { reliable: true, ...to });
+    else await localParticipant.sendBytes(payload, { compress: false, ...to });
   }
 
   async setMicrophone(on: boolean, options?: AudioCaptureOptions): Promise<LocalTrackPublication | undefined> {
@@ -133,9 +135,15 @@ export class Session {
 
   #listen(room: Room): void {
     const isCurrent = () => this.#room === room;
+    const lanes = new MessageLanes((topic, payload) => isCurrent() && this.#events.message(topic, payload));
+    for (const topic of RECEIVED_TOPICS) {
+      room.registerByteStreamHandler(topic, (reader, sender) => {
+        if (sender.identity === HUB_IDENTITY) lanes.stream(topic, reader.readAll());
+      });
+    }
     room
       .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => {
-        if (isCurrent() && sender?.identity === HUB_IDENTITY) this.#events.message(topic ?? "", payload);
+        if (sender?.identity === HUB_IDENTITY) lanes.packet(topic ?? "", payload);
       })
       .on(RoomEvent.TrackPublished, (publication, owner) => this.#subscribe(publication, owner))
       .on(RoomEvent.TrackSubscribed, (track, _publication, owner) => this.#play(track, owner))

@@ -12,6 +12,7 @@ import json
 import math
 import sys
 from array import array
+from collections.abc import Coroutine
 from typing import Any
 
 from livekit import api, rtc
@@ -19,6 +20,8 @@ from livekit import api, rtc
 HUB_IDENTITY = "xr-hub-connector"
 SAMPLE_RATE_HZ = 48_000
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
+COMMAND_BYTES_MOST = 32 * 2**20
+PACKET_BYTES = 60_000  # larger messages are streams
 TONE_HZ = 440
 TONE_PEAK = 9000
 
@@ -39,6 +42,7 @@ class _Hub:
         grants = api.VideoGrants(room_join=True, room=room)
         token = api.AccessToken(key, secret).with_identity(HUB_IDENTITY).with_grants(grants).to_jwt()
         self._room.on("data_received", self._on_data)
+        self._room.register_byte_stream_handler("", self._on_stream)
         self._room.on("track_subscribed", self._on_track)
         self._room.on("participant_connected", lambda who: _say("participant", identity=who.identity))
         self._room.on("participant_disconnected", lambda who: _say("left", identity=who.identity))
@@ -49,12 +53,12 @@ class _Hub:
 
     async def obey(self, command: dict[str, Any]) -> None:
         if command["do"] == "data":
-            await self._room.local_participant.publish_data(
-                base64.b64decode(command["base64"]),
-                reliable=True,
-                topic=command["topic"],
-                destination_identities=[self._participant],
-            )
+            local, data = self._room.local_participant, base64.b64decode(command["base64"])
+            to: dict[str, Any] = {"topic": command["topic"], "destination_identities": [self._participant]}
+            if len(data) <= PACKET_BYTES:
+                await local.publish_data(data, reliable=True, **to)
+            else:
+                await local.send_bytes(data, compress=False, **to)
         elif command["do"] == "tone":
             await self._tone(float(command["seconds"]))
 
@@ -71,13 +75,23 @@ class _Hub:
         sender = packet.participant.identity if packet.participant else ""
         _say("data", topic=packet.topic or "", base64=base64.b64encode(packet.data).decode(), sender=sender)
 
+    def _on_stream(self, reader: rtc.ByteStreamReader, sender: str) -> None:
+        self._spawn(self._receive(reader, sender))
+
+    async def _receive(self, reader: rtc.ByteStreamReader, sender: str) -> None:
+        data = b"".join([chunk async for chunk in reader])
+        _say("data", topic=reader.info.topic, base64=base64.b64encode(data).decode(), sender=sender)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def _on_track(self, track: rtc.Track, *_: Any) -> None:
         audio = track.kind == rtc.TrackKind.KIND_AUDIO
         _say("track", kind="audio" if audio else "video")
         if audio:
-            task = asyncio.get_running_loop().create_task(self._listen(track))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._listen(track))
 
     async def _listen(self, track: rtc.Track) -> None:
         stream = rtc.AudioStream(track, sample_rate=16_000, num_channels=1)
@@ -97,7 +111,7 @@ async def _main() -> None:
     options = parser.parse_args()
     hub = _Hub(options.participant)
     await hub.join(options.url, options.room, options.key, options.secret)
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(COMMAND_BYTES_MOST)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     # The end of stdin is the end of the test, however it ended.
     while line := await reader.readline():

@@ -427,3 +427,23 @@ test("a phone's screen shows every control, none outside the view", LIMIT, async
     await hub.stop();
   }
 });
+
+test("messages larger than a packet arrive whole and in order, both ways", LIMIT, () =>
+  visit("large", async ({ page, hub, errors }) => {
+    await join(page);
+    const count = 1500;
+    const objects = Array.from({ length: count }, (_, i) => ({ ...RED_BOX, id: `box-${i}`, position: [i % 40, i / 40, -30] }));
+    hub.scene("scene.sync", { objects });
+    hub.scene("scene.remove", { id: "box-0" });
+    hub.json("_agent.status", { status: "idle" });
+    await state(page, { objects: String(count - 1) });
+
+    const request = `put ${"a very ".repeat(12_000)}red cube ahead`;
+    // The field takes 500 characters; what matters here is the way, not the field.
+    await page.$eval("[data-testid=text]", (field) => field.removeAttribute("maxlength"));
+    await page.fill("[data-testid=text]", request);
+    await page.click("[data-testid=send]");
+    await eventually("the long request arrives", () => hub.received("").includes(request));
+    assert.deepEqual(errors, []);
+  }),
+);
