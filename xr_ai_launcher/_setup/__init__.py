@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from xr_ai_launcher._run.rundir import state_root
@@ -48,13 +49,17 @@ def _work(steps: list[SetupPlan], environment: Mapping[str, str], state: Path, s
     answer_read, answer_write = os.pipe()
 
     def work(lifeline: int) -> int:
-        from xr_ai_launcher._run.screen import Screen
+        from xr_ai_launcher._run.escapes import calm
+        from xr_ai_launcher._run.screen import Screen, color_for
         from xr_ai_launcher._setup.progress import make_progress
         from xr_ai_launcher._setup.worker import SetupWorker
 
         screen = Screen(stderr, stderr)
-        progress = make_progress(stderr, environment)
-        worker = SetupWorker(steps, environment=environment, state=state, progress=progress, screen=screen)
+        progress = make_progress(screen, stderr, environment, {step.name: step.needs for step in steps})
+        calming = partial(calm, keep_colors=color_for(stderr, environment)) if os.isatty(stderr) else None
+        worker = SetupWorker(
+            steps, environment=environment, state=state, progress=progress, screen=screen, calm=calming
+        )
         code = worker.run(lifeline)
         screen.close()
         os.write(answer_write, json.dumps({"exports": worker.exports, "error": worker.error}).encode())

@@ -1,13 +1,12 @@
-"""Shows how far downloads are: a bar each on a terminal, a line now and then elsewhere."""
+"""Shows how far setup steps are: a bar each on a terminal, a line now and then elsewhere."""
 
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from xr_ai_launcher._run.screen import Screen
 
 _PLAIN_INTERVAL_S = 5.0
 _MIB = 1 << 20
@@ -24,16 +23,30 @@ class ProgressView(Protocol):
         """Show how many bytes are here."""
         ...
 
+    def began(self, step: str) -> None:
+        """The step is being taken now."""
+        ...
+
+    def ended(self, step: str) -> None:
+        """The step has been taken."""
+        ...
+
     def close(self) -> None:
         """Leave the terminal as it was."""
         ...
 
 
-def make_progress(stderr: int, environment: Mapping[str, str]) -> ProgressView:
-    """Return bars for a terminal, lines for anything else."""
-    if os.isatty(stderr) and environment.get("TERM") != "dumb":
-        return _Bars(colored=not environment.get("NO_COLOR"))
-    return PlainProgress(lambda line: os.write(stderr, line.encode(errors="replace")))
+def make_progress(
+    screen: "Screen", stderr: int, environment: Mapping[str, str], steps: Mapping[str, Sequence[str]]
+) -> ProgressView:
+    """Return bars for a terminal, lines for anything else. ``steps`` has the steps that each step waits for."""
+    from xr_ai_launcher._view.terminal import can_draw
+
+    if not can_draw(stderr, environment):
+        return PlainProgress(lambda line: screen.write_note(line.encode(errors="replace")))
+    from xr_ai_launcher._view.setup_rows import SetupRows
+
+    return SetupRows(screen, stderr, steps, colored=not environment.get("NO_COLOR"))
 
 
 class PlainProgress:
@@ -55,37 +68,11 @@ class PlainProgress:
             share = f" of {total / _MIB:.1f} MiB, {100 * done // max(total, 1)} %" if total else " MiB"
             self.say(step, f"{done / _MIB:.1f}{share}")
 
-    def close(self) -> None:
+    def began(self, step: str) -> None:
         pass
 
-
-class _Bars:
-    """rich's progress bars; loaded only when there is something to show."""
-
-    def __init__(self, *, colored: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress: Progress = Progress(
-            TextColumn("setup {task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True, no_color=not colored, highlight=False),
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._lock = threading.Lock()
-        self._progress.start()
-
-    def say(self, step: str, text: str) -> None:
-        for line in text.splitlines():
-            self._progress.console.print(f"setup {step}: {line}", markup=False, soft_wrap=True)
-
-    def update(self, step: str, done: int, total: int | None) -> None:
-        with self._lock:
-            if step not in self._tasks:
-                self._tasks[step] = self._progress.add_task(step, total=total)
-            self._progress.update(self._tasks[step], completed=done, total=total)
+    def ended(self, step: str) -> None:
+        pass
 
     def close(self) -> None:
-        self._progress.stop()
+        pass

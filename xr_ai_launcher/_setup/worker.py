@@ -38,7 +38,9 @@ class SetupWorker:
         state: Path,
         progress: ProgressView,
         screen: Screen,
+        calm: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        """``calm`` makes what commands print fit for a terminal that they share."""
         self.exports: dict[str, str] = {}
         self.error = ""
         self._steps = {step.name: step for step in steps}
@@ -46,6 +48,7 @@ class SetupWorker:
         self._state = state
         self._progress = progress
         self._screen = screen
+        self._calm = calm
         self._loop = Loop()
         self._done: set[str] = set()
         self._begun: set[str] = set()
@@ -68,6 +71,7 @@ class SetupWorker:
         for name, step in self._steps.items():
             if name not in self._begun and all(need in self._done for need in step.needs if need in self._steps):
                 self._begun.add(name)
+                self._progress.began(name)
                 threading.Thread(target=self._work, args=(step,), name=f"setup-{name}", daemon=True).start()
 
     def _work(self, step: SetupPlan) -> None:
@@ -88,6 +92,7 @@ class SetupWorker:
         if step.export and path is not None:
             self.exports[step.export] = str(path)
         self.say(step.name, f"ready: {path}" if path is not None else "ready")
+        self._progress.ended(step.name)
         self._done.add(step.name)
         self._begin_due()
 
@@ -111,7 +116,7 @@ class SetupWorker:
         """Return a relay of a command's output to the step's log and the screen."""
         folder = self._state / "setup"
         folder.mkdir(parents=True, exist_ok=True)
-        return Relay(folder / f"{step}.log", f"{step} │ ".encode(), self._screen)
+        return Relay(folder / f"{step}.log", f"{step} │ ".encode(), self._screen, self._calm)
 
 
 class _StepBench:

@@ -6,19 +6,33 @@ TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from xr_ai_launcher._control.model import RoleStatus
 
-__all__ = ("BOLD", "DIM", "RESET", "age", "glyph_of", "memory", "percent", "state_word", "styled")
+__all__ = (
+    "BLUE",
+    "BOLD",
+    "DIM",
+    "GREEN",
+    "RED",
+    "RESET",
+    "YELLOW",
+    "age",
+    "glyph_of",
+    "memory",
+    "percent",
+    "state_word",
+    "styled",
+)
 
 BOLD, DIM, RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-_RED, _GREEN, _YELLOW, _BLUE = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"
+RED, GREEN, YELLOW, BLUE = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"
 
 _SIGNS = {
     "waiting": ("○", DIM),
-    "starting": ("◐", _YELLOW),
-    "ready": ("●", _GREEN),
-    "paused": ("↻", _YELLOW),
-    "stopping": ("◑", _BLUE),
+    "starting": ("◐", YELLOW),
+    "ready": ("●", GREEN),
+    "paused": ("↻", YELLOW),
+    "stopping": ("◑", BLUE),
     "ended": ("○", DIM),
-    "failed": ("✗", _RED),
+    "failed": ("✗", RED),
 }
 # How a program ends that has done its work or was asked to end: 0, and HUP, INT, QUIT, TERM as signal or as exit code.
 _ORDINARY_EXITS = frozenset({None, 0, -1, -2, -3, -15, 129, 130, 131, 143})
