@@ -114,12 +114,11 @@ class Control:
         self._send(encode({"id": id, **message}))
         while id not in self._answers:
             left_s = None if give_up_at is None else give_up_at - monotonic()
-            if left_s is not None and (left_s <= 0 or not self._receive(left_s)) and not self.is_closed:
-                raise ConnectionLostError(f"process {self.peer_pid} does not answer (is it stopped?)")
-            if left_s is None:
-                self._receive(None)
-            if self.is_closed and id not in self._answers:
+            if self.is_closed:
                 raise ConnectionLostError("the launcher ended before it answered")
+            if left_s is not None and left_s <= 0:
+                raise ConnectionLostError(f"process {self.peer_pid} does not answer (is it stopped?)")
+            self._receive(left_s)
         answer = self._answers.pop(id)
         if "error" in answer:
             raise RefusedError(str(answer["error"]))
@@ -147,7 +146,7 @@ class Control:
         *lines, rest = self._buffer.split(b"\n")
         self._buffer = rest
         for line in lines:
-            self._take(line)
+            self._take(bytes(line))
         return True
 
     def _take(self, line: bytes) -> None:

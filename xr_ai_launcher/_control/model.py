@@ -101,12 +101,10 @@ class StackStatus:
 
     def after(self, event: Event) -> StackStatus:
         """Return the status once the event has happened."""
-        state = {"up": "up", "stop": "stopping", "ending": "stopping"}.get(event.kind, self.state)
-        changed = event.role
-        roles = self.roles
+        changed, roles = event.role, self.roles
         if changed is not None:
             roles = tuple(changed if role.name == changed.name else role for role in roles)
-        return replace(self, state=state, roles=roles)
+        return replace(self, state=_STATE_AFTER.get(event.kind, self.state), roles=roles)
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON types."""
@@ -148,6 +146,9 @@ class Event:
         known = _known(cls, data)
         role = known.get("role")
         return cls(**known | {"role": None if role is None else RoleStatus.from_json(role)})
+
+
+_STATE_AFTER: dict[EventKind, StackState] = {"up": "up", "stop": "stopping", "ending": "stopping"}
 
 
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from xr_ai_launcher._run.errors import RunDirError, RunError, SpawnError
 from xr_ai_launcher._run.escapes import calm
 from xr_ai_launcher._run.guard import run_guarded
 from xr_ai_launcher._run.limits import OpenFilesLimit
+from xr_ai_launcher._run.log_file import LogFile
+from xr_ai_launcher._run.mask import Mask, mask_for
+from xr_ai_launcher._run.record import Record
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.report import Report
 from xr_ai_launcher._run.rundir import RunDir, create_run_dir
@@ -20,8 +23,8 @@ __all__ = ["RunDirError", "RunError", "SpawnError", "run"]
 
 _SPEAKER_WIDTH = len("xrstack")
 _FILES_OF_OURS = 64
-# Its pipe, log, notify socket, and while it is asked for readiness a connection and what that opens.
-_FILES_PER_ROLE = 6
+# Its pipe, log, the log's index, notify socket, and while it is asked for readiness a connection and what that opens.
+_FILES_PER_ROLE = 7
 
 
 def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, stderr: int = 2) -> int:
@@ -35,7 +38,6 @@ def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, std
         RunDirError: there is no place for sockets or logs.
     """
     run_dir = create_run_dir(plan.name, environment)
-    plan = bind(plan, {"run_dir": str(run_dir.runtime)})
     try:
         code = run_guarded(
             lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline),
@@ -51,29 +53,56 @@ def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, std
 def _supervise(
     plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir, stdout: int, stderr: int, lifeline: int
 ) -> int:
+    bound = bind(plan, {"run_dir": str(run_dir.runtime)})
     open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(plan.enabled_roles))
     screen = Screen(stdout, stderr)
+    mask = mask_for(plan, environment)
     width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
-    colored = color_for(stdout, environment)
-    calming = partial(calm, keep_colors=colored) if os.isatty(stdout) else None
-    relays = {
-        role.name: Relay(
-            run_dir.logs / f"{role.name}.log", prefix_for(role.name, width, index, colored=colored), screen, calming
-        )
-        for index, role in enumerate(plan.enabled_roles)
-        if role.launch != "reuse"
-    }
     report = Report(screen, width, colored=color_for(stderr, environment))
+    record = Record(run_dir.logs, mask.clean)
+    record.begin(_identity(plan, run_dir))
     supervisor = Supervisor(
-        make_roles(plan.enabled_roles, relays),
+        make_roles(bound.enabled_roles, _relays(plan, environment, run_dir, screen, width, mask)),
         environment=environment,
         run_dir=run_dir,
         report=report,
         lifeline=lifeline,
         open_files=open_files,
+        plan=plan,
+        record=record,
+        mask=mask,
     )
     try:
         return supervisor.run()
     finally:
         screen.close()
         run_dir.remove_runtime()
+
+
+def _relays(
+    plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir, screen: Screen, width: int, mask: Mask
+) -> dict[str, Relay]:
+    """Return where the output of each role that this run starts goes."""
+    stdout = screen.stdout
+    colored = color_for(stdout, environment)
+    calming = partial(calm, keep_colors=colored) if os.isatty(stdout) else None
+    relays = {}
+    for index, role in enumerate(plan.enabled_roles):
+        if role.launch != "reuse":
+            path = run_dir.logs / f"{role.name}.log"
+            log = LogFile(path, limit_bytes=plan.logs.part_bytes, kept=plan.logs.keep)
+            relays[role.name] = Relay(log, prefix_for(role.name, width, index, colored=colored), screen, calming, mask)
+    return relays
+
+
+def _identity(plan: StackPlan, run_dir: RunDir) -> dict[str, object]:
+    """What the run record begins with."""
+    return {
+        "stack": plan.name,
+        "run_id": run_dir.run_id,
+        "source": str(plan.source),
+        "profile": plan.profile,
+        "launcher_pid": os.getppid(),
+        "runtime": str(run_dir.runtime),
+        "roles": [role.name for role in plan.enabled_roles],
+    }

@@ -50,6 +50,7 @@ class Loop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._readers: dict[int, Callback] = {}
+        self._writers: dict[int, Callback] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._posted: deque[Callback] = deque()
@@ -79,8 +80,19 @@ class Loop:
 
     def remove_reader(self, fd: int) -> None:
         """Stop watching ``fd``; call it before closing the descriptor."""
+        self._writers.pop(fd, None)
         if self._readers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
+
+    def add_writer(self, fd: int, callback: Callback) -> None:
+        """Call back whenever ``fd``, which has a reader already, takes more."""
+        self._writers[fd] = callback
+        self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def remove_writer(self, fd: int) -> None:
+        """Stop waiting for ``fd`` to take more; its reader stays."""
+        if self._writers.pop(fd, None) is not None:
+            self._epoll.modify(fd, select.EPOLLIN)
 
     def call_later(self, delay_s: float, callback: Callback) -> Timer:
         """Call back once, ``delay_s`` seconds from now."""
@@ -129,8 +141,11 @@ class Loop:
         os.close(self._wake_write)
 
     def _serve_once(self) -> None:
-        for fd, _events in self._epoll.poll(self._until_next_timer_s()):
-            callback = self._readers.get(fd)
+        for fd, events in self._epoll.poll(self._until_next_timer_s()):
+            callback = self._writers.get(fd) if events & select.EPOLLOUT else None
+            if callback is not None:
+                callback()
+            callback = self._readers.get(fd) if events & ~select.EPOLLOUT else None
             if callback is not None:
                 callback()
         while self._posted:

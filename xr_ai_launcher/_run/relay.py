@@ -4,9 +4,10 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable
-from pathlib import Path
 
-from xr_ai_launcher._run.screen import Screen, write_all
+from xr_ai_launcher._run.log_file import LogFile
+from xr_ai_launcher._run.mask import Mask
+from xr_ai_launcher._run.screen import Screen
 
 # Room for a burst while the launcher is busy; beyond it the role would wait.
 _PIPE_BYTES = 256 << 10
@@ -23,16 +24,23 @@ class Relay:
     """The reading end of a role's stdout and stderr. One per role; it outlives restarts."""
 
     def __init__(
-        self, log_path: Path, prefix: bytes, screen: Screen, calm: Callable[[bytes], bytes] | None = None
+        self,
+        log: LogFile,
+        prefix: bytes,
+        screen: Screen,
+        calm: Callable[[bytes], bytes] | None = None,
+        mask: Mask | None = None,
     ) -> None:
         """``calm`` makes lines fit for a shared terminal; without it they reach the screen as they are."""
-        self.log_path = log_path
+        self.log_path = log.path
         self.watcher: LineWatcher | None = None
         self._prefix = prefix
         self._newline_prefix = b"\n" + prefix
         self._screen = screen
         self._calm = calm
-        self._log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._mask = mask
+        self._withheld = b""
+        self._log = log
         self._is_log_broken = False
         self._pipe = -1
         self._unfinished: list[bytes] = []
@@ -66,6 +74,9 @@ class Relay:
         """Take the last words and close the reading end; stop watching it first."""
         if self._pipe >= 0:
             self.drain()
+            if self._withheld:
+                self._take(self._withheld)
+                self._withheld = b""
             self._flush_unfinished()
             os.close(self._pipe)
             self._pipe = -1
@@ -76,22 +87,28 @@ class Relay:
         except BlockingIOError:
             return None
         if data:
-            if not write_all(self._log, data) and not self._is_log_broken:
-                self._is_log_broken = True
-                self._screen.write_note(f"{self.log_path} cannot be written (disk full?): it misses lines\n".encode())
-            self._forward(data)
+            self._take(self._masked(data) if self._mask else data)
         return data
+
+    def _masked(self, data: bytes) -> bytes:
+        """Hide secrets; an ending that may become one waits for what follows it."""
+        assert self._mask is not None
+        shown, self._withheld = self._mask.split(self._mask.clean_bytes(self._withheld + data))
+        return shown
+
+    def _take(self, data: bytes) -> None:
+        if not self._log.write(data) and not self._is_log_broken:
+            self._is_log_broken = True
+            self._screen.write_note(f"{self.log_path} cannot be written (disk full?): it misses lines\n".encode())
+        self._forward(data)
 
     def close(self) -> None:
         """Close the log file."""
-        os.close(self._log)
+        self._log.close()
 
     def tail(self, lines: int) -> list[str]:
         """Return the last lines that the role printed."""
-        with open(self.log_path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL_READ_BYTES))
-            text = file.read().decode(errors="replace")
+        text = self._log.tail(_TAIL_READ_BYTES).decode(errors="replace")
         return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")[-lines:]] if text.strip() else []
 
     def _forward(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import enum
 from collections import deque
 from dataclasses import dataclass, field
+from time import monotonic
 
 from xr_ai_launcher._run.loop import Timer
 from xr_ai_launcher._run.members import RoleMark
@@ -18,6 +19,8 @@ class State(enum.Enum):
     WAITING = "waiting"
     STARTING = "starting"
     READY = "ready"
+    STOPPING = "stopping"
+    """Asked to end, to be started again."""
     PAUSED = "paused"
     """Ended, and to be started again after a pause."""
     ENDED = "ended"
@@ -37,6 +40,10 @@ class Role:
     """Whether the leader runs."""
     started_s: float = 0.0
     ready_s: float = 0.0
+    since_s: float = 0.0
+    """When it came into its state."""
+    is_restarting: bool = False
+    """From the request to restart it until it runs again: an exit in between is no failure."""
     exit_code: int | None = None
     """Of the last exit: the status, or minus the signal."""
     reason: str = ""
@@ -60,6 +67,10 @@ class Role:
     def has_settled(self) -> bool:
         """Whether nothing more is to be waited for: it is ready, or has done its work."""
         return self.state is State.READY or (self.state is State.ENDED and self.plan.on_exit == "ignore")
+
+    def enter(self, state: State) -> None:
+        """Come into a state now."""
+        self.state, self.since_s = state, monotonic()
 
     def forget_watches(self) -> None:
         """Stop waiting for readiness."""

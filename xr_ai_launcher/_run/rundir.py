@@ -1,5 +1,8 @@
 """The folders of one run: sockets in a short private path, logs where they outlive the run."""
 
+from __future__ import annotations
+
+import fcntl
 import os
 import re
 import time
@@ -9,8 +12,14 @@ from pathlib import Path
 
 from xr_ai_launcher._run.errors import RunDirError
 
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from socket import socket
+
 _APP = "xrstack"
 _KEPT_RUNS = 20
+_LOCK_NAME = "lock"
+LOGS_LINK = "logs"
 # sun_path holds 108 bytes with its final zero; roles put sockets of their own below our folder.
 _LONGEST_RUNTIME_PATH = 70
 
@@ -22,6 +31,12 @@ class RunDir:
     run_id: str
     runtime: Path
     logs: Path
+    lock: int = -1
+    """Open and locked while a process of the launcher lives; see `is_locked`."""
+    persists: str = ""
+    """The role that this run keeps for later runs; empty for an ordinary run."""
+    control: socket | None = None
+    """The control socket, if it had to be there before the run."""
 
     def remove_runtime(self) -> None:
         """Remove sockets and whatever roles left in ``XR_RUN_DIR``."""
@@ -34,19 +49,47 @@ def create_run_dir(stack: str, environment: Mapping[str, str]) -> RunDir:
     Raises:
         RunDirError: a folder cannot be made, or is not ours alone.
     """
-    name = re.sub(r"[^\w.-]", "_", stack)[:24] or "stack"
+    name = folder_name(stack)
     run_id = f"{name}-{os.urandom(3).hex()}"
     state = state_root(environment) / name
     stamp = time.strftime("%Y%m%d-%H%M%S")
     runtime, logs = _runtime_root(environment) / run_id, state / f"{stamp}-{run_id[-6:]}"
     try:
         runtime.mkdir(mode=0o700)
+        lock = _lock(runtime)
         logs.mkdir(mode=0o700, parents=True)
+        (runtime / LOGS_LINK).symlink_to(logs)
     except OSError as error:
         raise RunDirError(f"{error.filename}: cannot be made: {error.strerror}") from error
     _point_latest(state, logs)
     _forget_old_runs(state)
-    return RunDir(run_id, runtime, logs)
+    return RunDir(run_id, runtime, logs, lock)
+
+
+def is_locked(runtime: Path) -> bool:
+    """Whether the launcher of a run still lives; if not, what is in the folder is what it left when it was killed."""
+    try:
+        file = os.open(runtime / _LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def run_dirs(environment: Mapping[str, str]) -> list[Path]:
+    """Return the private folders of all runs of this user, those that were left behind included."""
+    root = _runtime_root(environment)
+    return sorted(Path(entry.path) for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))
+
+
+def folder_name(stack: str) -> str:
+    """Return the name of a stack as folders have it."""
+    return re.sub(r"[^\w.-]", "_", stack)[:24] or "stack"
 
 
 def state_root(environment: Mapping[str, str]) -> Path:
@@ -64,6 +107,12 @@ def _runtime_root(environment: Mapping[str, str]) -> Path:
     temporary = environment.get("TMPDIR") or "/tmp"
     base = temporary if len(temporary) <= _LONGEST_RUNTIME_PATH and os.access(temporary, os.W_OK) else "/tmp"
     return _private_folder(Path(base) / f"{_APP}-{user}")
+
+
+def _lock(runtime: Path) -> int:
+    file = os.open(runtime / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 def _private_folder(path: Path) -> Path:

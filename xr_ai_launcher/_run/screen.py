@@ -17,12 +17,12 @@ class Screen:
     """Two descriptors, written in the order of the calls: files at once, anything that can block by a thread."""
 
     def __init__(self, stdout: int = 1, stderr: int = 2) -> None:
-        self._stdout, self._stderr = stdout, stderr
+        self.stdout, self._stderr = stdout, stderr
         self._writer = None if _never_blocks(stdout) and _never_blocks(stderr) else _Writer()
 
     def write_line_batch(self, data: bytes) -> None:
         """Write whole lines of roles to stdout."""
-        self._write(self._stdout, data)
+        self._write(self.stdout, data)
 
     def write_note(self, data: bytes) -> None:
         """Write the launcher's own words to stderr."""

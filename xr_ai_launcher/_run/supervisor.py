@@ -11,18 +11,22 @@ from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
 from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.loop import Loop
+from xr_ai_launcher._run.mask import Mask
 from xr_ai_launcher._run.members import ROLE_VARIABLE, RUN_DIR_VARIABLE, RoleMark
+from xr_ai_launcher._run.news import News
 from xr_ai_launcher._run.readiness import WatchContext, start_watch
+from xr_ai_launcher._run.record import Record
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.report import Ending, Report
 from xr_ai_launcher._run.role import Role, State
 from xr_ai_launcher._run.rundir import RunDir
 from xr_ai_launcher._run.signals import send
 from xr_ai_launcher._run.spawn import spawn
+from xr_ai_launcher._run.steering import Steering
 from xr_ai_launcher._run.stopping import Stopping
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
 from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code, signal_name
-from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, TcpProbe
+from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, StackPlan, TcpProbe
 
 EXIT_NOT_READY = 4
 EXIT_PREREQUISITE = 5
@@ -45,7 +49,11 @@ class Supervisor:
         report: Report,
         lifeline: int,
         open_files: OpenFilesLimit,
+        plan: StackPlan,
+        record: Record,
+        mask: Mask,
     ) -> None:
+        """``plan`` is the plan as it was before this run's folder was put in."""
         self._roles = {role.name: role for role in roles}
         inherited = {key: value for key, value in environment.items() if key not in _SERVICE_MANAGER_VARIABLES}
         self._environment = {**inherited, "PYTHONUNBUFFERED": "1", RUN_DIR_VARIABLE: str(run_dir.runtime)}
@@ -60,6 +68,21 @@ class Supervisor:
         self._stopping: Stopping | None = None
         self._is_up = False
         self._is_start_due = False
+        self._record = record
+        self._news = News()
+        self._news.listen(record.take)
+        self._steering = Steering(
+            plan,
+            self._roles,
+            loop=self._loop,
+            news=self._news,
+            report=report,
+            run_dir=run_dir,
+            clean=mask.clean,
+            state=lambda: "stopping" if self._ending else "up" if self._is_up else "starting",
+            start_again=self._start_again,
+            end=self._end,
+        )
 
     def run(self) -> int:
         """Start, supervise, stop."""
@@ -70,11 +93,18 @@ class Supervisor:
             if role.plan.launch == "persist":
                 self._report.bad(f"{role.name}: launch: persist is not possible yet; it will stop with the stack")
         self._start_due()
+        self._loop.post(self._open_to_others)
         self._loop.run()
-        self._close()
         assert self._ending is not None
+        self._news.tell("ending", None, self._ending.sentence, self._ending.exit_code)
+        self._close()
         self._report.ending(self._ending)
         return self._ending.exit_code
+
+    def _open_to_others(self) -> None:
+        """Only now, with the roles on their way, is it time for those who look at them."""
+        self._record.flush()
+        self._steering.open()
 
     # -- starting
 
@@ -101,7 +131,8 @@ class Supervisor:
 
     def _start(self, role: Role) -> bool:
         """Start the role's program; what keeps it from starting ends the run."""
-        role.state, role.started_s, role.reason, role.status = State.STARTING, monotonic(), "", ""
+        role.enter(State.STARTING)
+        role.started_s, role.reason, role.status, role.is_restarting = role.since_s, "", "", False
         if role.relay is None:
             return True
         env = self._environment | dict(role.plan.env) | {ROLE_VARIABLE: role.name}
@@ -121,6 +152,7 @@ class Supervisor:
         role.is_alive = True
         self._loop.watch_child(pid, partial(self._on_exit, role))
         self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
+        self._news.tell("started", role)
         return True
 
     def _open_notify_socket(self, role: Role) -> str:
@@ -165,19 +197,24 @@ class Supervisor:
         status = fields.get("STATUS", "")
         if status and status != role.status:
             role.status = status
+            self._news.tell("status", role, status)
             if role.state is State.STARTING:  # later it is a matter of the table: some say it every second
                 self._report.note(f"{role.name}: {status}")
         if fields.get("READY") == "1":
             self._on_ready(role)
 
     def _on_reason(self, role: Role, reason: str) -> None:
-        role.reason = reason
+        if reason != role.reason:
+            role.reason = reason
+            self._news.tell("reason", role, reason)
 
     def _on_ready(self, role: Role) -> None:
         if role.state is not State.STARTING or self._ending is not None:
             return
         role.forget_watches()
-        role.state, role.ready_s = State.READY, monotonic()
+        role.enter(State.READY)
+        role.ready_s = role.since_s
+        self._news.tell("ready", role)
         if role.plan.ready is not None or role.relay is None:
             self._report.good(f"{role.name} is ready after {seconds(role.ready_s - role.started_s)}")
         self._settled()
@@ -192,6 +229,7 @@ class Supervisor:
         if slowest is not None and len(self._roles) > 1 and slowest.plan.ready is not None:
             text += f" (the slowest: {slowest.name}, {seconds(slowest.ready_s - slowest.started_s)})"
         self._report.good(text)
+        self._news.tell("up", None, text)
         for role in self._roles.values():
             if role.plan.url:
                 self._report.good(f"{role.name}: {role.plan.url}")
@@ -228,11 +266,14 @@ class Supervisor:
     def _on_exit(self, role: Role, code: int) -> None:
         """The role's leader has ended."""
         was_ready = role.state is State.READY
-        role.is_alive, role.exit_code, role.state = False, code, State.ENDED
+        role.is_alive, role.exit_code = False, code
+        if not role.is_restarting:
+            role.enter(State.ENDED)
         role.forget_watches()
         if role.relay is not None:
             role.relay.drain()
-        if self._ending is not None:
+        self._news.tell("exit", role, exit_words(code), code)
+        if self._ending is not None or role.is_restarting:
             return
         lived = seconds(monotonic() - role.started_s)
         match role.plan.on_exit:
@@ -267,7 +308,8 @@ class Supervisor:
         self._report.bad(
             f"{role.name} ended after {lived}: {exit_words(code)}; starting it again in {seconds(pause_s)}"
         )
-        role.state = State.PAUSED
+        role.enter(State.PAUSED)
+        self._news.tell("pause", role, f"starting it again in {seconds(pause_s)}")
         role.restart_timer = self._loop.call_later(pause_s, partial(self._restart, role))
 
     def _restart(self, role: Role) -> None:
@@ -276,6 +318,9 @@ class Supervisor:
             return
         for pid in role.mark.members():
             send(pid, signal.SIGKILL)
+        self._start_again(role)
+
+    def _start_again(self, role: Role) -> None:
         self._close_pipe(role)
         role.restarts += 1
         if self._start(role):
@@ -309,6 +354,7 @@ class Supervisor:
         if self._ending is not None:
             return
         self._ending = ending
+        self._news.tell("stop", None, ending.sentence, ending.exit_code)
         tell_starter(self._starter, f"STOPPING=1\nSTATUS={ending.sentence}")
         running = [role for role in self._roles.values() if role.is_alive]
         others = f"; stopping {counted(len(running), 'role')}" if running else ""
@@ -317,6 +363,7 @@ class Supervisor:
             role.forget_watches()
             if role.restart_timer is not None:
                 role.restart_timer.cancel()
+        self._steering.cancel()
         self._stopping = Stopping(self._loop, self._roles.values(), self._on_forced, self._on_stopped)
         # From the loop, not from within whatever noticed: a failing start must unwind first.
         self._loop.post(self._stopping.begin)
@@ -324,8 +371,12 @@ class Supervisor:
     def _on_reaped(self, any_left: bool) -> None:
         if self._stopping is not None:
             self._stopping.reaped(any_left)
+        else:
+            self._steering.reaped()
 
     def _on_forced(self, names: list[str]) -> None:
+        for name in names:
+            self._news.tell("killed", self._roles[name], "killed, since its stop signal was not enough")
         if names:
             self._report.bad(f"killed, since the stop signal was not enough: {', '.join(names)}")
 
@@ -335,6 +386,8 @@ class Supervisor:
         self._loop.stop()
 
     def _close(self) -> None:
+        self._steering.close()
+        self._record.close()
         for role in self._roles.values():
             self._close_pipe(role)
             if role.notify is not None:

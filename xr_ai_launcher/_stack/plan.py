@@ -248,6 +248,14 @@ class SetupPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LogsPlan:
+    """How large the log file of a role may become, and how many older parts of it are kept."""
+
+    part_bytes: int = 64 << 20
+    keep: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class StackPlan:
     """A fully resolved stack."""
 
@@ -260,6 +268,9 @@ class StackPlan:
     profile_reason: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """Environment variables whose values appear in no log, beside those whose name sounds secret."""
+    logs: LogsPlan = LogsPlan()
 
     @property
     def enabled_roles(self) -> tuple[RolePlan, ...]:

@@ -5,7 +5,6 @@ import pty
 import re
 import subprocess
 import time
-from pathlib import Path
 
 LINES = 500_000
 # The aim is 0.7 s on a quiet machine; tests of other parts run beside this one.
@@ -134,11 +133,14 @@ def test_role_cannot_clear_the_shared_terminal(start, role):
 
 
 def test_full_disk_is_said_once_and_lines_still_reach_the_screen(tmp_path):
+    from xr_ai_launcher._run.log_file import LogFile
     from xr_ai_launcher._run.relay import Relay
     from xr_ai_launcher._run.screen import Screen
 
+    full = tmp_path / "toy.log"
+    full.symlink_to("/dev/full")
     shown = os.open(tmp_path / "shown", os.O_RDWR | os.O_CREAT)
-    relay = Relay(Path("/dev/full"), b"toy | ", Screen(shown, shown))
+    relay = Relay(LogFile(full, limit_bytes=1 << 20, kept=1), b"toy | ", Screen(shown, shown))
     for _ in range(2):
         with os.fdopen(relay.open_pipe(), "wb") as role:
             role.write(b"hello\n")
@@ -147,7 +149,7 @@ def test_full_disk_is_said_once_and_lines_still_reach_the_screen(tmp_path):
     os.close(shown)
     text = (tmp_path / "shown").read_text()
     assert text.count("toy | hello") == 2
-    assert text.count("/dev/full cannot be written (disk full?): it misses lines") == 1
+    assert text.count("toy.log cannot be written (disk full?): it misses lines") == 1
 
 
 def test_no_terminal_no_colours(start, role):
