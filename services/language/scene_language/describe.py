@@ -175,7 +175,9 @@ def _say_distance(distance_m: float | None) -> str | None:
 
 
 def say_length(length_m: float) -> str:
-    """Return a length in meters, or in centimeters when it is below half a meter: "30 centimeters", "1 meter"."""
+    """Return a length in meters, or in centimeters when it is below half a meter: "30 centimeters", "half a meter"."""
+    if length_m == 0.5:
+        return "half a meter"
     if length_m < 0.5:
         centimeters = say_number(length_m * 100)
         return f"{centimeters} centimeter" + ("" if centimeters == "1" else "s")

@@ -100,6 +100,45 @@ def test_sections_in_a_persons_words_are_only_words(room):
     assert len(room.objects) == 1
 
 
+# --- which one?
+def test_things_of_many_colors_are_told_apart_by_color_and_the_rest_of_the_request_is_done_too(room):
+    room.add_primitive("sphere", **RED)
+    for x in (1.0, 2.0):
+        room.add_primitive("sphere", x=x, **BLUE)
+    asked = room.say("delete the ball and add a red cube")
+    assert (asked.calls, asked.reply) == ([], "Which one do you mean: the red sphere or one of the 2 blue spheres?")
+    assert room.say("the red one").tools == ["remove_primitive", "place_user_relative", "add_primitive"]
+    assert sorted(item["type"] for item in room.objects.values()) == ["box", "sphere", "sphere"]
+
+
+def test_a_request_that_was_half_done_is_not_done_again_by_an_answer(room):
+    room.add_primitive("sphere", **RED)
+    room.add_primitive("sphere", x=1.0, **BLUE)
+    asked = room.say("add a green cube and delete the ball")
+    assert asked.reply.endswith("Which one do you mean: the red sphere or the blue sphere?")
+    assert room.say("the red one").calls == []
+    assert len(room.objects) == 3
+
+
+def test_a_pronoun_for_several_of_the_same_kind_is_asked_about_in_words_that_can_be_answered(room):
+    room.say("add three yellow spheres")
+    question = room.say("delete it").reply
+    assert question == "Which one do you mean: the first one, the second one or the last one? There are 3 spheres."
+    assert room.say("the second one").tools == ["remove_primitive"]
+    assert list(room.objects) == ["sphere-0", "sphere-2"]
+
+
+def test_what_is_missing_is_named_in_an_empty_scene_too(room):
+    assert room.say("delete the green sphere").reply == "There is no green sphere; the scene is empty."
+    assert room.say("put a cube next to the red ball").reply == "There is no red ball; the scene is empty."
+
+
+def test_what_was_not_understood_is_answered_briefly(room):
+    reply = room.say("what is the weather like").reply
+    assert reply.startswith("Sorry, I do not understand that.")
+    assert len(reply) < 100, "it is spoken after every such sentence"
+
+
 # --- questions
 def look_at_current_frame(question: str) -> str:
     return f"I see a mug ({question})"

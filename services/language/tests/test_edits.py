@@ -342,6 +342,32 @@ def test_undo_uses_the_tool_for_it_when_there_is_one(room):
     assert room.say("undo that").reply == "There is nothing to undo."
 
 
+@pytest.mark.parametrize(
+    ("changed", "colors", "reply"),
+    [
+        ([["added"]], "r", "I took the red cube away again."),
+        ([["removed"], ["removed"]], "rr", "I brought 2 red cubes back."),
+        ([["position"]], "r", "I moved the red cube back."),
+        ([["color"], ["color"]], "rb", "I gave the red cube and the blue cube the old color back."),
+        ([["size"], ["position"]], "rb", "I gave the red cube the old size back and moved the blue cube back."),
+        ([["position", "size"]], "b", "I put the blue cube back as it was."),
+        ([], "", "I took the last change back."),
+    ],
+)
+def test_an_undo_is_told_in_words_and_never_by_ids(room, changed, colors, reply):
+    def undo() -> dict[str, object]:
+        items = [
+            {"id": f"box-{at}", "type": "box", "position": {"x": 0.0, "y": 1.6, "z": -1.0 - at}, "size": 0.1,
+             "color": {key: float(key == color) for key in "rgb"}}
+            for at, color in enumerate(colors)
+        ]  # fmt: skip
+        undone = [{"changed": what, "object": item} for what, item in zip(changed, items, strict=True)]
+        return {"ok": True, "undone": undone, "steps_left": 0}
+
+    room.extra["undo"] = undo
+    assert room.say("undo that").reply == reply
+
+
 def test_undo_without_a_tool_restores_the_last_move(room):
     assert room.say("undo that").reply == "There is nothing to undo that I remember."
     room.add_primitive("box", x=0.0, y=1.0, z=-2.0)

@@ -145,7 +145,9 @@ class SceneStore:
     def scene_of(self, participant_id: str) -> Scene:
         """Return the participant's scene; it begins empty and stays when they leave, so that they find it again."""
         key = self._SHARED if self.is_shared else participant_id
-        scene = self._scenes.pop(key, None) or Scene()
+        scene = self._scenes.pop(key, None)
+        if scene is None:  # an empty scene is one, and remembers the ids that it has used
+            scene = Scene()
         self._scenes[key] = scene  # last: most recently used
         while len(self._scenes) > self.max_scenes:
             del self._scenes[next(iter(self._scenes))]

@@ -24,6 +24,14 @@ def test_ids_count_per_type_and_are_never_used_twice():
     assert ids == ["sphere-0", "box-0", "sphere-1", "sphere-2", "box-1"]
 
 
+def test_a_scene_that_was_emptied_remembers_its_ids():
+    """An undo log may hold an id of before: it must never mean another object."""
+    store = SceneStore()
+    store.scene_of("alice").add("box", HERE, RED, 0.1)
+    store.scene_of("alice").remove("box-0")
+    assert store.scene_of("alice").add("box", HERE, RED, 0.1)[0].id == "box-1"
+
+
 def test_cubes_are_boxes_and_balls_are_spheres():
     scene = Scene()
     assert [scene.add(kind, HERE, RED, 0.1)[0].type for kind in ("cube", "Ball", " BOX ")] == ["box", "sphere", "box"]

@@ -315,6 +315,23 @@ async def test_undo_takes_back_all_of_a_turn(world: Any) -> None:
 # --- several people, and changing one's mind ---
 
 
+async def test_what_was_undone_is_told_with_the_object_and_comes_back_in_its_order(world: Any) -> None:
+    session = world.session()
+    add = [("add_primitive", {"prim_type": "box", "x": x}) for x in (1, 2, 3)]
+    world.script(tool_calls(*add), chat("I added three boxes."))
+    await world.ask(session, "add three boxes")
+    world.script(
+        tool_calls(*[("remove_primitive", {"obj_id": f"box-{at}"}) for at in range(3)]), chat("I removed them.")
+    )
+    await world.ask(session, "delete everything")
+    world.script(tool_calls(("undo", {})), chat("I brought them back."))
+    await world.ask(session, "undo")
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [1.0, 2.0, 3.0]
+    told = json.loads(world.loop_requests[-1].json["messages"][-1]["content"])
+    assert [entry["changed"] for entry in told["undone"]] == [["removed"]] * 3
+    assert [entry["object"]["id"] for entry in told["undone"]] == ["box-0", "box-1", "box-2"]
+
+
 async def test_two_people_at_once_never_mix(world: Any) -> None:
     def by_user(received: Any) -> Response:
         user = received.json["user"]

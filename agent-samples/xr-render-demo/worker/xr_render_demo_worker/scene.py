@@ -4,14 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ("Change", "Scene", "SceneObject", "describe", "diff", "scene_of")
+__all__ = ("Change", "Scene", "SceneObject", "describe", "diff", "scene_of", "what_changed")
 
 SceneObject: TypeAlias = Mapping[str, Any]
 Scene: TypeAlias = Mapping[str, SceneObject]
 
 # Servers round to millimetres; smaller differences are no change.
 _TOLERANCE = 1e-4
-_WORDS = {"position": "moving", "color": "recolouring", "size": "resizing", "type": "reshaping"}
+_WORDS = {
+    "added": "adding", "removed": "removing", "position": "moving", "color": "recolouring", "size": "resizing",
+    "type": "reshaping",
+}  # fmt: skip
+_PARTS = ("position", "color", "size", "type")
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,11 @@ def scene_of(state: Any) -> Scene:
 
 
 def diff(before: Scene, after: Scene) -> list[Change]:
-    """Return what is different: removals, then changes and additions in the order of the later scene."""
-    removed = [Change(item, None) for key, item in before.items() if key not in after]
+    """Return what is different: removals, then changes and additions in the order of the later scene.
+
+    Removals come newest first, so that undoing the list from its end brings objects back in the order they had.
+    """
+    removed = [Change(item, None) for key, item in reversed(list(before.items())) if key not in after]
     changed = [
         Change(before.get(key), item)
         for key, item in after.items()
@@ -59,12 +66,15 @@ def diff(before: Scene, after: Scene) -> list[Change]:
 
 def describe(change: Change) -> str:
     """Return the change in a few words, for a log line or a tool result: "adding box-0", "moving sphere-1"."""
-    if change.before is None:
-        return f"adding {change.object_id}"
-    if change.after is None:
-        return f"removing {change.object_id}"
-    words = [word for key, word in _WORDS.items() if not _equal(change.before.get(key), change.after.get(key))]
+    words = [_WORDS[part] for part in what_changed(change)]
     return f"{' and '.join(words) or 'changing'} {change.object_id}"
+
+
+def what_changed(change: Change) -> list[str]:
+    """Return "added", "removed", or which of position, color, size and type differ."""
+    if change.before is None or change.after is None:
+        return ["added" if change.before is None else "removed"]
+    return [part for part in _PARTS if not _equal(change.before.get(part), change.after.get(part))]
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from xr_ai_models import ToolDef
 from xr_render_demo_worker._errors import ToolServerError
 from xr_render_demo_worker.memory import Memory
-from xr_render_demo_worker.scene import Change, describe
+from xr_render_demo_worker.scene import Change, what_changed
 from xr_render_demo_worker.toolbox import ToolBox
 
 __all__ = ("UNDO_TOOL", "undo_last_step")
@@ -25,18 +25,21 @@ UNDO_TOOL = ToolDef(
 async def undo_last_step(memory: Memory, tools: ToolBox, participant_id: str) -> Mapping[str, Any]:
     """Reverse the newest step, newest change first, and tell what was undone.
 
-    What could not be undone stays in the log, so that it can be tried again.
+    Each entry of ``undone`` is ``{"changed": ["position"], "object": {...}}``: what the step had done to the object, and
+    the object as it was before (or, for one that was added, as it was when it was taken out). What could not be undone
+    stays in the log, so that it can be tried again.
     """
     step = memory.take_last_step()
     if not step:
         return {"ok": False, "error": "there is nothing to undo"}
-    undone: list[str] = []
+    undone: list[dict[str, Any]] = []
     while step:
         problem = await _undo(step[-1], memory, tools, participant_id)
         if problem:
             memory.put_back(step)
             return {"ok": False, "error": f"could not undo that: {problem}", "undone": undone}
-        undone.append(describe(step.pop()))
+        change = step.pop()
+        undone.append({"changed": what_changed(change), "object": change.before or change.after})
     return {"ok": True, "undone": undone, "steps_left": memory.undo_steps}
 
 

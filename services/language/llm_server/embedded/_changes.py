@@ -5,14 +5,23 @@ from typing import Any
 
 from llm_server.embedded._context import Context
 from llm_server.embedded._edits import drawable, named, said_outcomes, update_all
-from llm_server.embedded._steps import Call, CannotDoError, Plan, RefusalError
-from llm_server.embedded._world import point_of
+from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, RefusalError
+from llm_server.embedded._words import listed
+from llm_server.embedded._world import SceneObject, point_of
 from scene_language.colors import rgb_of
 from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Undo
 from scene_language.describe import say_length, with_article
 
 __all__ = ("change_shape", "recolor", "resize", "rotate", "undo")
 
+_UNDONE = {
+    "added": "took {} away again",
+    "removed": "brought {} back",
+    "position": "moved {} back",
+    "color": "gave {} the old color back",
+    "size": "gave {} the old size back",
+    "type": "gave {} the old shape back",
+}
 _SMALLEST_M, _LARGEST_M = 0.005, 10.0
 
 
@@ -92,14 +101,29 @@ def undo(command: Undo, context: Context) -> Plan[str]:
         outcome = yield from context.tools.call(tool)
         if outcome.problem:
             raise RefusalError(outcome.problem)
-        undone = outcome.fields.get("undone")
-        what = f": {', '.join(map(str, undone))}" if isinstance(undone, list) and undone else ""
-        return f"I took the last change back{what}" if tool == "undo" else "I did it again"
+        return _say_undone(outcome) if tool == "undo" else "I did it again"
     if command.again:
         raise RefusalError("I cannot repeat what was taken back")
     if not context.turn.recent_moves:
         raise RefusalError("there is nothing to undo that I remember")
     return (yield from _restore(context.turn.recent_moves[-1], context))
+
+
+def _say_undone(outcome: Outcome) -> str:
+    """Say what is as before, kind by kind; what the tool tells otherwise is repeated."""
+    undone = outcome.fields.get("undone")
+    steps = undone if isinstance(undone, list) else []
+    groups: dict[str, list[SceneObject]] = {}
+    for step in steps:
+        fields = step if isinstance(step, Mapping) else {}
+        item = SceneObject.of(fields.get("object") or {})
+        if item is None:
+            return "I took the last change back" + (f": {', '.join(map(str, steps))}" if steps else "")
+        groups.setdefault("+".join(map(str, fields.get("changed") or ())), []).append(item)
+    if not groups:
+        return "I took the last change back"
+    said = [_UNDONE.get(kind, "put {} back as it was").format(named(items)) for kind, items in groups.items()]
+    return f"I {listed(said)}"
 
 
 def _restore(last: Mapping[str, Any], context: Context) -> Plan[str]:

@@ -11,7 +11,7 @@ from scene_language.commands import Reference, The
 
 __all__ = ("Context",)
 
-_DELETED = "I deleted"
+_GONE = ("I deleted", "I took")
 # What may come before a listing is about the camera.
 _LISTINGS = ("In the scene there", "I only see the scene")
 _NO_HEAD = "I do not know where your head is"
@@ -92,7 +92,7 @@ class Context:
         if self.focus is not None:
             return self.focus
         reply = self.turn.last_reply
-        if reply.startswith(_DELETED):
+        if reply.startswith(_GONE):
             return []
         groups = mentioned(reply, scene.objects)
         if groups:

@@ -9,7 +9,7 @@ from llm_server.embedded._edits import add, add_another, delete, move, swap
 from llm_server.embedded._queries import answer
 from llm_server.embedded._references import WHICH
 from llm_server.embedded._steps import CannotDoError, Plan, RefusalError
-from llm_server.embedded._talk import CAN_DO, talk
+from llm_server.embedded._talk import TRY, talk
 from llm_server.embedded._turn import Turn
 from llm_server.embedded._words import sentence, to_you
 from scene_language import Guess, guard, guess, parse
@@ -81,7 +81,7 @@ def _unclear(context: Context) -> Plan[str]:
     if refusal == "negated":
         return "All right, I leave everything as it is."
     if refusal == "statement":
-        return f"That did not sound like a request, so I changed nothing. {sentence(CAN_DO)}"
+        return f"That did not sound like a request, so I changed nothing. {TRY}"
     guessed = guess(turn.request)
     if guessed is not None and _may_answer(guessed, turn):
         return (yield from _carry_out(guessed.commands, context))
@@ -94,7 +94,7 @@ def _unclear(context: Context) -> Plan[str]:
         return "I did not hear anything; please say it again."
     if turn.hearing.is_doubtful:
         return f'I am not sure that I heard you right: "{turn.request}". Please say it again.'
-    return f"Sorry, I do not understand that. {sentence(CAN_DO)}"
+    return f"Sorry, I do not understand that. {TRY}"
 
 
 def _may_answer(guessed: Guess, turn: Turn) -> bool:
@@ -106,7 +106,8 @@ def _may_answer(guessed: Guess, turn: Turn) -> bool:
 def _picked(target: The, context: Context) -> Plan[str]:
     """A bare "the red one": the answer to "which one do you mean?", put into the request that was unclear."""
     turn = context.turn
-    unclear = parse(turn.last_request) if WHICH in turn.last_reply else None
+    # A question that begins the reply is about the first command: nothing has been done yet.
+    unclear = parse(turn.last_request) if turn.last_reply.startswith(WHICH) else None
     clear = _made_clear(unclear, target) if unclear else None
     if clear is None:
         return f"What shall I do with {describe(Pick(target))}? Please say the whole request."
@@ -118,10 +119,10 @@ def _picked(target: The, context: Context) -> Plan[str]:
 def _made_clear(commands: list[Command], target: The) -> list[Command] | None:
     """Put the picked object in the place of the first reference of one command; None when there is no such place."""
     match commands:
-        case [Move() | Resize() | Recolor() | ChangeShape() | Rotate() | Delete() as command]:
-            return [replace(command, target=_narrowed(command.target, target))]
-        case [Query(_, The() | It() as about) as query]:
-            return [replace(query, about=_narrowed(about, target))]
+        case [Move() | Resize() | Recolor() | ChangeShape() | Rotate() | Delete() as command, *rest]:
+            return [replace(command, target=_narrowed(command.target, target)), *rest]
+        case [Query(_, The() | It() as about) as query, *rest]:
+            return [replace(query, about=_narrowed(about, target)), *rest]
         case _:
             return None
 

@@ -1,6 +1,7 @@
 """Which objects of the scene a person means: "it", "the red cube", "the left one", "everything"."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from llm_server.embedded._steps import RefusalError
@@ -20,6 +21,8 @@ WHICH = "Which one do you mean"
 _SAME_SHADE_WITHIN = 0.25
 _SAME_COLOR_WITHIN = 0.02
 _LARGE_FROM_M = 0.3
+# A question that names more things than this is forgotten before it ends.
+_MAX_NAMES_ASKED = 4
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "last": -1}
 
 
@@ -42,7 +45,7 @@ def resolve(reference: Reference, scene: Scene, head: Head | None, focus: Sequen
         AmbiguousError: a singular reference fits several.
     """
     if isinstance(reference, It):
-        return _by_pronoun(reference, scene, focus)
+        return _by_pronoun(reference, scene, head, focus)
     found = matching(reference, scene.objects)
     if isinstance(reference, The) and reference.choice and found:
         return [_chosen(reference, found, head)]
@@ -53,16 +56,14 @@ def resolve(reference: Reference, scene: Scene, head: Head | None, focus: Sequen
     return found
 
 
-def _by_pronoun(reference: It, scene: Scene, focus: Sequence[str]) -> list[SceneObject]:
+def _by_pronoun(reference: It, scene: Scene, head: Head | None, focus: Sequence[str]) -> list[SceneObject]:
     found = [item for item in map(scene.get, focus) if item is not None]
     if not scene.objects:
         raise NoneMatchError("the scene is empty")
     if not found:
-        raise AmbiguousError(
-            f"{WHICH}: {_names(scene.objects)}?" if len(scene.objects) > 1 else _only(scene.objects[0])
-        )
+        raise AmbiguousError(which_question(scene.objects, head) if len(scene.objects) > 1 else _only(scene.objects[0]))
     if len(found) > 1 and not reference.many:
-        raise AmbiguousError(f"{WHICH}: {_names(found)}?")
+        raise AmbiguousError(which_question(found, head))
     return found
 
 
@@ -71,7 +72,10 @@ def _only(item: SceneObject) -> str:
 
 
 def _names(items: Sequence[SceneObject]) -> str:
-    return listed([f"the {name}" for name in dict.fromkeys(item.name for item in items)], "or")
+    """Return "the red cube or one of the 3 blue spheres"."""
+    counts = Counter(item.name for item in items)
+    said = [f"the {name}" if count == 1 else f"one of the {counted(count, name)}" for name, count in counts.items()]
+    return listed(said, "or")
 
 
 def matching(reference: The | All, objects: Sequence[SceneObject]) -> list[SceneObject]:
@@ -124,8 +128,7 @@ def _chosen(reference: The, found: Sequence[SceneObject], head: Head | None) -> 
 
 def which_question(found: Sequence[SceneObject], head: Head | None) -> str:
     """Return the question which of several is meant, naming words that tell them apart."""
-    names = list(dict.fromkeys(item.name for item in found))
-    if len(names) == len(found):
+    if 1 < len({item.name for item in found}) <= _MAX_NAMES_ASKED:
         return f"{WHICH}: {_names(found)}?"
     how_many = counted(len(found), found[0].noun if len({item.type for item in found}) == 1 else "object")
     if head is not None and len(found) == 2:
@@ -134,10 +137,10 @@ def which_question(found: Sequence[SceneObject], head: Head | None) -> str:
 
 
 def _nothing_fits(reference: The | All, objects: Sequence[SceneObject]) -> str:
-    if not objects:
+    if reference == All():
         return "the scene is empty"
     said = say_reference(reference).removeprefix("all ").removeprefix("the ")
-    return f"there is no {said}; {there_is(objects)}"
+    return f"there is no {said}; {there_is(objects) if objects else 'the scene is empty'}"
 
 
 def mentioned(reply: str, objects: Sequence[SceneObject]) -> list[list[str]]:

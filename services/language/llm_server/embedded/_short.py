@@ -31,7 +31,6 @@ _REQUEST_LINE = re.compile(r"^\s*request:\s*(.+)$", re.IGNORECASE | re.MULTILINE
 _STEP_LINE = re.compile(r"^\s*current step:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 _SAID_LINE = re.compile(r"^\s*already said:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 _QUERY_ACKS = {"see": "Let me look around", "near": "Let me look there"}
-_TALK_ACK = "I am listening"
 
 
 def request_in(text: str) -> str:
@@ -43,12 +42,16 @@ def request_in(text: str) -> str:
 def acknowledge(request: str) -> tuple[str, bool]:
     """Return three to six words that claim nothing as done, and whether the request needs thought.
 
+    Small talk gets no words: the reply to it comes at once, and an acknowledged "thank you" is a parody of manners.
+
     Thought is needed for what refers to existing objects, the real world or a correction.
     """
     commands = parse(request)
     if commands is None:
         likely = guess(request)
         return ("Let me think about that", likely is not None)
+    if isinstance(commands[0], Talk):
+        return "", False
     ack = _doing(commands[0])
     words = len(ack.split())
     return (ack if 3 <= words <= _MAX_ACK_WORDS else _shorter(commands[0])), any(map(_needs_thought, commands))
@@ -88,8 +91,6 @@ def _shorter(command: Command) -> str:
             return "Deleting that for you"
         case Undo():
             return "Taking that back"
-        case Talk():
-            return _TALK_ACK
         case _:
             return "Changing that for you"
 

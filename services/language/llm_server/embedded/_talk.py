@@ -2,25 +2,28 @@
 
 from scene_language.commands import TalkKind
 
-__all__ = ("BACKEND_NAME", "CAN_DO", "talk")
+__all__ = ("BACKEND_NAME", "TRY", "talk")
 
 BACKEND_NAME = "embedded-semantic-grammar"
 
-CAN_DO = (
-    "I can put cubes and spheres into the scene, move, resize, recolor and delete them, and tell what is there; "
-    'say for example "put a red cube two meters in front of me"'
+TRY = 'Say for example "put a red cube in front of me", or "help".'
+"""Short, because it is spoken after every sentence that is none of the language."""
+
+# Said as an ability: "I put …" would be a claim of something done.
+_CAN_DO = (
+    "I can put cubes and spheres into the scene, move, resize, recolor and delete them, undo that, and tell what is "
+    'there. Say for example "put a red cube two meters in front of me".'
 )
-"""Said as an ability: "I put …" would be a claim of something done."""
 
 _REPLIES: dict[TalkKind, str] = {
     "hello": 'Hello! Say for example "put a red cube two meters in front of me".',
     "goodbye": "Goodbye!",
     "thanks": "You are welcome.",
     "how_are_you": "I am running fine; what shall I do in the scene?",
-    "help": f"{CAN_DO}.",
+    "help": _CAN_DO,
     "identity": (
         f"I am this demo's embedded agent ({BACKEND_NAME}): a small grammar of commands, not a large language model. "
-        f"{CAN_DO}."
+        f"{_CAN_DO}"
     ),
     "yes": "There is nothing to confirm; what shall I do?",
     "no": "All right, I do nothing.",
