@@ -33,7 +33,7 @@ def check_stack(loaded: LoadedStack) -> Findings:
         *_reuse_without_probe(plan.enabled_roles, places),
         *_unexported_references(plan, places),
     ]
-    return Findings(tuple(problems), tuple(_missing_programs(loaded)))
+    return Findings(tuple(problems), (*_missing_programs(loaded), *_missing_secrets(loaded)))
 
 
 def _order_problems(section: str, order: Mapping[str, Sequence[str]], key: str, places: Places) -> Iterator[Problem]:
@@ -150,6 +150,26 @@ def _absent_requirement(need: Requirement, names: Sequence[str], places: Places)
     hint = f": {need.hint}" if need.hint else ""
     message = f"{needing} `{need.command}`, which is not installed here{hint}"
     return Problem(message, places.key_mark(*at), format_path(at[:3]))
+
+
+def _missing_secrets(loaded: LoadedStack) -> Iterator[Problem]:
+    roles = loaded.plan.enabled_roles
+    yield from _unset_secrets(loaded, ("secrets",), roles)
+    for role in roles:
+        yield from _unset_secrets(loaded, ("roles", role.name, "secrets"), (role,))
+
+
+def _unset_secrets(loaded: LoadedStack, at: tuple[str | int, ...], roles: Sequence[RolePlan]) -> Iterator[Problem]:
+    wanted = loaded.places.value(*at) or ()
+    for index, name in enumerate(wanted):
+        lacking = [role.name for role in roles if not role.env.get(name)]
+        if lacking and not loaded.surroundings.has_variable(name):
+            source = f": {wanted[name]}" if isinstance(wanted, dict) else ""
+            verb = "needs" if len(lacking) == 1 else "need"
+            message = f"the secret {name} is not set, which {', '.join(lacking)} {verb}{source}"
+            hint = f"export {name}=… before the start, or put {name}=… into an `env_file` that is not shared"
+            place = (*at, name if isinstance(wanted, dict) else index)
+            yield Problem(message, loaded.places.key_mark(*place), format_path(place), hint=hint)
 
 
 def _is_startable(role: RolePlan, made: Sequence[Path], surroundings: Surroundings) -> bool:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from xr_ai_launcher._stack.sizes import BYTES_PER_UNIT
+
 __all__ = ("Comparison", "capability_number", "compare_capability", "compare_count", "compare_memory")
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -16,11 +18,6 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "": operator.eq,
 }
 _TERM = re.compile(r"\s*(>=|<=|==|>|<|)\s*([0-9.]+)\s*([A-Za-z]*)")
-_BYTES = {
-    f"{prefix}{infix}B": float(base**power)
-    for power, prefix in enumerate("KMGT", start=1)
-    for infix, base in (("i", 1024), ("", 1000))
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +98,4 @@ def _capability(number: str, unit: str) -> float:
 
 
 def _memory(number: str, unit: str) -> float:
-    return float(number) * _BYTES[unit]
+    return float(number) * BYTES_PER_UNIT[unit]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from xr_ai_launcher._stack.comparison import compare_capability, compare_count, compare_memory
-from xr_ai_launcher._stack.values import Command, Duration, EnvValue, Name, Port, VariableName
+from xr_ai_launcher._stack.values import Command, Duration, EnvValue, Name, Port, Size, VariableName
 
 __all__ = ("ProbeModel", "ProfileModel", "RoleModel", "SetupModel", "SourceModel", "StackModel")
 
@@ -136,8 +136,19 @@ class RoleModel(_Part):
     """Index of the graphics card (in PCI order) that CUDA, Vulkan and DRI are pinned to."""
     requires: list[str] | dict[str, str] = {}
     """Programs that must be installed, each with one sentence on how to get it."""
+    secrets: list[VariableName] | dict[VariableName, str] = {}
+    """Environment variables the role needs and nobody may see, each with one sentence on where to get its value."""
     enabled: bool = True
     """Whether the role is started."""
+
+
+class LogsModel(_Part):
+    """How much of what roles print is kept in files."""
+
+    part: Size = 64 << 20
+    """Size at which a role's log file is put aside and a new one begun."""
+    keep: int = Field(default=3, ge=0)
+    """Parts put aside that are kept."""
 
 
 class DownloadModel(_Part):
@@ -270,6 +281,10 @@ class _Overlay(_Part):
     """Environment variables for every role."""
     env_file: str | list[str] | None = None
     """Files with KEY=VALUE lines for every role, relative to this file; `env` wins over them."""
+    secrets: list[VariableName] | dict[VariableName, str] = {}
+    """Environment variables every role needs and nobody may see, each with one sentence on where to get its value."""
+    logs: LogsModel = LogsModel()
+    """Size of log files."""
     setup: dict[Name, SetupModel] = {}
     """Things to prepare before roles start; they run concurrently."""
     roles: dict[Name, RoleModel] = {}

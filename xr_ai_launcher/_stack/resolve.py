@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xr_ai_config import Problem
-from xr_ai_launcher._hardware import pin_environment
+from xr_ai_launcher._hardware import pin_environment, twins
 from xr_ai_launcher._stack import plan
 from xr_ai_launcher._stack.env_file import EnvFileError, read_env_file
 from xr_ai_launcher._stack.model import RoleModel, StackModel
@@ -49,7 +49,13 @@ class Resolver:
             setup=setup,
             variables=dict(variables),
             warnings=tuple(self.warnings),
+            secrets=self._secrets(),
+            logs=plan.LogsPlan(self.model.logs.part, self.model.logs.keep),
         )
+
+    def _secrets(self) -> tuple[str, ...]:
+        roles = [role for role in self.model.roles.values() if role.enabled]
+        return tuple(dict.fromkeys([*self.model.secrets, *(name for role in roles for name in role.secrets)]))
 
     def _role(self, name: str, role: RoleModel, shared_env: Mapping[str, str]) -> plan.RolePlan:
         at = ("roles", name)
@@ -121,4 +127,11 @@ class Resolver:
             where = self.places.mark("roles", name, "gpu")
             self.warnings.append(f"{where}: {name} is not pinned: no card {role.gpu} here; found {report}")
             return {}
-        return pin_environment(card)
+        same = ", ".join(str(other.index) for other in twins(card, report))
+        if same:
+            where = self.places.mark("roles", name, "gpu")
+            self.warnings.append(
+                f"{where}: cards {role.gpu} and {same} are of one model: CUDA and OpenGL of {name} use {role.gpu}; "
+                "Vulkan does only where Mesa's device-select layer is installed"
+            )
+        return pin_environment(card, report)

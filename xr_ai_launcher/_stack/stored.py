@@ -108,7 +108,7 @@ def _holds_secret(plan: StackPlan, facts: Iterable[Fact]) -> bool:
     steps = [step.step for step in plan.setup]
     names = [name for part in (*plan.roles, *steps) for name in getattr(part, "env", ())]
     names += [str(fact[1]) for fact in facts if fact[0] == "variable"]
-    return any(map(sounds_secret, (*names, *plan.variables)))
+    return any(name in plan.secrets or sounds_secret(name) for name in (*names, *plan.variables))
 
 
 def _encoded(value: Any) -> Any:

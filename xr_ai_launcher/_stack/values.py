@@ -6,10 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-__all__ = ("Command", "Duration", "EnvValue", "Name", "Port", "VariableName", "env_text", "split_command")
+from xr_ai_launcher._stack.sizes import parse_size
+
+__all__ = ("Command", "Duration", "EnvValue", "Name", "Port", "Size", "VariableName", "env_text", "split_command")
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_SIZE_PATTERN = r"^[0-9]+(\.[0-9]+)?\s*[KMGT]i?B$|\$\{"
 _DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h)?$|\$\{"
 
 
@@ -72,6 +75,13 @@ Duration = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION_PATTERN}]}),
 ]
 """Seconds; written ``20s``, ``500ms``, ``2m``, ``1h`` or as a plain number."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _SIZE_PATTERN}]}),
+]
+"""Bytes; written ``64MiB``, ``1.5GB`` or as a plain number."""
 
 Command = Annotated[
     list[str],

@@ -6,30 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xr_ai_config import ListNode, MapNode, Node, ScalarNode, format_path
+from xr_ai_config import ListNode, MapNode, Mark, Node, ScalarNode, format_path
+from xr_ai_launcher._dataclasses import replace
 from xr_ai_launcher._stack.load import LoadedStack
-from xr_ai_launcher._stack.plan import BinaryStep, ProbePlan, RolePlan, SetupPlan
+from xr_ai_launcher._stack.plan import BinaryStep, ProbePlan, RolePlan, RunStep, SetupPlan, StackPlan
 from xr_ai_launcher._stack.read import display_name
+from xr_ai_launcher._stack.secret_names import MASK, sounds_secret
 
 __all__ = ("plan_data", "plan_text", "values_text")
 
-_SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|credentials?)(?:$|_)")
-_MASK = "********"
 _INDENT = "  "
 
 
 def plan_data(loaded: LoadedStack) -> dict[str, Any]:
     """Return the plan as JSON types; ``values`` says of every value what it is and where it was written."""
-    values = {
-        format_path(path): {"value": _masked(path, node.value), "where": str(node.mark)}
-        for path, node in _leaves(loaded.places.tree)
-    }
-    return {**_plain(loaded.plan), "values": values}
+    values = {format_path(path): {"value": value, "where": str(mark)} for path, value, mark in _shown_values(loaded)}
+    return {**_plain(_without_secrets(loaded.plan)), "values": values}
 
 
 def plan_text(loaded: LoadedStack) -> Iterator[str]:
     """Yield the lines of a short overview."""
-    plan = loaded.plan
+    plan = _without_secrets(loaded.plan)
     yield f"{plan.name}: {plan.description}" if plan.description else plan.name
     yield f"files    {', '.join(display_name(path) for path in loaded.files)}"
     yield f"profile  {plan.profile or 'none'}: {plan.profile_reason}"
@@ -38,7 +35,9 @@ def plan_text(loaded: LoadedStack) -> Iterator[str]:
     width = max((len(name) for name in (*(s.name for s in plan.setup), *(r.name for r in plan.roles))), default=0)
     shared = _shared_environment(plan.enabled_roles)
     if shared:
-        yield "env      " + ", ".join(f"{key}={_first_line(_masked((key,), value))}" for key, value in shared.items())
+        yield "env      " + ", ".join(f"{key}={_first_line(value)}" for key, value in shared.items())
+    if plan.secrets:
+        yield f"secrets  {', '.join(plan.secrets)}"
     if plan.setup:
         yield "\nsetup"
         for step in plan.setup:
@@ -51,10 +50,7 @@ def plan_text(loaded: LoadedStack) -> Iterator[str]:
 
 def values_text(loaded: LoadedStack) -> Iterator[str]:
     """Yield every value of the merged stack with the place that decided it."""
-    lines = [
-        (f"{format_path(path)} = {_first_line(_masked(path, node.value))}", str(node.mark))
-        for path, node in _leaves(loaded.places.tree)
-    ]
+    lines = [(f"{format_path(path)} = {_first_line(value)}", str(mark)) for path, value, mark in _shown_values(loaded)]
     width = min(max((len(left) for left, _ in lines), default=0), 90)
     for left, where in lines:
         yield f"{left:<{width}}  # {where}"
@@ -80,9 +76,7 @@ def _role_lines(role: RolePlan, shared: Mapping[str, str]) -> list[str]:
         "" if role.on_exit == "fail" else f"on exit {role.on_exit}",
     ]
     needs = [f"needs {need.command}" + (f": {need.hint}" if need.hint else "") for need in role.requires]
-    environment = [
-        f"{key}={_first_line(_masked((key,), value))}" for key, value in role.env.items() if key not in shared
-    ]
+    environment = [f"{key}={_first_line(value)}" for key, value in role.env.items() if key not in shared]
     return [line for line in (_command(role.argv), " · ".join(filter(None, facts)), *needs, *environment) if line]
 
 
@@ -132,8 +126,26 @@ def _leaves(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
             yield path, node
 
 
-def _masked(path: tuple[str | int, ...], value: Any) -> Any:
-    return _MASK if path and isinstance(path[-1], str) and _SECRET_NAME.search(path[-1]) and value else value
+def _shown_values(loaded: LoadedStack) -> Iterator[tuple[tuple[str | int, ...], Any, Mark]]:
+    for path, node in _leaves(loaded.places.tree):
+        yield path, _masked(str(path[-1]), node.value, loaded.plan), node.mark
+
+
+def _without_secrets(plan: StackPlan) -> StackPlan:
+    def hidden(variables: Mapping[str, str]) -> dict[str, str]:
+        return {name: _masked(name, value, plan) for name, value in variables.items()}
+
+    steps = tuple(
+        replace(step, step=replace(step.step, env=hidden(step.step.env))) if isinstance(step.step, RunStep) else step
+        for step in plan.setup
+    )
+    roles = tuple(replace(role, env=hidden(role.env)) for role in plan.roles)
+    return replace(plan, roles=roles, setup=steps, variables=hidden(plan.variables))
+
+
+def _masked(name: str, value: Any, plan: StackPlan) -> Any:
+    is_secret = name in plan.secrets or sounds_secret(name)
+    return MASK if is_secret and value and not isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:
@@ -142,7 +154,7 @@ def _plain(value: Any) -> Any:
         kind = type(value).__name__
         return {"kind": re.sub(r"(?:Probe|Source|Step)$", "", kind).lower(), **fields} if _is_variant(kind) else fields
     if isinstance(value, Mapping):
-        return {key: _masked((key,), _plain(each)) for key, each in value.items()}
+        return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return str(value) if isinstance(value, Path) else value

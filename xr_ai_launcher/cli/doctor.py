@@ -73,7 +73,7 @@ def _machine() -> Iterator[Finding]:
     if not report.gpus:
         yield Finding("gpu", True, f"none: {report.note}")
     for gpu in report.gpus:
-        pins = " ".join(f"{key}={value}" for key, value in pin_environment(gpu).items())
+        pins = " ".join(f"{key}={value}" for key, value in pin_environment(gpu, report).items())
         yield Finding(f"gpu {gpu.index}", True, f"{gpu} at {gpu.pci_address}; pinned by {pins}")
 
 

@@ -45,36 +45,10 @@ def _whole(verb: str, words: list[str]) -> dict[str, object] | None:
         return None
 
 
-_WORDS = st.lists(
-    st.sampled_from(
-        [
-            "a.yaml",
-            "b",
-            "-p",
-            "--profile",
-            "--profile=x",
-            "-px",
-            "--file",
-            "-f",
-            "--file=o.yaml",
-            "--set",
-            "k.v=1",
-            "--set=a=b=c",
-            "--set=",
-            "--only",
-            "a,b",
-            "--only=c",
-            "--without",
-            "--",
-            "-",
-            "-h",
-            "--json",
-            "--prof",
-            "",
-        ]
-    ),
-    max_size=7,
-)
+_STACKS = ("a.yaml", "b", "", "-", "--")
+_PROFILES = ("-p", "--profile", "--profile=x", "-px", "--prof")
+_REPEATED = ("--file", "-f", "--file=o.yaml", "--set", "k.v=1", "--set=a=b=c", "--set=", "--only", "--only=c", "a,b")
+_WORDS = st.lists(st.sampled_from((*_STACKS, *_PROFILES, *_REPEATED, "--without", "-h", "--json")), max_size=7)
 
 
 @given(verb=st.sampled_from(["up", "check"]), words=_WORDS)

@@ -7,7 +7,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from xr_ai_launcher._hardware import Gpu, GpuReport, pin_environment, read_gpus
+from xr_ai_launcher._hardware import Gpu, GpuReport, pin_environment, read_gpus, twins
 
 GIB = 1024**3
 RTX_6000 = {
@@ -113,10 +113,29 @@ def test_the_real_library_gives_an_answer_here_whatever_this_machine_has() -> No
 
 
 def test_the_pin_names_the_same_card_to_cuda_vulkan_and_dri() -> None:
-    second = read_gpus(FakeNvml(RTX_6000, L40S)).gpus[1]
-    assert pin_environment(second) == {
+    """W30: Vulkan's loader understands no PCI address, and CUDA counts in PCI order only when told to."""
+    report = read_gpus(FakeNvml(RTX_6000, L40S))
+    assert pin_environment(report.gpus[1], report) == {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": "1",
         "VK_LOADER_DEVICE_SELECT": "0x10de:0x2bb1",
+        "MESA_VK_DEVICE_SELECT": "10de:2bb1!",
         "DRI_PRIME": "pci-0000_c1_00_0",
     }
+
+
+def test_of_two_cards_of_one_model_vulkan_is_told_the_address_alone() -> None:
+    """`vendor:device` would choose the first of the two whichever is meant, and overrule the address."""
+    report = read_gpus(FakeNvml(RTX_6000, {**RTX_6000, "bus": "00000000:E1:00.0"}, L40S))
+    _, first, second = report.gpus
+    assert twins(second, report) == [first]
+    assert twins(report.gpus[0], report) == []
+    pins = pin_environment(second, report)
+    assert "MESA_VK_DEVICE_SELECT" not in pins
+    assert pins["DRI_PRIME"] == "pci-0000_e1_00_0"
+    assert pins["CUDA_VISIBLE_DEVICES"] == "2"
+
+
+def test_a_card_without_pci_facts_is_pinned_for_cuda_only() -> None:
+    card = Gpu(0, "virtual card")
+    assert set(pin_environment(card, GpuReport((card,)))) == {"CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"}
