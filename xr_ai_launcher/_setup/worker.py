@@ -11,6 +11,7 @@ from pathlib import Path
 from xr_ai_launcher._errors import LauncherError
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS, end_family
+from xr_ai_launcher._run.log_file import LogFile
 from xr_ai_launcher._run.loop import Loop, Timer
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.screen import Screen
@@ -22,6 +23,7 @@ from xr_ai_launcher._setup.progress import ProgressView
 from xr_ai_launcher._setup.steps import take_step
 from xr_ai_launcher._stack.plan import SetupPlan
 
+_LOG_PART_BYTES = 64 << 20
 _TAIL_LINES = 15
 _STILL_WORKING_INTERVAL_S = 15.0
 _EXIT_FAILED = 1
@@ -116,7 +118,8 @@ class SetupWorker:
         """Return a relay of a command's output to the step's log and the screen."""
         folder = self._state / "setup"
         folder.mkdir(parents=True, exist_ok=True)
-        return Relay(folder / f"{step}.log", f"{step} │ ".encode(), self._screen, self._calm)
+        log = LogFile(folder / f"{step}.log", limit_bytes=_LOG_PART_BYTES, kept=1)
+        return Relay(log, f"{step} │ ".encode(), self._screen, self._calm)
 
 
 class _StepBench:
