@@ -34,6 +34,8 @@ Errors (all derive from `AgentSdkError`)::
     │   └── MalformedMessageError (ValueError)   bytes that are not what they claim to be
     ├── InvalidIdError (ValueError)              a name that must not cross the hub
     ├── AddressInUseError (OSError)              another hub serves the address
+    ├── InsecureAddressError (ValueError)        other machines could reach the hub without a key
+    ├── KeyFileError (ValueError)                a CURVE key file is missing or holds no key
     └── RingError (RuntimeError)
         ├── RingFullError                        the hub still holds every slot
         └── FrameTooLargeError (ValueError)      a frame does not fit a slot
@@ -43,12 +45,15 @@ from xr_ai_agent._addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddre
 from xr_ai_agent._codec import decode, encode, register_decoder, register_encoder
 from xr_ai_agent._connector import ConnectorEndpoint
 from xr_ai_agent._connector_api import Connector
+from xr_ai_agent._curve import CurveKeys, RemoteAccess, create_key_pair
 from xr_ai_agent._errors import (
     AddressInUseError,
     AgentSdkError,
     CodecError,
     FrameTooLargeError,
+    InsecureAddressError,
     InvalidIdError,
+    KeyFileError,
     MalformedMessageError,
     RingError,
     RingFullError,
@@ -56,7 +61,7 @@ from xr_ai_agent._errors import (
 )
 from xr_ai_agent._frame_fetch import BorrowedFrame
 from xr_ai_agent._frame_store import SlotView
-from xr_ai_agent._hub import HubEndpoint, HubStats
+from xr_ai_agent._hub import AgentStats, HubEndpoint, HubStats
 from xr_ai_agent._ids import validate_participant_id
 from xr_ai_agent._local_connector import LocalConnector
 from xr_ai_agent._messages import (
@@ -68,6 +73,7 @@ from xr_ai_agent._messages import (
     FrameData,
     FrameRequest,
     FrameSignal,
+    FrameView,
     MsgType,
     ParticipantEvent,
     PixelFormat,
@@ -83,6 +89,7 @@ __all__ = (
     "DEFAULT_PULL_ADDR",
     "AddressInUseError",
     "AgentSdkError",
+    "AgentStats",
     "AudioChunk",
     "BorrowedFrame",
     "CodecError",
@@ -90,21 +97,26 @@ __all__ = (
     "ConnectorEndpoint",
     "ConnectorRegistration",
     "ControlMessage",
+    "CurveKeys",
     "DataMessage",
     "FrameData",
     "FrameRequest",
     "FrameSignal",
     "FrameTooLargeError",
+    "FrameView",
     "HubAddresses",
     "HubEndpoint",
     "HubStats",
+    "InsecureAddressError",
     "InvalidIdError",
+    "KeyFileError",
     "LocalConnector",
     "MalformedMessageError",
     "MsgType",
     "ParticipantEvent",
     "PixelFormat",
     "ProcessorEndpoint",
+    "RemoteAccess",
     "ReturnAudioFlush",
     "RingError",
     "RingFullError",
@@ -112,6 +124,7 @@ __all__ = (
     "SlotView",
     "Subscribe",
     "UnknownMessageError",
+    "create_key_pair",
     "decode",
     "encode",
     "hub_addresses",

@@ -75,8 +75,9 @@ class CallbackList(Generic[T]):
 
     def fire(self, message: T) -> None:
         """Give every callback the message."""
+        call = self._runner.call
         for callback in self._callbacks:
-            self._runner.call(callback, message)
+            call(callback, message)
 
     def fire_holding(self, message: T, acquire: Callable[[], Callable[[], None]]) -> None:
         """As `fire`, holding what ``acquire`` takes until each callback is done."""

@@ -1,14 +1,17 @@
 """Bytes ↔ messages: one type byte, then a msgpack list with the fields in the contract's order."""
 
 import dataclasses
+import enum
 import operator
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
 from xr_ai_agent._errors import CodecError, MalformedMessageError, UnknownMessageError
 from xr_ai_agent._messages import (
+    AgentReport,
     AudioChunk,
     ConnectorRegistration,
     ControlMessage,
@@ -23,17 +26,20 @@ from xr_ai_agent._messages import (
     HubHeartbeat,
     HubWelcome,
     MsgType,
+    NewestSignals,
     ParticipantEvent,
     PixelFormat,
     ReturnAudioFlush,
     RosterQuery,
     RosterRequest,
+    SignalsQuery,
+    Speech,
+    SpeechFlush,
     TrackEnd,
 )
 
 Encoder = Callable[[Any], list[Any] | tuple[Any, ...]]
 Decoder = Callable[[list[Any]], Any]
-_Check = Callable[[Any], Any]
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -42,6 +48,10 @@ _I64_MIN, _I64_MAX = -(2**63), 2**63 - 1
 _SIDE_MAX_PX = 32_768
 _SAMPLE_RATE_MAX_HZ = 768_000
 _CHANNELS_MAX = 64
+
+_TYPE_BYTES = tuple(bytes((msg_type,)) for msg_type in range(256))
+# A packer keeps the memory of its largest message: one that grew beyond this is replaced.
+_PACKER_MAX_BYTES = 2**20
 
 _encoders: dict[int, Encoder] = {}
 _decoders: dict[int, Decoder] = {}
@@ -72,8 +82,7 @@ def encode(msg_type: int, message: Any) -> bytes:
     if encoder is None:
         raise UnknownMessageError(f"no encoder for message id {msg_type}; register_encoder() adds one")
     try:
-        fields: bytes = msgpack.packb(encoder(message), use_bin_type=True)
-        return bytes((msg_type,)) + fields
+        return _TYPE_BYTES[msg_type] + _pack(encoder(message))
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CodecError(f"cannot encode message id {msg_type} from {type(message).__name__}: {error}") from error
 
@@ -103,108 +112,140 @@ def decode(frame: bytes) -> tuple[int, Any]:
         raise MalformedMessageError(f"message id {msg_type} ({len(frame)} bytes): {error}") from error
 
 
+class _Packing(threading.local):
+    """One packer per thread: a new one per message costs more than packing it."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what was packed, and its memory."""
+        self.packer = msgpack.Packer(use_bin_type=True)
+
+
+_packing = _Packing()
+
+
+def _pack(fields: Any) -> bytes:
+    try:
+        packed: bytes = _packing.packer.pack(fields)
+    except BaseException:
+        # What it had packed of this message would begin the next one.
+        _packing.renew()
+        raise
+    if len(packed) > _PACKER_MAX_BYTES:
+        _packing.renew()
+    return packed
+
+
 def _as_type_byte(msg_type: int) -> int:
     if not 0 <= msg_type <= 255:
         raise ValueError(f"message id {msg_type} does not fit one byte (0…255)")
     return int(msg_type)
 
 
-# --- field checks: each returns the value to store or raises ValueError ---
+# --- what each field must be: ``fast`` is an expression over its value ``{v}`` ---
 
 
-def _integer(low: int, high: int) -> _Check:
-    def check(value: Any) -> int:
-        # bool is an int in Python and never one on this wire.
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(f"expected an integer {low}…{high}, found {value!r:.80}")
-        return value
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of field. ``make`` turns a checked value into what the message holds (default: the value itself)."""
 
-    return check
+    fast: str
+    expected: str
+    make: Callable[[Any], Any] | None = None
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise ValueError(f"expected text, found {type(value).__name__}")
+def _integer(low: int, high: int) -> _Kind:
+    # bool is an int in Python and never one on this wire.
+    return _Kind(f"type({{v}}) is int and {low} <= {{v}} <= {high}", f"an integer {low}…{high}")
+
+
+def _member(cls: type[enum.IntEnum]) -> _Kind:
+    members = {int(member): member for member in cls}
+    return _Kind(f"type({{v}}) is int and {{v}} in {tuple(members)!r}", f"a {cls.__name__}", members.__getitem__)
+
+
+def _roster(value: list[Any]) -> tuple[tuple[str, str, int], ...]:
+    rows = tuple((pid, connector, pts) for pid, connector, pts in value)
+    if any((type(pid), type(connector), type(pts)) != (str, str, int) for pid, connector, pts in rows):
+        raise ValueError("expected (participant id, connector id, pts_us) of each participant")
+    return rows
+
+
+def _streams(value: list[Any]) -> tuple[tuple[bytes, int], ...]:
+    rows = tuple((topic, count) for topic, count in value)
+    if any((type(topic), type(count)) != (bytes, int) for topic, count in rows):
+        raise ValueError("expected (topic, count) of each stream")
+    return rows
+
+
+def _tuple_of(item: type) -> Callable[[list[Any]], tuple[Any, ...]]:
+    def make(value: list[Any]) -> tuple[Any, ...]:
+        if any(type(each) is not item for each in value):
+            raise ValueError(f"expected a list of {item.__name__}")
+        return tuple(value)
+
+    return make
+
+
+def _counts(value: dict[Any, Any]) -> dict[str, int]:
+    if any((type(kind), type(count)) != (str, int) for kind, count in value.items()):
+        raise ValueError("expected a count per kind")
     return value
 
 
-def _binary(value: Any) -> bytes:
-    if type(value) is not bytes:
-        raise ValueError(f"expected binary, found {type(value).__name__}")
-    return value
-
-
-def _boolean(value: Any) -> bool:
-    if type(value) is not bool:
-        raise ValueError(f"expected true or false, found {value!r:.80}")
-    return value
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected a map, found {type(value).__name__}")
-    return value
-
-
-def _roster(value: Any) -> tuple[tuple[str, str, int], ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"expected a list of participants, found {type(value).__name__}")
-    return tuple((_text(pid), _text(connector), _pts(pts)) for pid, connector, pts in value)
-
-
+_LIST = "type({v}) is list"
 _u32 = _integer(0, _U32_MAX)
 _u64 = _integer(0, _U64_MAX)
 _pts = _integer(_I64_MIN, _I64_MAX)
 _side = _integer(0, _SIDE_MAX_PX)
-_rate = _integer(1, _SAMPLE_RATE_MAX_HZ)
-_channels = _integer(1, _CHANNELS_MAX)
+_text = _Kind("type({v}) is str", "text")
+_binary = _Kind("type({v}) is bytes", "binary")
+_boolean = _Kind("type({v}) is bool", "true or false")
+_map = _Kind("type({v}) is dict", "a map")
+_format = _member(PixelFormat)
+_addresses = _Kind(_LIST, "a list of addresses", _tuple_of(str))
+_ids = _Kind(_LIST, "a list of ids", _tuple_of(int))
 
-_AUDIO = (_pts, _rate, _channels, _u32, _binary, _text, _text)
+_AUDIO = (_pts, _integer(1, _SAMPLE_RATE_MAX_HZ), _integer(1, _CHANNELS_MAX), _u32, _binary, _text, _text)
 _DATA = (_text, _text, _pts, _binary)
 
-# Per id: the class, and a check per field in the order of the wire (= the order of the dataclass).
-_LAYOUTS: dict[MsgType, tuple[type[Any], tuple[_Check, ...]]] = {
-    MsgType.FRAME_SIGNAL: (
-        FrameSignal,
-        (_u32, _u64, _pts, _side, _side, PixelFormat, _u32, _text, _text),
-    ),
+# Per id: the class, and the kind of each field in the order of the wire (= the order of the dataclass).
+_LAYOUTS: dict[MsgType, tuple[type[Any], tuple[_Kind, ...]]] = {
+    MsgType.FRAME_SIGNAL: (FrameSignal, (_u32, _u64, _pts, _side, _side, _format, _u32, _text, _text)),
     MsgType.AUDIO_CHUNK: (AudioChunk, _AUDIO),
-    MsgType.CONTROL: (ControlMessage, (_text, _mapping)),
+    MsgType.CONTROL: (ControlMessage, (_text, _map)),
     MsgType.DATA_MESSAGE: (DataMessage, _DATA),
     MsgType.RETURN_AUDIO: (AudioChunk, _AUDIO),
     MsgType.RETURN_DATA: (DataMessage, _DATA),
     MsgType.PARTICIPANT_EVENT: (ParticipantEvent, (_text, _boolean, _pts, _text)),
     MsgType.CONNECTOR_REGISTER: (ConnectorRegistration, (_text, _text)),
     MsgType.FRAME_REQUEST: (FrameRequest, (_text, _text)),
-    MsgType.FRAME_DATA: (FrameData, (_u64, _pts, _side, _side, PixelFormat, _binary, _text, _text)),
+    MsgType.FRAME_DATA: (FrameData, (_u64, _pts, _side, _side, _format, _binary, _text, _text)),
     MsgType.RETURN_AUDIO_FLUSH: (ReturnAudioFlush, (_text,)),
     MsgType.ROSTER_REQUEST: (RosterRequest, ()),
-    MsgType.HUB_WELCOME: (HubWelcome, (_u32, _text, _roster)),
-    MsgType.HUB_HEARTBEAT: (HubHeartbeat, (_text, _u32)),
+    MsgType.HUB_WELCOME: (
+        HubWelcome,
+        (_u32, _text, _Kind(_LIST, "a list of participants", _roster), _addresses, _addresses),
+    ),
+    MsgType.HUB_HEARTBEAT: (HubHeartbeat, (_text, _u32, _Kind(_LIST, "a list of streams", _streams))),
     MsgType.ROSTER_QUERY: (RosterQuery, (_text,)),
-    MsgType.FRAME_ASK: (FrameAsk, (_text, _u32, _text, _text, _u32, _boolean)),
+    MsgType.FRAME_ASK: (FrameAsk, (_text, _u32, _text, _text, _u32, _boolean, _ids)),
     MsgType.FRAME_REPLY: (
         FrameReply,
         (
-            _u32,
-            FrameStatus,
-            _u64,
-            _pts,
-            _side,
-            _side,
-            PixelFormat,
-            _u32,
-            _text,
-            _binary,
-            _u64,
-            _u64,
-            _u64,
-            _u64,
-            _binary,
+            *(_u32, _member(FrameStatus), _u64, _pts, _side, _side, _format, _u32),
+            *(_text, _binary, _u64, _u64, _u64, _u64, _binary),
         ),
     ),
     MsgType.FRAME_RELEASE: (FrameRelease, (_text, _u64)),
     MsgType.TRACK_END: (TrackEnd, (_text, _text)),
+    MsgType.AGENT_REPORT: (AgentReport, (_text, _text, _Kind("type({v}) is dict", "a count per kind", _counts))),
+    MsgType.SPEECH: (Speech, (_text, _u64, *_AUDIO)),
+    MsgType.SPEECH_FLUSH: (SpeechFlush, (_text, _u64, _text)),
+    MsgType.SIGNALS_QUERY: (SignalsQuery, (_text,)),
+    MsgType.NEWEST_SIGNALS: (NewestSignals, ()),
 }
 
 
@@ -215,23 +256,46 @@ def _field_getter(names: tuple[str, ...]) -> Encoder:
     return lambda message: [getattr(message, name) for name in names]
 
 
-def _register_layout(msg_type: MsgType, cls: type[Any], checks: tuple[_Check, ...]) -> None:
+def _compile(cls: type[Any], names: tuple[str, ...], kinds: tuple[_Kind, ...]) -> Callable[..., Any]:
+    """Return ``take(fields, refuse)``: one function per layout, because a call per field costs more than the rest."""
+    variables = [f"v{i}" for i in range(len(kinds))]
+    arguments = [f"m{i}(v{i})" if kind.make else f"v{i}" for i, kind in enumerate(kinds)]
+    tests = [kind.fast.format(v=v) for v, kind in zip(variables, kinds, strict=True)] or ["True"]
+    source = (
+        "def take(fields, refuse):\n"
+        f"    [{''.join(v + ', ' for v in variables)}*_] = fields\n"
+        f"    if not ({' and '.join(tests)}):\n"
+        "        refuse(fields)\n"
+        f"    return cls({', '.join(arguments)})\n"
+    )
+    scope: dict[str, Any] = {"cls": cls, **{f"m{i}": kind.make for i, kind in enumerate(kinds)}}
+    # As dataclasses do it; nothing in the source comes from outside this module.
+    exec(compile(source, f"<decoder of {cls.__name__}>", "exec"), scope)
+    take: Callable[..., Any] = scope["take"]
+    return take
+
+
+def _refuser(cls: type[Any], names: tuple[str, ...], kinds: tuple[_Kind, ...]) -> Callable[[list[Any]], None]:
+    def refuse(fields: list[Any]) -> None:
+        for name, kind, value in zip(names, kinds, fields, strict=False):
+            if not eval(kind.fast.format(v="value"), {"value": value}):
+                found = f"{value!r:.80}" if isinstance(value, int | str) else type(value).__name__
+                raise ValueError(f"{cls.__name__}.{name}: expected {kind.expected}, found {found}")
+
+    return refuse
+
+
+def _register_layout(msg_type: MsgType, cls: type[Any], kinds: tuple[_Kind, ...]) -> None:
     names = tuple(field.name for field in dataclasses.fields(cls))
-    encoder = _field_getter(names)
+    take, refuse = _compile(cls, names, kinds), _refuser(cls, names, kinds)
 
     def decoder(fields: list[Any]) -> Any:
         # A newer peer may append fields; it never removes or reorders them.
-        if len(fields) < len(checks):
-            raise ValueError(f"expected {len(checks)} fields ({', '.join(names)}), found {len(fields)}")
-        values = []
-        for name, check, value in zip(names, checks, fields, strict=False):
-            try:
-                values.append(check(value))
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{cls.__name__}.{name}: {error}") from None
-        return cls(*values)
+        if len(fields) < len(kinds):
+            raise ValueError(f"expected {len(kinds)} fields ({', '.join(names)}), found {len(fields)}")
+        return take(fields, refuse)
 
-    register_encoder(msg_type, encoder)
+    register_encoder(msg_type, _field_getter(names))
     register_decoder(msg_type, decoder)
 
 

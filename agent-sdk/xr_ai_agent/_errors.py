@@ -29,6 +29,14 @@ class AddressInUseError(AgentSdkError, OSError):
     """Another hub already serves this address."""
 
 
+class InsecureAddressError(AgentSdkError, ValueError):
+    """An address that other machines could reach, without keys that keep strangers out."""
+
+
+class KeyFileError(AgentSdkError, ValueError):
+    """A file or folder of CURVE keys is missing or holds no key."""
+
+
 class RingError(AgentSdkError, RuntimeError):
     """A frame ring cannot take or give a frame."""
 

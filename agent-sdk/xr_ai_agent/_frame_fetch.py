@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -10,12 +12,14 @@ from xr_ai_agent._codec import encode
 from xr_ai_agent._errors import RingError
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._messages import (
+    LEASE_UNTIL_RELEASED,
     FrameAsk,
     FrameData,
     FrameRelease,
     FrameReply,
     FrameRequest,
     FrameStatus,
+    FrameView,
     MsgType,
     PixelFormat,
 )
@@ -60,19 +64,25 @@ class BorrowedFrame:
 class FrameFetcher:
     """Asks the hub for frames and hands them out.
 
-    ``send`` queues a message for the hub and says whether it was taken.
+    ``ask`` sends a message on the channel where the hub answers this agent alone, ``push`` to a hub of v0.1; both say
+    whether it was taken.
     """
 
-    def __init__(self, agent_id: str, send: _Send, losses: LossCounter) -> None:
+    def __init__(self, agent_id: str, ask: _Send, push: _Send, losses: LossCounter) -> None:
         self.speaks_descriptors = False
+        self.maps_memory = True
+        """Whether the hub runs on this machine; else pixels are asked for."""
         self._agent_id = agent_id
-        self._send = send
+        self._send = ask
+        self._push = push
         self._losses = losses
         self._maps = RingMaps()
         self._request_ids = itertools.count(1)
-        self._replies: dict[int, asyncio.Future[FrameReply]] = {}
+        self._replies: dict[int, asyncio.Future[FrameReply | None]] = {}
         self._broadcasts: dict[_Track, asyncio.Future[FrameData]] = {}
-        self._fetches: dict[_Track, asyncio.Task[FrameData | None]] = {}
+        self._fetches: dict[tuple[_Track, bool], asyncio.Task[FrameData | FrameView | None]] = {}
+        # Leases whose last view is gone; appended from whichever thread dropped it, told with the next request.
+        self._released: deque[int] = deque()
         self._wants_inline = False
 
     async def fetch(self, track: _Track, timeout_s: float) -> FrameData | None:
@@ -80,14 +90,24 @@ class FrameFetcher:
 
         Callers that ask for the same track at the same time share one request.
         """
-        fetch = self._fetches.get(track)
+        frame = await self._share_fetch(track, timeout_s, copy=True)
+        return frame if isinstance(frame, FrameData) else None
+
+    async def fetch_view(self, track: _Track, timeout_s: float) -> FrameView | None:
+        """As `fetch`, read in place where memory is shared."""
+        frame = await self._share_fetch(track, timeout_s, copy=False)
+        return _view_of(frame) if isinstance(frame, FrameData) else frame
+
+    async def _share_fetch(self, track: _Track, timeout_s: float, *, copy: bool) -> FrameData | FrameView | None:
+        key = (track, copy)
+        fetch = self._fetches.get(key)
         if fetch is None:
-            fetch = self._fetches[track] = asyncio.get_running_loop().create_task(self._fetch(track))
-            fetch.add_done_callback(lambda done: self._forget(track, done))
+            fetch = self._fetches[key] = asyncio.get_running_loop().create_task(self._fetch(track, copy))
+            fetch.add_done_callback(lambda done: self._forget(key, done))
         finished, _ = await asyncio.wait([fetch], timeout=timeout_s)
         if not finished:
             # Others may still wait for this answer; whoever comes next asks anew.
-            self._forget(track, fetch)
+            self._forget(key, fetch)
             return None
         return None if fetch.cancelled() else fetch.result()
 
@@ -126,13 +146,19 @@ class FrameFetcher:
             future.set_result(frame)
 
     def reset(self) -> None:
-        """Another hub answers now: its memory has to be mapped anew."""
+        """Another hub answers now: its memory has to be mapped anew, and it knows of no request and no lease."""
         self._maps.close()
         self._wants_inline = False
+        self._released.clear()
+        for future in self._replies.values():
+            if not future.done():
+                future.set_result(None)
 
     def sweep(self) -> None:
-        """Unmap rings of tracks that ended."""
+        """Unmap rings of tracks that ended, and give back frames that nobody reads any more."""
         self._maps.sweep()
+        for lease_id in self._take_released():
+            self._send(encode(MsgType.FRAME_RELEASE, FrameRelease(self._agent_id, lease_id)))
 
     def close(self) -> None:
         """Give up what is still asked for."""
@@ -140,22 +166,42 @@ class FrameFetcher:
             fetch.cancel()
         self._maps.close()
 
-    def _forget(self, track: _Track, fetch: asyncio.Task[FrameData | None]) -> None:
-        if self._fetches.get(track) is fetch:
-            del self._fetches[track]
+    def _forget(self, key: tuple[_Track, bool], fetch: asyncio.Task[FrameData | FrameView | None]) -> None:
+        if self._fetches.get(key) is fetch:
+            del self._fetches[key]
 
-    async def _fetch(self, track: _Track) -> FrameData | None:
+    def _take_released(self) -> tuple[int, ...]:
+        return tuple(self._released.popleft() for _ in range(len(self._released)))
+
+    async def _fetch(self, track: _Track, copy: bool) -> FrameData | FrameView | None:
         try:
             async with asyncio.timeout(_ANSWER_MAX_S):
-                return await (self._fetch_copy(track) if self.speaks_descriptors else self._fetch_broadcast(track))
+                if not self.speaks_descriptors:
+                    return await self._fetch_broadcast(track)
+                return await (self._fetch_copy(track) if copy else self._fetch_view(track))
         except TimeoutError:
             return None
+
+    async def _fetch_view(self, track: _Track) -> FrameData | FrameView | None:
+        reply, ring = await self._ask_mapped(track, LEASE_UNTIL_RELEASED)
+        if reply is None or reply.status is not FrameStatus.OK:
+            return None
+        if ring is None:
+            return _inline_frame(reply, track)
+        if not reply.lease_id:
+            # The hub has no slot to spare, because this or another agent holds many.
+            return await self._fetch_copy(track)
+        pixels = ring.map_frame(reply.data_offset, reply.data_sz)
+        # The mapping, not a view of it, says when the last reader is gone: slices and arrays keep it alive.
+        weakref.finalize(pixels, self._released.append, reply.lease_id).atexit = False
+        frame = (reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, memoryview(pixels))
+        return FrameView(*frame, *track)
 
     async def _fetch_broadcast(self, track: _Track) -> FrameData | None:
         future = self._broadcasts.get(track)
         if future is None or future.done():
             future = self._broadcasts[track] = asyncio.get_running_loop().create_future()
-        if not self._send(encode(MsgType.FRAME_REQUEST, FrameRequest(*track))):
+        if not self._push(encode(MsgType.FRAME_REQUEST, FrameRequest(*track))):
             return None
         return await future
 
@@ -175,7 +221,7 @@ class FrameFetcher:
 
     async def _ask_mapped(self, track: _Track, lease_ms: int) -> tuple[FrameReply | None, RingMap | None]:
         """Return a reply with its ring, or with no ring: then its pixels are inline or there is no frame."""
-        attempts = 0 if self._wants_inline else 2
+        attempts = 2 if self.maps_memory and not self._wants_inline else 0
         for _ in range(attempts):
             reply = await self._ask(track, lease_ms, inline=False)
             if reply is None or reply.status is not FrameStatus.OK:
@@ -190,8 +236,8 @@ class FrameFetcher:
 
     async def _ask(self, track: _Track, lease_ms: int, *, inline: bool) -> FrameReply | None:
         request_id = next(self._request_ids) % _REQUEST_ID_MODULUS
-        ask = FrameAsk(self._agent_id, request_id, *track, lease_ms, inline)
-        future: asyncio.Future[FrameReply] = asyncio.get_running_loop().create_future()
+        ask = FrameAsk(self._agent_id, request_id, *track, lease_ms, inline, self._take_released())
+        future: asyncio.Future[FrameReply | None] = asyncio.get_running_loop().create_future()
         self._replies[request_id] = future
         try:
             return await future if self._send(encode(MsgType.FRAME_ASK, ask)) else None
@@ -203,6 +249,11 @@ def _inline_frame(reply: FrameReply, track: _Track) -> FrameData | None:
     if reply.status is not FrameStatus.OK:
         return None
     return FrameData(reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, reply.data, *track)
+
+
+def _view_of(frame: FrameData) -> FrameView:
+    values = (frame.seq, frame.pts_us, frame.width, frame.height, frame.fmt, memoryview(frame.data))
+    return FrameView(*values, frame.participant_id, frame.track_id)
 
 
 def _owned(frame: FrameData) -> BorrowedFrame:

@@ -4,7 +4,15 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from xr_ai_agent._messages import FrameAsk, FrameData, FrameReply, FrameSignal, FrameStatus, PixelFormat
+from xr_ai_agent._messages import (
+    LEASE_UNTIL_RELEASED,
+    FrameAsk,
+    FrameData,
+    FrameReply,
+    FrameSignal,
+    FrameStatus,
+    PixelFormat,
+)
 from xr_ai_agent._shm import ShmFolder
 from xr_ai_agent._track_ring import SlotPlace, TrackRing
 
@@ -12,7 +20,7 @@ _Track = tuple[str, str]
 
 # An agent that asks for a longer lease than this gets this one: a forgotten lease must not outlive its second.
 _LEASE_MAX_S = 10.0
-# More at once than any agent can mean; the oldest ends first.
+# More at once than any agent can mean: it gets copies from then on.
 _LEASES_PER_AGENT_MAX = 64
 # A ring this many times too large for its frames (after a resolution drop) is replaced by one that fits.
 _SHRINK_FACTOR = 4
@@ -90,6 +98,10 @@ class FrameStore:
         pixels = bytes(state.ring.read(state.place, s.data_sz))
         return FrameData(s.seq, s.pts_us, s.width, s.height, s.fmt, pixels, *track)
 
+    def newest_signals(self) -> list[FrameSignal]:
+        """Return the newest signal of every track."""
+        return [state.signal for state in self._tracks.values()]
+
     def hold(self, track: _Track, seconds: float) -> tuple[SlotView, Callable[[], None]]:
         """Return a view of the newest frame, and what gives it back."""
         state = self._tracks[track]
@@ -119,7 +131,7 @@ class FrameStore:
             place.generation_offset,
             place.data_offset,
             place.generation,
-            self._lend(ask, ring, place.slot) if ask.lease_ms else 0,
+            self._lend(ask, ring, place.slot),
             b"",
         )
 
@@ -157,12 +169,17 @@ class FrameStore:
             self._folder = None
 
     def _lend(self, ask: FrameAsk, ring: TrackRing, slot: int) -> int:
+        leases = self._leases[ask.agent_id] if ask.lease_ms else {}
+        if not ask.lease_ms or len(leases) >= _LEASES_PER_AGENT_MAX:
+            return 0
+        if ask.lease_ms == LEASE_UNTIL_RELEASED:
+            ring_lease = ring.hold(slot)
+        else:
+            ring_lease = ring.lease(slot, min(ask.lease_ms / 1000, _LEASE_MAX_S))
+        if ring_lease is None:
+            return 0
         lease_id, self._next_lease_id = self._next_lease_id, self._next_lease_id + 1
-        ring_lease = ring.lease(slot, min(ask.lease_ms / 1000, _LEASE_MAX_S))
-        leases = self._leases[ask.agent_id]
         leases[lease_id] = (ring, slot, ring_lease)
-        if len(leases) > _LEASES_PER_AGENT_MAX:
-            self.release(ask.agent_id, next(iter(leases)))
         return lease_id
 
     def _new_ring(self, frame_bytes: int) -> TrackRing:

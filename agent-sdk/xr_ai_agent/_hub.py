@@ -2,31 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import zmq
-
-from xr_ai_agent import _topics as topics
-from xr_ai_agent._addresses import hub_addresses
-from xr_ai_agent._bind import AddressLock, bind
+from xr_ai_agent._addresses import HubAddresses, hub_addresses
 from xr_ai_agent._callbacks import Callback
+from xr_ai_agent._curve import RemoteAccess
 from xr_ai_agent._frame_store import SlotView
 from xr_ai_agent._hub_core import HubCore
+from xr_ai_agent._hub_sockets import HubSockets
 from xr_ai_agent._local_connector import LocalConnector
+from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._messages import AudioChunk, ControlMessage, DataMessage, ParticipantEvent
-from xr_ai_agent._sockets import SocketReader, open_socket
 
 logger = logging.getLogger(__name__)
 
-# Small on purpose: a sender waits in its own process, so that a flush has little ahead of it.
-_PULL_HWM_MESSAGES = 128
-# Per subscriber: 100 s of one audio stream. A subscriber this far behind loses the rest.
-_PUB_HWM_MESSAGES = 10_000
-# Any single message; a peer that sends more is cut off by ZeroMQ before the memory is taken.
-_MESSAGE_MAX_BYTES = 64 * 2**20
 DEFAULT_DATA_MAX_BYTES = 16 * 2**20
 _HEARTBEAT_PERIOD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStats:
+    """What one agent did not get."""
+
+    agent_id: str
+    name: str
+    """What it calls itself (by default, its program's name)."""
+    lost: Mapping[str, int]
+    """By kind, as the agent itself counted it: messages lost, frames skipped, callbacks failed."""
+    undelivered: int
+    """Answers for which its queue had no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class HubStats:
     ring_bytes: int
     published: int
     counters: dict[str, int]
+    agents: tuple[AgentStats, ...] = ()
 
 
 class HubEndpoint:
@@ -51,33 +57,30 @@ class HubEndpoint:
         pub_addr: str | None = None,
         *,
         data_max_bytes: int = DEFAULT_DATA_MAX_BYTES,
+        remote: RemoteAccess | None = None,
     ) -> None:
-        """Bind both addresses (default: `hub_addresses`).
+        """Bind both addresses (default: `hub_addresses`), and those of ``remote`` for agents on other machines.
 
         Raises:
             AddressInUseError: another hub serves one of them.
+            InsecureAddressError: ``pull_addr`` or ``pub_addr`` could be reached from other machines.
+            KeyFileError: the keys of ``remote`` are missing or broken.
         """
         pub_default, pull_default = hub_addresses()
-        self._pull = open_socket(zmq.PULL)
-        self._pull.rcvhwm = _PULL_HWM_MESSAGES
-        self._pull.maxmsgsize = _MESSAGE_MAX_BYTES
-        # XPUB is PUB that also tells who subscribed: that is how the hub knows that an agent is there, and gone.
-        self._pub = open_socket(zmq.XPUB)
-        self._pub.sndhwm = _PUB_HWM_MESSAGES
-        self._pub.setsockopt(zmq.XPUB_VERBOSE, 1)
-        self._locks: list[AddressLock] = []
-        try:
-            self._locks.append(bind(self._pull, pull_addr or pull_default))
-            self._locks.append(bind(self._pub, pub_addr or pub_default))
-        except BaseException:
-            self._close_sockets()
-            raise
-        self._published = 0
-        self._core = HubCore(self._publish, data_max_bytes)
-        self._pull_reader = SocketReader(self._pull, self._on_pushed, self._core.losses)
-        self._subscription_reader = SocketReader(self._pub, self._on_subscription, self._core.losses)
+        losses = LossCounter(logger)
+        self._sockets = HubSockets(pull_addr or pull_default, pub_addr or pub_default, remote, losses)
+        self._core = HubCore(self._sockets, data_max_bytes, losses)
+        self._sockets.connect(
+            self._core.receive, self._core.receive_control, self._core.inbox_changed, self._core.video_marker_seen
+        )
         self._stopped = asyncio.Event()
         self._is_closed = False
+
+    @property
+    def remote_addresses(self) -> HubAddresses | None:
+        """Where agents on other machines connect; None without ``remote``."""
+        addresses = self._sockets.addresses
+        return HubAddresses(addresses["pub"][1], addresses["pull"][1]) if len(addresses["pub"]) > 1 else None
 
     @property
     def connected_participants(self) -> frozenset[str]:
@@ -92,8 +95,12 @@ class HubEndpoint:
             peers=len(core.inboxes),
             video_tracks=core.frames.track_count,
             ring_bytes=core.frames.size_bytes,
-            published=self._published,
+            published=self._sockets.pub.published + self._sockets.video.published,
             counters=core.losses.counts,
+            agents=tuple(
+                AgentStats(r.agent_id, r.name, dict(r.lost), self._sockets.control.undelivered[r.agent_id])
+                for r in core.reports.values()
+            ),
         )
 
     def connect_local(self, connector_id: str) -> LocalConnector:
@@ -128,15 +135,13 @@ class HubEndpoint:
         """Serve until `stop`; peers may already have sent messages, which wait in the sockets."""
         if self._is_closed:
             return
-        self._pull_reader.start()
-        self._subscription_reader.start()
+        self._sockets.start()
         heartbeat = _Every(_HEARTBEAT_PERIOD_S, self._core.heartbeat)
         try:
             await self._stopped.wait()
         finally:
             heartbeat.cancel()
-            self._pull_reader.stop()
-            self._subscription_reader.stop()
+            self._sockets.stop()
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -148,34 +153,9 @@ class HubEndpoint:
             return
         self._is_closed = True
         self.stop()
-        self._pull_reader.stop()
-        self._subscription_reader.stop()
+        self._sockets.stop()
         self._core.close()
-        self._close_sockets()
-
-    def _close_sockets(self) -> None:
-        self._pull.close()
-        self._pub.close()
-        for lock in self._locks:
-            lock.release()
-
-    def _publish(self, topic: bytes, frame: bytes) -> None:
-        if self._is_closed:
-            return
-        self._published += 1
-        # Never blocks: for a subscriber whose queue is full ZeroMQ drops the message.
-        self._pub.send_multipart((topic, frame), zmq.NOBLOCK)
-        # Sending may swallow the edge that announces a subscription.
-        self._subscription_reader.check()
-
-    def _on_pushed(self, parts: list[bytes]) -> None:
-        self._core.receive(parts[0] if len(parts) == 1 else b"")
-
-    def _on_subscription(self, parts: list[bytes]) -> None:
-        is_open, topic = parts[0][:1] == b"\x01", parts[0][1:]
-        inbox = topics.parse_inbox(topic)
-        if inbox is not None:
-            self._core.inbox_changed(*inbox, is_open=is_open)
+        self._sockets.close()
 
 
 class _Every:

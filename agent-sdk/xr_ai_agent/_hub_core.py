@@ -1,5 +1,6 @@
 """What the hub does with each message: who may say it, who gets it, what is kept. No sockets here."""
 
+import dataclasses
 import logging
 import secrets
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from xr_ai_agent._frame_store import FrameStore, SlotView
 from xr_ai_agent._ids import validate_connector_id, validate_participant_id, validate_topic, validate_track_id
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._messages import (
+    AgentReport,
     AudioChunk,
     ConnectorRegistration,
     ControlMessage,
@@ -27,19 +29,26 @@ from xr_ai_agent._messages import (
     HubHeartbeat,
     HubWelcome,
     MsgType,
+    NewestSignals,
     ParticipantEvent,
     ReturnAudioFlush,
     RosterQuery,
     RosterRequest,
+    SignalsQuery,
+    Speech,
+    SpeechFlush,
     TrackEnd,
 )
 from xr_ai_agent._roster import Roster
+from xr_ai_agent._utterances import Utterances, Verdict
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 _BYTES_PER_SAMPLE = 4
+# Our agents report about ten kinds of loss.
+_REPORT_KINDS_MAX = 64
 # How long a hub-local coroutine callback (a recorder) may read a frame before its slot may be taken.
 _LOCAL_HOLD_S = 5.0
 
@@ -57,11 +66,35 @@ class ReturnSink(Protocol):
         """Stop of the speech to one of its participants."""
 
 
-class HubCore:
-    """Dispatch and state of a hub. ``publish(topic, frame)`` sends to whoever subscribed."""
+class Outlets(Protocol):
+    """How the hub sends. Nothing here waits or blocks."""
 
-    def __init__(self, publish: Callable[[bytes, bytes], None], data_max_bytes: int) -> None:
-        self.losses = LossCounter(logger)
+    def publish(self, topic: bytes, frame: bytes) -> None:
+        """Send on the contract's socket."""
+
+    def publish_video(self, topic: bytes, frame: bytes) -> None:
+        """Send on the socket for frame signals."""
+
+    def is_video_heard(self, topic: bytes) -> bool:
+        """Whether a frame signal would reach anybody, on either socket."""
+
+    def answer(self, agent_id: str, *parts: bytes) -> None:
+        """Send to one agent."""
+
+    @property
+    def video_addresses(self) -> tuple[str, ...]:
+        """Where the socket for frame signals is."""
+
+    @property
+    def control_addresses(self) -> tuple[str, ...]:
+        """Where agents ask."""
+
+
+class HubCore:
+    """Dispatch and state of a hub."""
+
+    def __init__(self, outlets: Outlets, data_max_bytes: int, losses: LossCounter) -> None:
+        self.losses = losses
         self.runner = CallbackRunner(self.losses)
         self.on_frame: CallbackList[SlotView] = CallbackList(self.runner)
         self.on_audio: CallbackList[AudioChunk] = CallbackList(self.runner)
@@ -73,7 +106,12 @@ class HubCore:
         self.inboxes: set[str] = set()
         # Differs after a restart, so that peers notice that everything they told the hub is forgotten.
         self.epoch = secrets.token_hex(8)
-        self._publish = publish
+        self.reports: dict[str, AgentReport] = {}
+        self._outlets = outlets
+        self._publish = outlets.publish
+        self._utterances = Utterances()
+        # Per participant: how many messages of sound and of data were published, announced with the heartbeat.
+        self._streams: dict[str, list[int]] = {}
         self._data_max_bytes = data_max_bytes
         self._sinks: dict[str, ReturnSink] = {}
         self._rings: dict[str, ConnectorRing] = {}
@@ -90,15 +128,30 @@ class HubCore:
             MsgType.RETURN_AUDIO_FLUSH: self._on_flush,
             MsgType.ROSTER_REQUEST: self._on_roster_request,
             MsgType.ROSTER_QUERY: self._on_roster_query,
+            MsgType.SPEECH: self._on_speech,
+            MsgType.TRACK_END: self._on_track_end,
+        }
+        self._control_handlers: dict[int, Callable[[Any, bytes], None]] = {
             MsgType.FRAME_ASK: self._on_frame_ask,
             MsgType.FRAME_RELEASE: self._on_frame_release,
-            MsgType.TRACK_END: self._on_track_end,
+            MsgType.SPEECH_FLUSH: self._on_speech_flush,
+            MsgType.AGENT_REPORT: self._on_agent_report,
+            MsgType.SIGNALS_QUERY: self._on_signals_query,
         }
 
     # --- what arrives at the hub's sockets ---
 
     def receive(self, frame: bytes) -> None:
         """Handle one message of a peer; whatever it holds, the hub goes on."""
+        self._dispatch(frame, self._handlers)
+
+    def receive_control(self, agent_id: str, frame: bytes) -> None:
+        """Handle one message on the control channel of an agent."""
+        self._dispatch(frame, self._control_handlers, agent_id)
+
+    def _dispatch(
+        self, frame: bytes, handlers: dict[int, Callable[[Any, bytes], None]], sender: str | None = None
+    ) -> None:
         try:
             msg_type, message = decode(frame)
         except UnknownMessageError as error:
@@ -107,9 +160,12 @@ class HubCore:
         except MalformedMessageError as error:
             self.losses.count("malformed message", error)
             return
-        handler = self._handlers.get(msg_type)
+        handler = handlers.get(msg_type)
         if handler is None:
-            self.losses.count("unexpected message", f"message id {msg_type} is not for the hub")
+            self.losses.count("unexpected message", f"message id {msg_type} does not belong here")
+            return
+        if sender is not None and message.agent_id != sender:
+            self.losses.count("message in another's name", f"agent {sender!r:.80} as {message.agent_id!r:.80}")
             return
         try:
             handler(message, frame)
@@ -126,6 +182,8 @@ class HubCore:
         elif not marker:
             self.inboxes.discard(owner)
             self.frames.drop_agent(owner)
+            self.reports.pop(owner, None)
+            self._utterances.drop_agent(owner)
             if owner in self._rings:
                 self._drop_connector(owner)
 
@@ -154,13 +212,24 @@ class HubCore:
             return
         # Both ways: a participant that another connector took over starts with nothing of the old one.
         self.frames.drop_participant(event.participant_id)
+        self._utterances.drop_participant(event.participant_id)
+        self._streams.pop(event.participant_id, None)
+        if event.joined:
+            self._streams[event.participant_id] = [0, 0]
         logger.info("participant %s %s", event.participant_id, "joined" if event.joined else "left")
         self.on_participant.fire(event)
-        self._publish(topics.PARTICIPANT, encode(MsgType.PARTICIPANT_EVENT, event))
+        frame = encode(MsgType.PARTICIPANT_EVENT, event)
+        self._publish(topics.PARTICIPANT, frame)
+        # In order with the signals as well: none comes before its join or after its leave.
+        self._outlets.publish_video(topics.PARTICIPANT, frame)
 
     def publish_frame(self, signal: FrameSignal) -> None:
         """Tell everybody of a frame that the store has just taken."""
-        self._publish(topics.video(signal.participant_id, signal.track_id), encode(MsgType.FRAME_SIGNAL, signal))
+        topic = topics.video(signal.participant_id, signal.track_id)
+        if self._outlets.is_video_heard(topic):
+            frame = encode(MsgType.FRAME_SIGNAL, signal)
+            self._publish(topic, frame)
+            self._outlets.publish_video(topic, frame)
         if self.on_frame:
             self._fire_frame(signal)
 
@@ -170,6 +239,7 @@ class HubCore:
         if not (self.is_present(chunk.participant_id, "audio") and self._is_sound(chunk)):
             return
         self.on_audio.fire(chunk)
+        self._streams[chunk.participant_id][0] += 1
         topic = topics.audio(chunk.participant_id, chunk.track_id)
         self._publish(topic, frame or encode(MsgType.AUDIO_CHUNK, chunk))
 
@@ -178,6 +248,7 @@ class HubCore:
         if not (self.is_present(message.participant_id, "data") and self._is_data(message)):
             return
         self.on_data.fire(message)
+        self._streams[message.participant_id][1] += 1
         topic = topics.data(message.participant_id, message.topic)
         self._publish(topic, frame or encode(MsgType.DATA_MESSAGE, message))
 
@@ -193,8 +264,13 @@ class HubCore:
         self._publish(topics.CONTROL, encode(MsgType.CONTROL, message))
 
     def heartbeat(self) -> None:
-        """Let peers check that they missed no join, no leave and no restart."""
-        self._publish(topics.HUB, encode(MsgType.HUB_HEARTBEAT, HubHeartbeat(self.epoch, self.roster.digest)))
+        """Let peers check that they missed no join, no leave, no restart, and what they missed of sound and data."""
+        streams = []
+        for participant_id, (audio, data) in self._streams.items():
+            streams.append((topics.stream(topics.AUDIO, participant_id), audio))
+            streams.append((topics.stream(topics.DATA, participant_id), data))
+        heartbeat = HubHeartbeat(self.epoch, self.roster.digest, tuple(streams))
+        self._publish(topics.HUB, encode(MsgType.HUB_HEARTBEAT, heartbeat))
 
     def close(self) -> None:
         """Free everything."""
@@ -237,13 +313,39 @@ class HubCore:
         self._publish(topics.CONTROL, frame)
 
     def _on_return_audio(self, chunk: AudioChunk, frame: bytes) -> None:
-        if not (self.is_present(chunk.participant_id, "return audio") and self._is_sound(chunk)):
-            return
+        if self.is_present(chunk.participant_id, "return audio") and self._is_sound(chunk):
+            self._speak(chunk, frame)
+
+    def _speak(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
         sink = self._sink_of(chunk.participant_id)
         if sink is not None:
             sink.deliver_audio(chunk)
         else:
-            self._publish(topics.return_audio(chunk.participant_id), frame)
+            self._publish(topics.return_audio(chunk.participant_id), frame or encode(MsgType.RETURN_AUDIO, chunk))
+
+    def _on_speech(self, speech: Speech, _: bytes) -> None:
+        participant_id = speech.participant_id
+        if not self.is_present(participant_id, "return audio"):
+            return
+        chunk = AudioChunk(
+            *(speech.pts_us, speech.sample_rate, speech.channels, speech.samples, speech.data),
+            *(participant_id, speech.track_id),
+        )
+        if not self._is_sound(chunk):
+            return
+        match self._utterances.on_speech(speech.agent_id, participant_id, speech.utterance):
+            case Verdict.LATE:
+                self.losses.count("speech cancelled by a flush", participant_id, level=logging.DEBUG)
+                return
+            case Verdict.FLUSH_FIRST:
+                self._stop_speech(ReturnAudioFlush(participant_id))
+        self._speak(chunk)
+
+    def _on_speech_flush(self, flush: SpeechFlush, _: bytes) -> None:
+        if self.is_present(flush.participant_id, "flush") and self._utterances.on_flush(
+            flush.agent_id, flush.participant_id, flush.utterance
+        ):
+            self._stop_speech(ReturnAudioFlush(flush.participant_id))
 
     def _on_return_data(self, message: DataMessage, frame: bytes) -> None:
         if not (self.is_present(message.participant_id, "return data") and self._is_data(message)):
@@ -254,14 +356,17 @@ class HubCore:
         else:
             self._publish(topics.return_data(message.participant_id, message.topic), frame)
 
-    def _on_flush(self, flush: ReturnAudioFlush, frame: bytes) -> None:
-        if not self.is_present(flush.participant_id, "flush"):
-            return
+    def _on_flush(self, flush: ReturnAudioFlush, _: bytes) -> None:
+        if self.is_present(flush.participant_id, "flush"):
+            self._stop_speech(flush)
+
+    def _stop_speech(self, flush: ReturnAudioFlush) -> None:
         sink = self._sink_of(flush.participant_id)
         if sink is not None:
             sink.deliver_flush(flush)
         else:
-            self._publish(topics.return_audio_flush(flush.participant_id), frame)
+            topic = topics.return_audio_flush(flush.participant_id)
+            self._publish(topic, encode(MsgType.RETURN_AUDIO_FLUSH, flush))
 
     def _on_register(self, registration: ConnectorRegistration, _: bytes) -> None:
         connector_id = validate_connector_id(registration.connector_id)
@@ -281,14 +386,30 @@ class HubCore:
 
     def _on_frame_ask(self, ask: FrameAsk, _: bytes) -> None:
         if ask.agent_id not in self.inboxes:
+            # Nobody would tell when it is gone, and its leases would last for ever.
             self.losses.count("frame request of nobody dropped", f"agent {ask.agent_id!r:.80} has no inbox")
             return
+        for lease_id in ask.released:
+            self.frames.release(ask.agent_id, lease_id)
         present = ask.participant_id in self.roster
         reply = self.frames.answer(ask, FrameStatus.NO_FRAME if present else FrameStatus.UNKNOWN_PARTICIPANT)
-        self._publish(topics.inbox(ask.agent_id), encode(MsgType.FRAME_REPLY, reply))
+        if reply.data:
+            # Beside the message rather than in it: packing would copy the pixels twice.
+            header = dataclasses.replace(reply, data=b"")
+            self._outlets.answer(ask.agent_id, encode(MsgType.FRAME_REPLY, header), reply.data)
+        else:
+            self._outlets.answer(ask.agent_id, encode(MsgType.FRAME_REPLY, reply))
 
     def _on_frame_release(self, release: FrameRelease, _: bytes) -> None:
         self.frames.release(release.agent_id, release.lease_id)
+
+    def _on_signals_query(self, query: SignalsQuery, _: bytes) -> None:
+        signals = [encode(MsgType.FRAME_SIGNAL, signal) for signal in self.frames.newest_signals()]
+        self._outlets.answer(query.agent_id, encode(MsgType.NEWEST_SIGNALS, NewestSignals()), *signals)
+
+    def _on_agent_report(self, report: AgentReport, _: bytes) -> None:
+        if report.agent_id in self.inboxes and len(report.lost) <= _REPORT_KINDS_MAX:
+            self.reports[report.agent_id] = report
 
     def _on_track_end(self, end: TrackEnd, _: bytes) -> None:
         self.frames.end_track((end.participant_id, end.track_id))
@@ -304,9 +425,15 @@ class HubCore:
 
     # --- helpers ---
 
+    def video_marker_seen(self, owner: str, marker: str) -> None:
+        """An agent's subscriptions on the socket for frame signals are live up to a marker."""
+        welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, (), (), ())
+        self._outlets.publish_video(topics.inbox(owner, marker), encode(MsgType.HUB_WELCOME, welcome))
+
     def _welcome(self, endpoint_id: str, marker: str = "") -> None:
         roster = tuple((e.participant_id, e.connector_id, e.pts_us) for e in self.roster.joins)
-        welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, roster)
+        addresses = (self._outlets.video_addresses, self._outlets.control_addresses)
+        welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, roster, *addresses)
         self._publish(topics.inbox(endpoint_id, marker), encode(MsgType.HUB_WELCOME, welcome))
 
     def _drop_connector(self, connector_id: str) -> None:

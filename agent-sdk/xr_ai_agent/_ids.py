@@ -1,6 +1,7 @@
 """Which names may cross the hub: a participant id becomes a topic segment, a file name and a LiveKit identity."""
 
 import re
+from functools import lru_cache
 
 from xr_ai_agent._errors import InvalidIdError
 
@@ -11,8 +12,11 @@ _TRACK = re.compile(r"[!-~]{1,128}", re.ASCII)
 # A POSIX shared-memory name that stays inside its folder.
 _SHM_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _TOPIC_MAX_BYTES = 256
+# The same few ids come with every message. (A refusal raises, and is not remembered.)
+_remembered = lru_cache(maxsize=4096)
 
 
+@_remembered
 def validate_participant_id(participant_id: str) -> str:
     """Return the id if it is 1–64 letters, digits, ``_``, ``-`` or ``@`` (ASCII).
 
@@ -26,6 +30,7 @@ def validate_participant_id(participant_id: str) -> str:
     return participant_id
 
 
+@_remembered
 def validate_track_id(track_id: str) -> str:
     """Return the id if it is 1–128 printable ASCII characters without spaces; raises InvalidIdError."""
     if not _TRACK.fullmatch(track_id):
@@ -47,6 +52,7 @@ def validate_shm_name(name: str) -> str:
     return name
 
 
+@_remembered
 def validate_topic(topic: str) -> str:
     """Return a data topic of at most 256 bytes (the empty one is legal); raises InvalidIdError."""
     size = len(topic.encode("utf-8", "surrogatepass"))

@@ -20,6 +20,10 @@ class Interest:
         self._unsubscribe = unsubscribe
         self._everyone = everyone
         self._flags: dict[str, Subscribe] = {}
+        # Asked for every message; arithmetic on flags costs more than the rest of its way through here.
+        self.video: set[str] = set()
+        self.audio: set[str] = set()
+        self.data: set[str] = set()
         # A v0.1 hub broadcasts the pixels somebody asked for; ours sends them to the asker alone.
         self._broadcast_pixels = True
         self._apply(set(), self._topics_of_everyone())
@@ -40,7 +44,14 @@ class Interest:
             self._flags[participant_id] = flags
         else:
             self._flags.pop(participant_id, None)
+        for flag, wanted in ((Subscribe.VIDEO, self.video), (Subscribe.AUDIO, self.audio), (Subscribe.DATA, self.data)):
+            (wanted.add if flags & flag else wanted.discard)(participant_id)
         self._apply(before, self._topics(participant_id))
+
+    @property
+    def video_topics(self) -> set[bytes]:
+        """The topics of frame signals among those that are subscribed."""
+        return {topic for topic in self._all_topics() if topic.startswith(topics.VIDEO + b".")}
 
     def stop_broadcast_pixels(self) -> None:
         """Do not listen to broadcast pixels: this hub addresses them."""

@@ -23,10 +23,16 @@ class LossCounter:
         return dict(self._counts)
 
     def count(
-        self, kind: str, detail: object = "", *, error: BaseException | None = None, level: int = logging.WARNING
+        self,
+        kind: str,
+        detail: object = "",
+        *,
+        error: BaseException | None = None,
+        level: int = logging.WARNING,
+        number: int = 1,
     ) -> None:
-        """Count one event; ``detail`` is formatted only when it is logged, ``error`` adds its traceback."""
-        self._counts[kind] += 1
+        """Count ``number`` events; ``detail`` is formatted only when it is logged, ``error`` adds its traceback."""
+        self._counts[kind] += number
         now = time.monotonic()
         if now - self._logged_at.get(kind, -_REPEAT_AFTER_S) < _REPEAT_AFTER_S:
             return

@@ -35,6 +35,11 @@ class MsgType(IntEnum):
     FRAME_REPLY = 36
     FRAME_RELEASE = 37
     TRACK_END = 38
+    AGENT_REPORT = 39
+    SPEECH = 40
+    SPEECH_FLUSH = 41
+    SIGNALS_QUERY = 42
+    NEWEST_SIGNALS = 43
 
 
 class PixelFormat(IntEnum):
@@ -161,6 +166,25 @@ class FrameData:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameView:
+    """The pixels of one frame, read in place where memory is shared: nothing was copied.
+
+    ``data`` is read-only and never changes: the hub leaves the memory alone until the last view of it (a slice and an
+    array made of it count) is gone. Copy what you keep for long, for the memory is the hub's; an agent that holds
+    more than a few frames of a track gets copies.
+    """
+
+    seq: int
+    pts_us: int
+    width: int
+    height: int
+    fmt: PixelFormat
+    data: memoryview = field(repr=False)
+    participant_id: str = DEFAULT_ID
+    track_id: str = DEFAULT_ID
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnAudioFlush:
     """Stop speaking to this participant now."""
 
@@ -177,19 +201,26 @@ class HubWelcome:
     """The hub sees the receiver's inbox subscription: its subscriptions are live, and this is who is here.
 
     ``hub_epoch`` differs after a restart. ``roster`` holds (participant id, connector id, pts_us of the join).
+    ``video`` and ``control`` are the addresses of the hub's further sockets, one per transport that it serves.
     """
 
     version: int
     hub_epoch: str
     roster: tuple[tuple[str, str, int], ...]
+    video: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HubHeartbeat:
-    """Sent once a second in order with joins and leaves, so that a lost one is noticed and asked for."""
+    """Sent once a second in order with joins, leaves, sound and data, so that a lost one is noticed.
+
+    ``streams`` holds (topic, messages published so far) of each stream of sound and data on the same socket.
+    """
 
     hub_epoch: str
     roster_digest: int
+    streams: tuple[tuple[bytes, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +230,17 @@ class RosterQuery:
     agent_id: str
 
 
+LEASE_UNTIL_RELEASED = 2**32 - 1
+"""``FrameAsk.lease_ms`` of a frame that is read in place for as long as the agent holds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FrameAsk:
     """Ask for the newest frame of a track, answered to one inbox alone.
 
-    ``lease_ms`` > 0 keeps the slot from being overwritten that long. ``inline`` asks for pixels instead of a
-    place in shared memory (another machine, another user).
+    ``lease_ms`` > 0 keeps the slot from being overwritten that long; `LEASE_UNTIL_RELEASED` until it is given
+    back, if the hub has slots to spare (lease id 0: it has not). ``inline`` asks for pixels instead of a place in
+    shared memory (another machine, another user). ``released`` are leases that the agent gives back.
     """
 
     agent_id: str
@@ -213,6 +249,7 @@ class FrameAsk:
     track_id: str
     lease_ms: int
     inline: bool
+    released: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +283,51 @@ class FrameRelease:
 
     agent_id: str
     lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """What an agent did not get, by kind, since it started; shown by the hub beside its name."""
+
+    agent_id: str
+    name: str
+    lost: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """`AudioChunk` to a participant; ``utterance`` counts the flushes its sender made before."""
+
+    agent_id: str
+    utterance: int
+    pts_us: int
+    sample_rate: int
+    channels: int
+    samples: int
+    data: bytes
+    participant_id: str
+    track_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFlush:
+    """Stop speaking: whatever this agent sent with a smaller ``utterance`` stays silent, also if it comes later."""
+
+    agent_id: str
+    utterance: int
+    participant_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsQuery:
+    """An agent that was behind asks for the newest signal of every track."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewestSignals:
+    """The answer to `SignalsQuery`; a `FrameSignal` in each further part of the message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,35 @@ import contextlib
 import json
 import logging
 import secrets
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
-
-import zmq
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, overload
 
 from xr_ai_agent import _topics as topics
 from xr_ai_agent._addresses import hub_addresses
+from xr_ai_agent._agent_link import AgentLink
+from xr_ai_agent._attendance import Attendance
 from xr_ai_agent._callbacks import Callback, CallbackList, CallbackRunner
 from xr_ai_agent._codec import decode, encode
+from xr_ai_agent._curve import CurveKeys
 from xr_ai_agent._errors import MalformedMessageError, UnknownMessageError
 from xr_ai_agent._frame_fetch import BorrowedFrame, FrameFetcher
 from xr_ai_agent._interest import Interest
 from xr_ai_agent._loss import LossCounter
-from xr_ai_agent._markers import SubscriptionMarkers
 from xr_ai_agent._messages import (
     AGENT_STATUS_TOPIC,
+    AgentReport,
     AudioChunk,
     ControlMessage,
     DataMessage,
     FrameData,
+    FrameReply,
     FrameSignal,
+    FrameView,
     HubHeartbeat,
     HubWelcome,
     MsgType,
@@ -34,17 +41,16 @@ from xr_ai_agent._messages import (
     ReturnAudioFlush,
     RosterQuery,
     RosterRequest,
+    SignalsQuery,
+    Speech,
+    SpeechFlush,
     Subscribe,
 )
-from xr_ai_agent._roster import Roster
 from xr_ai_agent._signal_queue import SignalQueue
-from xr_ai_agent._sockets import PushSender, SocketReader, open_socket
+from xr_ai_agent._stream_loss import StreamLoss
 
 logger = logging.getLogger(__name__)
 
-# Small on purpose: the rest of a long speech waits in its sender, so that a flush has little ahead of it.
-_PUSH_HWM_MESSAGES = 128
-_SUB_HWM_MESSAGES = 20_000
 _SEND_TIMEOUT_S = 5.0
 # A v0.1 hub cannot tell that it sees our subscriptions; it gets this long, and the question again a few times.
 _SETTLE_S = 0.1
@@ -73,6 +79,8 @@ class ProcessorEndpoint:
         *,
         auto_subscribe: bool = True,
         filter: Subscribe = Subscribe.ALL,
+        name: str = "",
+        keys: CurveKeys | None = None,
     ) -> None:
         """Connect (default: `hub_addresses`).
 
@@ -81,6 +89,11 @@ class ProcessorEndpoint:
             push_addr: where the hub takes messages in.
             auto_subscribe: listen to everyone who joins; else only to whom `subscribe` names.
             filter: what to listen to, unless `subscribe` says otherwise.
+            name: what the hub's statistics call this agent (default: the program's name).
+            keys: for a hub on another machine (default: `CurveKeys.from_environment` if ``sub_addr`` is tcp).
+
+        Raises:
+            KeyFileError: a key file is missing or holds no key.
         """
         pub_default, pull_default = hub_addresses()
         self._agent_id = secrets.token_hex(8)
@@ -94,34 +107,38 @@ class ProcessorEndpoint:
         self._on_data: CallbackList[DataMessage] = CallbackList(self._runner)
         self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner)
         self._on_control: CallbackList[ControlMessage] = CallbackList(self._runner)
-        self._roster = Roster()
-        self._markers = SubscriptionMarkers(self._agent_id, self._add_topic, self._drop_topic)
+        self._name = name or Path(sys.argv[0]).name
+        self._reported: dict[str, int] | None = None
+        self._attendance = Attendance(self._on_event)
+        self._stream_loss = StreamLoss(self._losses)
+        self._utterances: Counter[str] = Counter()
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
         self._stopped = asyncio.Event()
         self._is_closed = False
-
-        self._sub = open_socket(zmq.SUB)
-        self._sub.rcvhwm = _SUB_HWM_MESSAGES
-        self._push = open_socket(zmq.PUSH)
-        self._push.sndhwm = _PUSH_HWM_MESSAGES
         self._signals = SignalQueue(self._fire_signal)
-        self._reader = SocketReader(self._sub, self._on_published, self._losses, self._signals.end_batch)
-        self._sender = PushSender(self._push, self._losses)
-        self._interest = Interest(self._add_topic, self._drop_topic, filter if auto_subscribe else Subscribe.NONE)
-        self._frames = FrameFetcher(self._agent_id, self._sender.send_now, self._losses)
+        addresses = (sub_addr or pub_default, push_addr or pull_default)
+        if keys is None and addresses[0].startswith("tcp://"):
+            keys = CurveKeys.from_environment()
+        handlers = (self._on_published, self._on_video, self._on_answer)
+        self._link = AgentLink(self._agent_id, addresses, keys, self._losses, handlers, self._signals.end_batch)
+        everyone = filter if auto_subscribe else Subscribe.NONE
+        self._interest = Interest(self._link.subscribe, self._link.unsubscribe, everyone)
+        self._frames = FrameFetcher(
+            self._agent_id, self._link.control.send_now, self._link.sender.send_now, self._losses
+        )
+        self._frames.maps_memory = not self._link.is_remote
+        self._signals.ask_newest = self._ask_newest
         self._handlers = self._make_handlers()
         for topic in (topics.PARTICIPANT, topics.CONTROL, topics.HUB, topics.inbox(self._agent_id)):
-            self._sub.subscribe(topic)
-        self._sub.connect(sub_addr or pub_default)
-        self._push.connect(push_addr or pull_default)
+            self._link.subscribe(topic)
 
     # --- who is there ---
 
     @property
     def connected_participants(self) -> frozenset[str]:
         """Ids of everyone connected."""
-        return self._roster.ids
+        return self._attendance.roster.ids
 
     @property
     def subscribed_participants(self) -> frozenset[str]:
@@ -140,11 +157,11 @@ class ProcessorEndpoint:
 
     def subscribe(self, participant_id: str, *, filter: Subscribe | None = None) -> None:
         """Listen to a participant, present or not; a new ``filter`` replaces the old one."""
-        self._interest.listen(participant_id, self._filter if filter is None else filter)
+        self._listen(participant_id, self._filter if filter is None else filter)
 
     def unsubscribe(self, participant_id: str) -> None:
         """Stop listening to a participant."""
-        self._interest.listen(participant_id, Subscribe.NONE)
+        self._listen(participant_id, Subscribe.NONE)
 
     # --- callbacks ---
 
@@ -174,9 +191,26 @@ class ProcessorEndpoint:
 
     # --- frames ---
 
-    async def request_frame(self, signal: Track, timeout: float = 1.0) -> FrameData | None:
-        """Return a copy of the newest frame of the signal's track, None when there is none or no answer in time."""
-        frame = await self._frames.fetch((signal.participant_id, signal.track_id), timeout)
+    @overload
+    async def request_frame(
+        self, signal: Track, timeout: float = ..., *, copy: Literal[True] = True
+    ) -> FrameData | None: ...
+
+    @overload
+    async def request_frame(self, signal: Track, timeout: float = ..., *, copy: Literal[False]) -> FrameView | None: ...
+
+    async def request_frame(
+        self, signal: Track, timeout: float = 1.0, *, copy: bool = True
+    ) -> FrameData | FrameView | None:
+        """Return the newest frame of the signal's track, None when there is none or no answer in time.
+
+        A `FrameData` is a private copy (one memcpy); without ``copy`` it is a `FrameView`, read in place: no copy at
+        any size, safe for as long as it is held. (`on_frame_data` is given copies only.)
+        """
+        track = (signal.participant_id, signal.track_id)
+        if not copy:
+            return await self._frames.fetch_view(track, timeout)
+        frame = await self._frames.fetch(track, timeout)
         if frame is not None:
             self._on_frame_data.fire(frame)
         return frame
@@ -194,7 +228,13 @@ class ProcessorEndpoint:
 
     async def send_return_audio(self, chunk: AudioChunk) -> bool:
         """Speak to ``chunk.participant_id``; waits while the hub is busy."""
-        return await self._send(MsgType.RETURN_AUDIO, chunk, "return audio")
+        if not self._link.control.is_open:
+            return await self._send(MsgType.RETURN_AUDIO, chunk, "return audio")
+        speech = Speech(
+            *(self._agent_id, self._utterances[chunk.participant_id], chunk.pts_us, chunk.sample_rate, chunk.channels),
+            *(chunk.samples, chunk.data, chunk.participant_id, chunk.track_id),
+        )
+        return await self._send(MsgType.SPEECH, speech, "return audio")
 
     async def send_return_data(self, message: DataMessage) -> bool:
         """Send data to ``message.participant_id``."""
@@ -202,12 +242,16 @@ class ProcessorEndpoint:
 
     async def flush_return_audio(self, participant_id: str) -> bool:
         """Stop speaking to a participant: what was sent and not yet heard is dropped."""
-        return await self._send(MsgType.RETURN_AUDIO_FLUSH, ReturnAudioFlush(participant_id), "flush")
+        if not self._link.control.is_open:
+            return await self._send(MsgType.RETURN_AUDIO_FLUSH, ReturnAudioFlush(participant_id), "flush")
+        self._utterances[participant_id] += 1
+        flush = SpeechFlush(self._agent_id, self._utterances[participant_id], participant_id)
+        return self._link.control.send_now(encode(MsgType.SPEECH_FLUSH, flush))
 
     async def set_status(self, status: str, participant_id: str | None = None) -> None:
         """Show a participant (or everyone) what the agent does: loading, idle, listening, processing, speaking."""
         payload = json.dumps({"status": status}).encode()
-        targets = self._roster.ids if participant_id is None else (participant_id,)
+        targets = self._attendance.roster.ids if participant_id is None else (participant_id,)
         for target in targets:
             await self.send_return_data(DataMessage(target, AGENT_STATUS_TOPIC, time.time_ns() // 1000, payload))
 
@@ -227,14 +271,13 @@ class ProcessorEndpoint:
         """Receive until `stop`."""
         if self._is_closed:
             return
-        self._reader.start()
-        self._sender.start()
+        self._link.start()
         roster = asyncio.create_task(self._ask_roster_until_known())
         try:
             await self._stopped.wait()
         finally:
             roster.cancel()
-            self._reader.stop()
+            self._link.stop()
 
     async def wait_connected(self) -> None:
         """Return once a hub is there and sees this agent's subscriptions (v0.1 hubs never say so). Needs `run`."""
@@ -243,7 +286,7 @@ class ProcessorEndpoint:
 
     async def wait_subscribed(self) -> None:
         """Return once the hub sees every subscription made so far (v0.1 hubs never say so). Needs `run`."""
-        await self._markers.wait()
+        await self._link.wait_subscribed()
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -255,12 +298,9 @@ class ProcessorEndpoint:
             return
         self._is_closed = True
         self.stop()
-        self._reader.stop()
-        self._sender.stop()
         self._runner.close()
         self._frames.close()
-        self._sub.close()
-        self._push.close()
+        self._link.close()
 
     # --- private ---
 
@@ -270,59 +310,77 @@ class ProcessorEndpoint:
             MsgType.AUDIO_CHUNK: self._on_audio_chunk,
             MsgType.CONTROL: self._on_control.fire,
             MsgType.DATA_MESSAGE: self._on_data_message,
-            MsgType.PARTICIPANT_EVENT: self._on_event,
+            MsgType.PARTICIPANT_EVENT: self._on_told,
             MsgType.FRAME_DATA: self._frames.on_broadcast,
             MsgType.HUB_WELCOME: self._on_welcome,
             MsgType.HUB_HEARTBEAT: self._on_heartbeat,
-            MsgType.FRAME_REPLY: self._frames.on_reply,
         }
 
     async def _send(self, msg_type: MsgType, message: Any, what: str) -> bool:
-        return await self._sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
+        return await self._link.sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
 
-    def _add_topic(self, topic: bytes) -> None:
-        self._sub.subscribe(topic)
-        self._reader.check()
+    def _listen(self, participant_id: str, flags: Subscribe) -> None:
+        self._interest.listen(participant_id, flags)
+        # What was not listened to is not lost: counting begins anew with the next message.
+        self._stream_loss.forget(*(topics.stream(kind, participant_id) for kind in (topics.AUDIO, topics.DATA)))
 
-    def _drop_topic(self, topic: bytes) -> None:
-        if self._is_closed:
-            return
-        self._sub.unsubscribe(topic)
-        self._reader.check()
-
-    def _on_published(self, parts: list[bytes]) -> None:
+    def _decode(self, frame: bytes) -> tuple[int, Any]:
         try:
-            msg_type, message = decode(parts[-1])
+            return decode(frame)
         except UnknownMessageError as error:
             self._losses.count("unknown message id", error)
-            return
         except MalformedMessageError as error:
             self._losses.count("malformed message", error)
-            return
+        return -1, None
+
+    def _on_published(self, parts: list[bytes]) -> None:
+        msg_type, message = self._decode(parts[-1])
         handler = self._handlers.get(msg_type)
         if handler is not None:
             handler(message)
-        self._markers.on_topic(parts[0])
+
+    def _on_video(self, parts: list[bytes]) -> None:
+        msg_type, message = self._decode(parts[-1])
+        if msg_type == MsgType.FRAME_SIGNAL:
+            self._signals.add(message)
+        elif msg_type == MsgType.PARTICIPANT_EVENT:
+            self._signals.hand_on()
+            self._attendance.on_video_told(message)
+
+    def _on_answer(self, parts: list[bytes]) -> None:
+        msg_type, message = self._decode(parts[0])
+        if msg_type == MsgType.FRAME_REPLY:
+            reply: FrameReply = message
+            self._frames.on_reply(replace(reply, data=parts[1]) if len(parts) > 1 else reply)
+        elif msg_type == MsgType.NEWEST_SIGNALS:
+            decoded = (self._decode(part) for part in parts[1:])
+            self._signals.on_newest([signal for kind, signal in decoded if kind == MsgType.FRAME_SIGNAL])
 
     # The socket's filter is a byte prefix and lags behind `subscribe`: what is really wanted is checked here.
 
     def _fire_signal(self, signal: FrameSignal) -> None:
-        if self._interest.of(signal.participant_id) & Subscribe.VIDEO:
+        if signal.participant_id in self._interest.video:
             self._on_frame.fire(signal)
 
     def _on_audio_chunk(self, chunk: AudioChunk) -> None:
-        if self._interest.of(chunk.participant_id) & Subscribe.AUDIO:
+        if chunk.participant_id in self._interest.audio:
+            self._stream_loss.received(topics.stream(topics.AUDIO, chunk.participant_id))
             self._on_audio.fire(chunk)
 
     def _on_data_message(self, message: DataMessage) -> None:
-        if self._interest.of(message.participant_id) & Subscribe.DATA:
+        if message.participant_id in self._interest.data:
+            self._stream_loss.received(topics.stream(topics.DATA, message.participant_id))
             self._on_data.fire(message)
 
-    def _on_event(self, event: ParticipantEvent) -> None:
+    def _ask_newest(self) -> bool:
+        return self._link.control.send_now(encode(MsgType.SIGNALS_QUERY, SignalsQuery(self._agent_id)))
+
+    def _on_told(self, event: ParticipantEvent) -> None:
         if not event.joined:
             self._signals.hand_on()
-        if not self._roster.apply(event):
-            return
+        self._attendance.on_told(event, self._link.video.is_live)
+
+    def _on_event(self, event: ParticipantEvent) -> None:
         if not event.joined:
             self._signals.forget(event.participant_id)
         if self._auto_subscribe and event.joined and not self._interest.of(event.participant_id):
@@ -335,29 +393,47 @@ class ProcessorEndpoint:
         if welcome.hub_epoch != self._hub_epoch:
             self._hub_epoch = welcome.hub_epoch
             self._frames.reset()
-            self._frames.speaks_descriptors = True
+            self._stream_loss.reset()
+            self._reported = None
             self._interest.stop_broadcast_pixels()
-            # Its answer holds the roster as of when every subscription was live: no join falls in between.
-            self._runner.spawn(self.wait_subscribed())
-        present = {pid for pid, _, _ in welcome.roster}
-        for gone in self._roster.ids - present:
-            self._on_event(ParticipantEvent(gone, False, time.time_ns() // 1000))
-        for participant_id, connector_id, pts_us in welcome.roster:
-            self._on_event(ParticipantEvent(participant_id, True, pts_us, connector_id))
+            self._runner.spawn(self._follow(welcome))
+        joins = tuple(ParticipantEvent(pid, True, pts_us, connector) for pid, connector, pts_us in welcome.roster)
+        self._attendance.replace(joins, time.time_ns() // 1000)
+
+    async def _follow(self, welcome: HubWelcome) -> None:
+        with self._signals.without_repeats():
+            await self._link.follow(welcome)
+        self._frames.speaks_descriptors = self._link.control.is_open
+        self._report()
         self._welcomed.set()
+        # Its answer holds the roster as of when every subscription was live: no join falls in between.
+        await self.wait_subscribed()
 
     def _on_heartbeat(self, heartbeat: HubHeartbeat) -> None:
         self._frames.sweep()
+        if heartbeat.hub_epoch != self._hub_epoch:
+            return
+        self._stream_loss.announced(heartbeat.streams)
         # Joins and leaves come in order with heartbeats: a difference is a loss, not a delay.
-        if heartbeat.hub_epoch == self._hub_epoch and heartbeat.roster_digest != self._roster.digest:
+        if self._attendance.is_behind(heartbeat.roster_digest):
             self._losses.count("join or leave lost", "asking the hub who is connected")
-            self._sender.send_now(encode(MsgType.ROSTER_QUERY, RosterQuery(self._agent_id)))
+            self._link.sender.send_now(encode(MsgType.ROSTER_QUERY, RosterQuery(self._agent_id)))
+        elif self._attendance.reconcile(time.time_ns() // 1000):
+            self._losses.count("join or leave lost", "on the socket for frame signals")
+        self._report()
+
+    def _report(self) -> None:
+        lost = {**self._losses.counts, "frames missed": self._signals.missed}
+        if lost != self._reported and self._link.control.is_open:
+            report = AgentReport(self._agent_id, self._name, lost)
+            if self._link.control.send_now(encode(MsgType.AGENT_REPORT, report)):
+                self._reported = lost
 
     async def _ask_roster_until_known(self) -> None:
         for pause_s in (_SETTLE_S, *_ROSTER_REPEAT_S):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._welcomed.wait()
-            if self._hub_epoch is not None or len(self._roster) or not self._auto_subscribe:
+            if self._hub_epoch is not None or len(self._attendance.roster) or not self._auto_subscribe:
                 return
             await self.request_roster()

@@ -13,15 +13,25 @@ from xr_ai_agent._loss import LossCounter
 # After so many messages everything else on the loop gets a turn: 256 take about 3 ms.
 _BATCH_MESSAGES = 256
 
+# As plain integers: arithmetic on enum members costs more than the call they are for.
+_NOBLOCK, _EVENTS, _RCVMORE, _POLLIN = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.RCVMORE), int(zmq.POLLIN)
+
 # Time for the last messages of a closing endpoint to leave the process.
 LINGER_MS = 500
 
 
-def open_socket(kind: int) -> zmq.Socket[bytes]:
-    """Return a socket of the process' context."""
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+def open_socket(kind: int, context: zmq.Context[zmq.Socket[bytes]] | None = None) -> zmq.Socket[bytes]:
+    """Return a socket of the process' context, or of another one."""
+    socket: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(kind)
     socket.linger = LINGER_MS
     return socket
+
+
+def _receive(socket: zmq.Socket[bytes]) -> list[bytes]:
+    parts = [socket.recv(_NOBLOCK)]
+    while socket.getsockopt(_RCVMORE):
+        parts.append(socket.recv(_NOBLOCK))
+    return parts
 
 
 def _descriptor(socket: zmq.Socket[bytes]) -> int:
@@ -68,6 +78,15 @@ class SocketReader:
             self._is_scheduled = True
             self._loop.call_soon(self._drain)
 
+    def check_swallowed(self) -> None:
+        """As `check`, only if messages wait: cheaper after each of many sends."""
+        if not self._is_scheduled and int(self._socket.getsockopt(_EVENTS)) & _POLLIN:
+            self.check()
+
+    def drain(self) -> None:
+        """Handle what waits, now."""
+        self._drain()
+
     def _on_readable(self) -> None:
         # One batch per turn of the loop: the next one may already be on its way.
         if not self._is_scheduled:
@@ -76,16 +95,17 @@ class SocketReader:
     def _drain(self) -> None:
         self._is_scheduled = False
         drained = False
+        socket, handle = self._socket, self._handle
         for _ in range(_BATCH_MESSAGES):
             if self._loop is None:
                 return
             try:
-                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+                parts = _receive(socket)
             except zmq.Again:
                 drained = True
                 break
             try:
-                self._handle(parts)
+                handle(parts)
             except Exception as error:
                 self._losses.count("message handler failed", repr(error), error=error, level=logging.ERROR)
         if self._after_batch is not None:
@@ -95,7 +115,7 @@ class SocketReader:
 
 
 class PushSender:
-    """Sends on a PUSH socket in order; a full queue makes the sender wait, and an absent hub does not for ever."""
+    """Sends on a PUSH or DEALER socket in order; a full queue makes the sender wait, and no hub not for ever."""
 
     def __init__(self, socket: zmq.Socket[bytes], losses: LossCounter) -> None:
         self._socket = socket

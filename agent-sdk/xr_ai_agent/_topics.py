@@ -1,5 +1,10 @@
 """The first part of every published message. The dot after an id ends it: a subscription matches byte prefixes."""
 
+from functools import lru_cache
+
+# Computed once per track or participant; more than a full hub has.
+_remembered = lru_cache(maxsize=4096)
+
 PARTICIPANT = b"participant"
 CONTROL = b"control"
 HUB = b"_hub."
@@ -13,6 +18,7 @@ DATA = b"data"
 _INBOX_PREFIX = b"_inbox."
 
 
+@_remembered
 def video(participant_id: str, track_id: str) -> bytes:
     """Frame signals of a track."""
     return f"video.{participant_id}.{track_id}".encode()
@@ -23,6 +29,7 @@ def video_data(participant_id: str, track_id: str) -> bytes:
     return f"video_data.{participant_id}.{track_id}".encode()
 
 
+@_remembered
 def audio(participant_id: str, track_id: str) -> bytes:
     """Audio chunks."""
     return f"audio.{participant_id}.{track_id}".encode()
@@ -33,9 +40,16 @@ def data(participant_id: str, topic: str) -> bytes:
     return f"data.{participant_id}.{topic}".encode("utf-8", "surrogatepass")
 
 
+@_remembered
 def return_audio(participant_id: str) -> bytes:
     """Speech to a participant."""
     return f"return_audio.{participant_id}.".encode()
+
+
+@_remembered
+def stream(kind: bytes, participant_id: str) -> bytes:
+    """What the hub announces counts of: all sound, or all data, of a participant."""
+    return kind + f".{participant_id}.".encode()
 
 
 def return_audio_flush(participant_id: str) -> bytes:

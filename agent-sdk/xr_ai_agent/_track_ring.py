@@ -4,6 +4,7 @@ File layout, native byte order: a page with magic u32, version u32, 16 bytes of 
 ring is closed; then per slot a page that begins with its generation u64 (odd while it is written), and the pixels.
 """
 
+import math
 import mmap
 import os
 import secrets
@@ -23,6 +24,9 @@ _PAGE = 4096
 DEFAULT_SLOTS = 4
 """One being written, one newest, two that slow readers may still copy from."""
 
+MORE_SLOTS = 4
+"""Taken only while agents hold frames: each is memory that somebody reads in place."""
+
 
 def _page_aligned(size: int) -> int:
     return (size + _PAGE - 1) // _PAGE * _PAGE
@@ -41,11 +45,12 @@ class SlotPlace:
 class TrackRing:
     """Writer's side. The oldest slot nobody leases is taken; if all are leased, the oldest one is.
 
-    A reader notices an overwritten slot by its generation, so the writer never has to wait or refuse.
+    A reader notices an overwritten slot by its generation, so the writer never has to wait or refuse. A slot that
+    is held (`hold`) is never overwritten; so many may be held that the writer always has two others.
     """
 
-    def __init__(self, folder: Path, capacity: int, slots: int = DEFAULT_SLOTS) -> None:
-        """Create a ring whose slots hold ``capacity`` bytes.
+    def __init__(self, folder: Path, capacity: int, slots: int = DEFAULT_SLOTS, more_slots: int = MORE_SLOTS) -> None:
+        """Create a ring whose slots hold ``capacity`` bytes; it grows by up to ``more_slots`` while frames are held.
 
         Raises:
             RingError: the system has no memory left for it.
@@ -55,11 +60,13 @@ class TrackRing:
         self.path = folder / f"ring-{secrets.token_hex(8)}"
         self._stride = _PAGE + _page_aligned(capacity)
         self.size = _PAGE + slots * self._stride
-        self._map = _create_file(self.path, self.size)
+        self._slots_max = slots + more_slots
+        self._map = _create_file(self.path, self.size, _PAGE + self._slots_max * self._stride)
         _HEADER.pack_into(self._map, 0, _MAGIC, _VERSION, self.token, 0)
         self._view = memoryview(self._map)
         self._words = self._view.cast("Q")
         self._oldest_first = list(range(slots))
+        # Per slot, the time at which each lease ends.
         self._leases: dict[int, dict[int, float]] = {slot: {} for slot in range(slots)}
         self._next_lease_id = 1
         self._is_closed = False
@@ -92,6 +99,11 @@ class TrackRing:
         self._leases[slot][lease_id] = time.monotonic() + seconds
         return lease_id
 
+    def hold(self, slot: int) -> int | None:
+        """Keep a slot from being taken until it is released; None when too many are held already."""
+        held = sum(map(self._is_held, self._leases)) + (not self._is_held(slot))
+        return self.lease(slot, math.inf) if held <= self._slots_max - 2 else None
+
     def release(self, slot: int, lease_id: int) -> None:
         """End a lease; one that already ended is not an error."""
         self._leases[slot].pop(lease_id, None)
@@ -112,14 +124,38 @@ class TrackRing:
             return
 
     def _choose_slot(self) -> int:
-        now = time.monotonic()
-        return next((s for s in self._oldest_first if not self._is_leased(s, now)), self._oldest_first[0])
+        for slot in self._oldest_first:
+            if not self._is_leased(slot):
+                return slot
+        return self._grown_slot() or next(slot for slot in self._oldest_first if not self._is_held(slot))
 
-    def _is_leased(self, slot: int, now: float) -> bool:
+    def _grown_slot(self) -> int | None:
+        slot = len(self._leases)
+        if slot == self._slots_max or not any(map(self._is_held, self._leases)):
+            return None
+        fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.posix_fallocate(fd, self.size, self._stride)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        self.size += self._stride
+        self._leases[slot] = {}
+        self._oldest_first.insert(0, slot)
+        return slot
+
+    def _is_leased(self, slot: int) -> bool:
         leases = self._leases[slot]
+        if not leases:
+            return False
+        now = time.monotonic()
         for lease_id in [i for i, deadline in leases.items() if deadline <= now]:
             del leases[lease_id]
         return bool(leases)
+
+    def _is_held(self, slot: int) -> bool:
+        return math.inf in self._leases[slot].values()
 
 
 class RingMap:
@@ -137,11 +173,13 @@ class RingMap:
             if os.fstat(fd).st_size < _PAGE:
                 raise RingError(f"{path}: too short for a frame ring")
             self._map = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+            self._fd = os.dup(fd)
         finally:
             os.close(fd)
         magic, version, found, _ = _HEADER.unpack_from(self._map)
         if (magic, version, found) != (_MAGIC, _VERSION, token):
             self._map.close()
+            os.close(self._fd)
             raise RingError(f"{path}: not the announced frame ring (version {version})")
         self._view = memoryview(self._map)
         self._words = self._view[: len(self._map) // 8 * 8].cast("Q")
@@ -161,6 +199,16 @@ class RingMap:
             raise RingError(f"frame at {offset}+{size} lies outside a ring of {len(self._view)} bytes")
         return self._view[offset : offset + size]
 
+    def map_frame(self, offset: int, size: int) -> mmap.mmap:
+        """Return bytes of the file as a mapping of their own, which ends when the last view of it is gone.
+
+        Raises:
+            RingError: they lie outside.
+            OSError: the system has no mapping left.
+        """
+        self.view(offset, size).release()
+        return mmap.mmap(self._fd, size, prot=mmap.PROT_READ, offset=offset)
+
     def generation(self, offset: int) -> int:
         """Return a slot's generation; raises RingError when the offset is not one of a slot."""
         if offset % _PAGE or not 0 < offset < len(self._view):
@@ -169,6 +217,10 @@ class RingMap:
 
     def close(self) -> None:
         """Unmap, as soon as nobody holds a view of it."""
+        if self._fd < 0:
+            return
+        os.close(self._fd)
+        self._fd = -1
         self._words.release()
         self._view.release()
         try:
@@ -177,12 +229,14 @@ class RingMap:
             return
 
 
-def _create_file(path: Path, size: int) -> mmap.mmap:
+def _create_file(path: Path, size: int, size_max: int) -> mmap.mmap:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         # Reserved now: writing to a full tmpfs later would end the process with SIGBUS.
         os.posix_fallocate(fd, 0, size)
-        return mmap.mmap(fd, size)
+        # Address space only; what lies behind is reserved when it is needed.
+        os.ftruncate(fd, size_max)
+        return mmap.mmap(fd, size_max)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise RingError(

@@ -194,7 +194,7 @@ async def test_repeated_joins_and_roster_requests_make_no_second_callback(stage,
     for _ in range(3):
         await agent.request_roster()
     # A v0.1 agent's request is answered on the common topic, which everyone sees.
-    agent._sender.send_now(b"\x0c\x90")
+    agent._link.sender.send_now(b"\x0c\x90")
     await connector.notify_participant_left("alice", 3)
     await eventually(lambda: len(events) == 2)
     assert [e.joined for e in events] == [True, False]

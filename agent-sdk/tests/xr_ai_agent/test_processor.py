@@ -13,6 +13,7 @@ from xr_ai_agent import (
     DataMessage,
     FrameRequest,
     FrameSignal,
+    ParticipantEvent,
     PixelFormat,
     ProcessorEndpoint,
     Subscribe,
@@ -243,7 +244,9 @@ async def test_an_agent_started_before_its_hub_finds_it(stage, eventually):
 
 async def test_a_lost_join_is_noticed_by_the_next_heartbeat(stage, connector, eventually):
     agent = await stage.agent()
-    agent._roster = type(agent._roster)()
+    for roster in (agent._attendance.roster, agent._attendance._told):
+        roster.apply(ParticipantEvent("alice", False, 1))
+    assert not agent.connected_participants
     await eventually(lambda: agent.connected_participants == {"alice"})
     assert agent.losses["join or leave lost"] == 1
 
