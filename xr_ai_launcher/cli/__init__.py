@@ -4,12 +4,14 @@
 is ``xrstack up stacks/xr_render_demo.yaml -p spark``.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ("main",)
 
+_COMPLETE_VARIABLE = "_XRSTACK_COMPLETE"  # set when a shell asks for completions, see `completion`
 _QUICK_VERBS = frozenset({"up", "check"})
 _VERBS_WITH_STACK = frozenset({"up", "check", "plan", "graph", "doctor"})
 
@@ -30,6 +32,10 @@ def main(argv: Sequence[str] | None = None, *, stack: Path | None = None) -> int
             return code
     from xr_ai_launcher.cli._app import app
 
+    if _COMPLETE_VARIABLE in os.environ:
+        from typer.completion import completion_init
+
+        completion_init()
     try:
         app(words)
     except SystemExit as ending:

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from xr_ai_launcher.cli.check import check
+from xr_ai_launcher.cli.completion import completion
 from xr_ai_launcher.cli.doctor import doctor
 from xr_ai_launcher.cli.graph import graph
+from xr_ai_launcher.cli.new import new
 from xr_ai_launcher.cli.plan import plan
 from xr_ai_launcher.cli.schema import schema
 from xr_ai_launcher.cli.up import up
@@ -24,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: loading rich would double the time that --help takes
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (up, check, plan, graph, doctor, schema):
+for _verb in (up, check, plan, graph, doctor, schema, new, completion):
     app.command(name=_verb.__name__)(_verb)
 
 

@@ -1,5 +1,7 @@
 """Arguments and options that several verbs share."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,9 +28,23 @@ def _shared_option(key: str) -> Any:
     return typer.Option(*option.names, metavar=option.metavar, help=option.help)
 
 
+def _stacks_here(incomplete: str) -> list[str]:
+    """Complete a stack's file or name."""
+    folder = Path(os.path.dirname(incomplete))
+    files = [str(path) for path in folder.glob("*.yaml")] if folder.is_dir() else []
+    names = [path.stem for path in Path("stacks").glob("*.yaml")]
+    return sorted(each for each in (*files, *names) if each.startswith(incomplete))
+
+
 _STACK_HELP = "Stack file, or its name in ./stacks (default: ./stack.yaml)."
-StackArgument = Annotated[str | None, typer.Argument(metavar="[STACK]", help=_STACK_HELP, show_default=False)]
-StacksArgument = Annotated[list[str] | None, typer.Argument(metavar="[STACK]...", help=_STACK_HELP, show_default=False)]
+StackArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[STACK]", help=_STACK_HELP, show_default=False, autocompletion=_stacks_here),
+]
+StacksArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[STACK]...", help=_STACK_HELP, show_default=False, autocompletion=_stacks_here),
+]
 ProfileOption = Annotated[str | None, _shared_option("profile")]
 OverlayOption = Annotated[list[str] | None, _shared_option("file")]
 SetOption = Annotated[list[str] | None, _shared_option("set_")]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ("graph",)
 
-_Format = Literal["text", "mermaid"]
-
 
 @verb
 def graph(
@@ -25,7 +23,7 @@ def graph(
     profile: options.ProfileOption = None,
     file: options.OverlayOption = None,
     set_: options.SetOption = None,
-    format_: Annotated[_Format, typer.Option("--format", help="text, or mermaid for a diagram.")] = "text",
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Write a Mermaid diagram.")] = False,
     json_: options.JsonOption = False,
 ) -> int:
     """Draw the roles: who waits for whom (after), and who uses whose address."""
@@ -37,7 +35,7 @@ def graph(
         roles = [role.name for role in loaded.plan.enabled_roles]
         _output.data(json.dumps({"roles": roles, "edges": edges}, indent=2))
     else:
-        _output.data("\n".join(_mermaid(loaded) if format_ == "mermaid" else _text(loaded)))
+        _output.data("\n".join(_mermaid(loaded) if mermaid else _text(loaded)))
     return ExitCode.OK
 
 

@@ -178,7 +178,7 @@ def test_graph_draws_who_waits_for_whom(capsys: pytest.CaptureFixture[str]) -> N
     stack = str(STACKS / "echo.yaml")
     assert main(["graph", stack]) == 0
     assert "reader\n  waits for web\n  uses web\n" in capsys.readouterr().out
-    assert main(["graph", stack, "--format", "mermaid"]) == 0
+    assert main(["graph", stack, "--mermaid"]) == 0
     mermaid = capsys.readouterr().out
     assert mermaid.startswith("flowchart LR\n")
     assert "reader --> web" in mermaid
