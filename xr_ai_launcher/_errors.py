@@ -14,6 +14,9 @@ __all__ = ("LauncherError", "MissingPrerequisiteError", "StackError")
 class LauncherError(Exception):
     """Base of everything the launcher reports to its user."""
 
+    exit_code = 5
+    """What the command line ends with: something that is needed is missing, unless a class says otherwise."""
+
 
 class _ProblemsError(LauncherError):
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -27,6 +30,8 @@ class _ProblemsError(LauncherError):
 
 class StackError(_ProblemsError):
     """A stack file cannot be used; ``problems`` holds everything that is wrong with it, the message as text."""
+
+    exit_code = 2
 
 
 class MissingPrerequisiteError(_ProblemsError):

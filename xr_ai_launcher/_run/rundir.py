@@ -20,6 +20,7 @@ _APP = "xrstack"
 _KEPT_RUNS = 20
 _LOCK_NAME = "lock"
 LOGS_LINK = "logs"
+LATEST_LINK = "latest"
 # sun_path holds 108 bytes with its final zero; roles put sockets of their own below our folder.
 _LONGEST_RUNTIME_PATH = 70
 
@@ -40,7 +41,7 @@ class RunDir:
 
     def remove_runtime(self) -> None:
         """Remove sockets and whatever roles left in ``XR_RUN_DIR``."""
-        _remove_tree(self.runtime)
+        remove_run_dir(self.runtime)
 
 
 def create_run_dir(stack: str, environment: Mapping[str, str]) -> RunDir:
@@ -87,6 +88,11 @@ def run_dirs(environment: Mapping[str, str]) -> list[Path]:
     return sorted(Path(entry.path) for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))
 
 
+def remove_run_dir(runtime: Path) -> None:
+    """Remove the private folder of a run that has ended."""
+    _remove_tree(runtime)
+
+
 def folder_name(stack: str) -> str:
     """Return the name of a stack as folders have it."""
     return re.sub(r"[^\w.-]", "_", stack)[:24] or "stack"
@@ -127,7 +133,7 @@ def _private_folder(path: Path) -> Path:
 
 
 def _point_latest(state: Path, logs: Path) -> None:
-    link, fresh = state / "latest", state / f".latest-{logs.name}"
+    link, fresh = state / LATEST_LINK, state / f".latest-{logs.name}"
     fresh.symlink_to(logs.name)
     fresh.replace(link)
 

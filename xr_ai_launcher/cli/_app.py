@@ -7,9 +7,13 @@ import typer
 from xr_ai_launcher.cli.check import check
 from xr_ai_launcher.cli.completion import completion
 from xr_ai_launcher.cli.doctor import doctor
+from xr_ai_launcher.cli.down import down
 from xr_ai_launcher.cli.graph import graph
+from xr_ai_launcher.cli.logs import logs
 from xr_ai_launcher.cli.new import new
 from xr_ai_launcher.cli.plan import plan
+from xr_ai_launcher.cli.ps import ps
+from xr_ai_launcher.cli.restart import restart
 from xr_ai_launcher.cli.schema import schema
 from xr_ai_launcher.cli.up import up
 
@@ -26,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: loading rich would double the time that --help takes
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (up, check, plan, graph, doctor, schema, new, completion):
+for _verb in (up, down, ps, logs, restart, check, plan, graph, doctor, schema, new, completion):
     app.command(name=_verb.__name__)(_verb)
 
 

@@ -14,6 +14,7 @@ __all__ = (
     "OnlyOption",
     "OverlayOption",
     "ProfileOption",
+    "RunningStackOption",
     "SetOption",
     "StackArgument",
     "StacksArgument",
@@ -50,6 +51,10 @@ OverlayOption = Annotated[list[str] | None, _shared_option("file")]
 SetOption = Annotated[list[str] | None, _shared_option("set_")]
 OnlyOption = Annotated[list[str] | None, _shared_option("only")]
 WithoutOption = Annotated[list[str] | None, _shared_option("without")]
+RunningStackOption = Annotated[
+    str | None,
+    typer.Option("--stack", "-s", metavar="STACK", help="Name or file (default: ./stack.yaml, or the only one)."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 
 

@@ -29,11 +29,11 @@ def exit_code(call: Callable[[], int]) -> int:
 
 
 def _exit_code_of(error: Exception) -> int:
-    from xr_ai_launcher._errors import LauncherError, StackError
+    from xr_ai_launcher._errors import LauncherError
 
     if isinstance(error, LauncherError):
         _output.note(str(error))
-        return ExitCode.BAD_STACK if isinstance(error, StackError) else ExitCode.MISSING_PREREQUISITE
+        return error.exit_code
     _output.error(f"{type(error).__name__}: {error}")
     _output.note(f"This is a bug of xrstack. A report for it is in {_write_report(error)}")
     return ExitCode.BUG

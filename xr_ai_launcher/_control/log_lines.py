@@ -1,0 +1,168 @@
+"""Reads the log files of a run and puts the lines of several roles in the order in which they arrived."""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass
+from heapq import merge
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xr_ai_launcher._run.log_file import TIMES_ENTRY, older_part
+from xr_ai_launcher._run.record import FILE_NAME
+from xr_ai_launcher._run.words import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, BinaryIO
+
+__all__ = ("SPEAKER", "Line", "event_line", "event_words", "merged", "parts_of", "read_events", "read_role")
+
+SPEAKER = "xrstack"
+"""Who speaks in lines that come from the run record."""
+_BLOCK_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that a role printed, or one event of the run."""
+
+    time_ns: int
+    """When it arrived: nanoseconds of the Unix clock, to a millisecond."""
+    role: str
+    text: bytes
+    """Without its newline."""
+
+
+def merged(streams: Iterable[Iterable[Line]], last: int | None = None) -> Iterable[Line]:
+    """Return the lines of all streams by time; with ``last`` only so many from the end."""
+    lines = merge(*streams, key=lambda line: line.time_ns)
+    return lines if last is None else deque(lines, maxlen=last)
+
+
+def read_role(role: str, path: Path, *, since_ns: int = 0, last: int | None = None) -> Iterator[Line]:
+    """Yield a role's lines, those of older parts first; ``last``: no more than so many are wanted from the end."""
+    parts = parts_of(path)
+    starts: dict[Path, int] = {}
+    wanted = last
+    for part in reversed(parts):
+        starts[part] = 0
+        if wanted is not None:
+            starts[part], found = _start_of_last(part, wanted)
+            wanted -= found
+            if wanted <= 0:
+                break
+    for part in parts:
+        if part in starts:
+            yield from _read_part(role, part, starts[part], since_ns)
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the files of a log, the oldest first."""
+    older: list[Path] = []
+    while (part := older_part(path, len(older) + 1)).exists():
+        older.append(part)
+    return [*reversed(older), *([path] if path.exists() else [])]
+
+
+def read_events(logs: Path, *, since_ns: int = 0) -> Iterator[Line]:
+    """Yield what the run record of a folder says, in words."""
+    try:
+        file = (logs / FILE_NAME).open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for text in file:
+            line = event_line(text)
+            if line is not None and line.time_ns >= since_ns:
+                yield line
+
+
+def event_line(text: bytes) -> Line | None:
+    """Return one line of the run record in words; None for what nobody reads."""
+    try:
+        entry = json.loads(text)
+        time_ns = int(entry["time"] * 1e9)
+    except (ValueError, KeyError, TypeError):
+        return None  # cut off when the disk was full
+    words = event_words(entry)
+    return Line(time_ns, SPEAKER, words.encode(errors="replace")) if words else None
+
+
+def event_words(entry: dict[str, Any]) -> str:
+    """Return one entry of the run record as a sentence; "" for what nobody reads."""
+    role, text = entry.get("role", ""), entry.get("text", "")
+    match entry.get("event"):
+        case "started":
+            return f"{role} started (process {entry.get('pid')})"
+        case "ready":
+            return f"{role} is ready after {seconds(entry.get('after_s', 0.0))}"
+        case "exit":
+            return f"{role} ended: {text}"
+        case "restart":
+            return f"{role} is stopped to start it again"
+        case "status" | "pause" | "killed":
+            return f"{role}: {text}"
+        case "up" | "stop":
+            return str(text)
+        case "ending":
+            return f"ended with exit code {entry.get('exit_code')}: {text}"
+    return ""
+
+
+def _read_part(role: str, path: Path, start: int, since_ns: int) -> Iterator[Line]:
+    entries = _times_of(path)
+    offsets = [offset for offset, _ in entries]
+    with path.open("rb") as file:
+        start = max(start, _since_offset(entries, since_ns, os.fstat(file.fileno()).st_size))
+        offset = _begin_line(file, start)
+        for text in file:
+            index = bisect_right(offsets, offset) - 1
+            offset += len(text)
+            yield Line(entries[index][1] if index >= 0 else 0, role, text.rstrip(b"\n"))
+
+
+def _times_of(path: Path) -> Sequence[tuple[int, int]]:
+    name, dot, number = path.name.rpartition(".log")
+    try:
+        data = path.with_name(f"{name}.times{number}" if dot else path.name).read_bytes()
+    except OSError:
+        return ()
+    return list(TIMES_ENTRY.iter_unpack(data[: len(data) - len(data) % TIMES_ENTRY.size]))
+
+
+def _since_offset(entries: Sequence[tuple[int, int]], since_ns: int, size: int) -> int:
+    """Return where what arrived since then begins. The times may step back, when the clock did."""
+    if since_ns <= 0:
+        return 0
+    return next((offset for offset, time_ns in entries if time_ns >= since_ns), size)
+
+
+def _begin_line(file: BinaryIO, start: int) -> int:
+    """Go to the beginning of the line that begins at ``start`` or next after it."""
+    if start:
+        file.seek(start - 1)
+        start += len(file.readline()) - 1
+    return start
+
+
+def _start_of_last(path: Path, count: int) -> tuple[int, int]:
+    """Return where the last ``count`` lines of a file begin, and how many there really are."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        position, found = end, 0
+        while position > 0:
+            step = min(_BLOCK_BYTES, position)
+            position -= step
+            file.seek(position)
+            block = file.read(step)
+            # The newline that ends the file begins no line.
+            at = len(block) - 1 if position + step == end else len(block)
+            while (at := block.rfind(b"\n", 0, at)) >= 0:
+                found += 1
+                if found == count:
+                    return position + at + 1, count
+        return 0, found + 1 if end else 0
