@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from xr_ai_agent._codec import encode
 from xr_ai_agent._errors import RingError
@@ -26,7 +27,7 @@ from xr_ai_agent._messages import (
 from xr_ai_agent._ring_maps import RingMaps
 from xr_ai_agent._track_ring import RingMap
 
-_Track = tuple[str, str]
+_TrackKey = tuple[str, str]
 _Send = Callable[[bytes], bool]
 
 # A frame replaced while it was copied is asked for again; more than twice means a starved machine.
@@ -34,6 +35,18 @@ _TORN_RETRIES = 3
 # An answer that took longer is about a frame nobody wants any more.
 _ANSWER_MAX_S = 10.0
 _REQUEST_ID_MODULUS = 2**32
+
+
+class Track(Protocol):
+    """Anything that names a video track, such as a `FrameSignal`."""
+
+    @property
+    def participant_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def track_id(self) -> str:
+        """Which of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +92,13 @@ class FrameFetcher:
         self._maps = RingMaps()
         self._request_ids = itertools.count(1)
         self._replies: dict[int, asyncio.Future[FrameReply | None]] = {}
-        self._broadcasts: dict[_Track, asyncio.Future[FrameData]] = {}
-        self._fetches: dict[tuple[_Track, bool], asyncio.Task[FrameData | FrameView | None]] = {}
+        self._broadcasts: dict[_TrackKey, asyncio.Future[FrameData]] = {}
+        self._fetches: dict[tuple[_TrackKey, bool], asyncio.Task[FrameData | FrameView | None]] = {}
         # Leases whose last view is gone; appended from whichever thread dropped it, told with the next request.
         self._released: deque[int] = deque()
         self._wants_inline = False
 
-    async def fetch(self, track: _Track, timeout_s: float) -> FrameData | None:
+    async def fetch(self, track: _TrackKey, timeout_s: float) -> FrameData | None:
         """Return a copy of the newest frame; None when there is none or the hub does not answer in time.
 
         Callers that ask for the same track at the same time share one request.
@@ -93,12 +106,12 @@ class FrameFetcher:
         frame = await self._share_fetch(track, timeout_s, copy=True)
         return frame if isinstance(frame, FrameData) else None
 
-    async def fetch_view(self, track: _Track, timeout_s: float) -> FrameView | None:
+    async def fetch_view(self, track: _TrackKey, timeout_s: float) -> FrameView | None:
         """As `fetch`, read in place where memory is shared."""
         frame = await self._share_fetch(track, timeout_s, copy=False)
         return _view_of(frame) if isinstance(frame, FrameData) else frame
 
-    async def _share_fetch(self, track: _Track, timeout_s: float, *, copy: bool) -> FrameData | FrameView | None:
+    async def _share_fetch(self, track: _TrackKey, timeout_s: float, *, copy: bool) -> FrameData | FrameView | None:
         key = (track, copy)
         fetch = self._fetches.get(key)
         if fetch is None:
@@ -112,7 +125,7 @@ class FrameFetcher:
         return None if fetch.cancelled() else fetch.result()
 
     @contextlib.asynccontextmanager
-    async def borrow(self, track: _Track, timeout_s: float, lease_s: float) -> AsyncIterator[BorrowedFrame | None]:
+    async def borrow(self, track: _TrackKey, timeout_s: float, lease_s: float) -> AsyncIterator[BorrowedFrame | None]:
         """Lend the newest frame without a copy where memory is shared; as `fetch` elsewhere."""
         reply, ring = None, None
         if self.speaks_descriptors:
@@ -166,14 +179,14 @@ class FrameFetcher:
             fetch.cancel()
         self._maps.close()
 
-    def _forget(self, key: tuple[_Track, bool], fetch: asyncio.Task[FrameData | FrameView | None]) -> None:
+    def _forget(self, key: tuple[_TrackKey, bool], fetch: asyncio.Task[FrameData | FrameView | None]) -> None:
         if self._fetches.get(key) is fetch:
             del self._fetches[key]
 
     def _take_released(self) -> tuple[int, ...]:
         return tuple(self._released.popleft() for _ in range(len(self._released)))
 
-    async def _fetch(self, track: _Track, copy: bool) -> FrameData | FrameView | None:
+    async def _fetch(self, track: _TrackKey, copy: bool) -> FrameData | FrameView | None:
         try:
             async with asyncio.timeout(_ANSWER_MAX_S):
                 if not self.speaks_descriptors:
@@ -182,7 +195,7 @@ class FrameFetcher:
         except TimeoutError:
             return None
 
-    async def _fetch_view(self, track: _Track) -> FrameData | FrameView | None:
+    async def _fetch_view(self, track: _TrackKey) -> FrameData | FrameView | None:
         reply, ring = await self._ask_mapped(track, LEASE_UNTIL_RELEASED)
         if reply is None or reply.status is not FrameStatus.OK:
             return None
@@ -197,7 +210,7 @@ class FrameFetcher:
         frame = (reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, memoryview(pixels))
         return FrameView(*frame, *track)
 
-    async def _fetch_broadcast(self, track: _Track) -> FrameData | None:
+    async def _fetch_broadcast(self, track: _TrackKey) -> FrameData | None:
         future = self._broadcasts.get(track)
         if future is None or future.done():
             future = self._broadcasts[track] = asyncio.get_running_loop().create_future()
@@ -205,7 +218,7 @@ class FrameFetcher:
             return None
         return await future
 
-    async def _fetch_copy(self, track: _Track) -> FrameData | None:
+    async def _fetch_copy(self, track: _TrackKey) -> FrameData | None:
         for _ in range(_TORN_RETRIES):
             reply, ring = await self._ask_mapped(track, lease_ms=0)
             if reply is None or reply.status is not FrameStatus.OK:
@@ -219,7 +232,7 @@ class FrameFetcher:
             self._losses.count("frame replaced while it was copied", f"track {track}; asking again")
         return None
 
-    async def _ask_mapped(self, track: _Track, lease_ms: int) -> tuple[FrameReply | None, RingMap | None]:
+    async def _ask_mapped(self, track: _TrackKey, lease_ms: int) -> tuple[FrameReply | None, RingMap | None]:
         """Return a reply with its ring, or with no ring: then its pixels are inline or there is no frame."""
         attempts = 2 if self.maps_memory and not self._wants_inline else 0
         for _ in range(attempts):
@@ -234,7 +247,7 @@ class FrameFetcher:
         self._wants_inline = True
         return await self._ask(track, 0, inline=True), None
 
-    async def _ask(self, track: _Track, lease_ms: int, *, inline: bool) -> FrameReply | None:
+    async def _ask(self, track: _TrackKey, lease_ms: int, *, inline: bool) -> FrameReply | None:
         request_id = next(self._request_ids) % _REQUEST_ID_MODULUS
         ask = FrameAsk(self._agent_id, request_id, *track, lease_ms, inline, self._take_released())
         future: asyncio.Future[FrameReply | None] = asyncio.get_running_loop().create_future()
@@ -245,7 +258,7 @@ class FrameFetcher:
             self._replies.pop(request_id, None)
 
 
-def _inline_frame(reply: FrameReply, track: _Track) -> FrameData | None:
+def _inline_frame(reply: FrameReply, track: _TrackKey) -> FrameData | None:
     if reply.status is not FrameStatus.OK:
         return None
     return FrameData(reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, reply.data, *track)

@@ -99,7 +99,7 @@ class HubEndpoint:
             counters=core.losses.counts,
             agents=tuple(
                 AgentStats(r.agent_id, r.name, dict(r.lost), self._sockets.control.undelivered[r.agent_id])
-                for r in core.reports.values()
+                for r in core.requests.reports.values()
             ),
         )
 

@@ -1,40 +1,36 @@
 """What the hub does with each message: who may say it, who gets it, what is kept. No sockets here."""
 
-import dataclasses
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from xr_ai_agent import _topics as topics
+from xr_ai_agent._agent_requests import AgentRequests
 from xr_ai_agent._callbacks import CallbackList, CallbackRunner
-from xr_ai_agent._codec import decode, encode
+from xr_ai_agent._codec import encode
 from xr_ai_agent._connector_ring import ConnectorRing
-from xr_ai_agent._errors import InvalidIdError, MalformedMessageError, RingError, UnknownMessageError
+from xr_ai_agent._errors import InvalidIdError, RingError
 from xr_ai_agent._frame_store import FrameStore, SlotView
+from xr_ai_agent._hub_ports import Outlets, ReturnSink
 from xr_ai_agent._ids import validate_connector_id, validate_participant_id, validate_topic, validate_track_id
+from xr_ai_agent._inbound import UNREADABLE, decode_or_count
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._messages import (
-    AgentReport,
     AudioChunk,
     ConnectorRegistration,
     ControlMessage,
     DataMessage,
-    FrameAsk,
     FrameData,
-    FrameRelease,
     FrameRequest,
     FrameSignal,
-    FrameStatus,
     HubHeartbeat,
     HubWelcome,
     MsgType,
-    NewestSignals,
     ParticipantEvent,
     ReturnAudioFlush,
     RosterQuery,
     RosterRequest,
-    SignalsQuery,
     Speech,
     SpeechFlush,
     TrackEnd,
@@ -47,47 +43,8 @@ logger = logging.getLogger(__name__)
 PROTOCOL_VERSION = 2
 
 _BYTES_PER_SAMPLE = 4
-# Our agents report about ten kinds of loss.
-_REPORT_KINDS_MAX = 64
 # How long a hub-local coroutine callback (a recorder) may read a frame before its slot may be taken.
 _LOCAL_HOLD_S = 5.0
-
-
-class ReturnSink(Protocol):
-    """A connector in the hub's own process, as the hub sees it."""
-
-    def deliver_audio(self, chunk: AudioChunk) -> None:
-        """Speech for one of its participants."""
-
-    def deliver_data(self, message: DataMessage) -> None:
-        """Data for one of its participants."""
-
-    def deliver_flush(self, flush: ReturnAudioFlush) -> None:
-        """Stop of the speech to one of its participants."""
-
-
-class Outlets(Protocol):
-    """How the hub sends. Nothing here waits or blocks."""
-
-    def publish(self, topic: bytes, frame: bytes) -> None:
-        """Send on the contract's socket."""
-
-    def publish_video(self, topic: bytes, frame: bytes) -> None:
-        """Send on the socket for frame signals."""
-
-    def is_video_heard(self, topic: bytes) -> bool:
-        """Whether a frame signal would reach anybody, on either socket."""
-
-    def answer(self, agent_id: str, *parts: bytes) -> None:
-        """Send to one agent."""
-
-    @property
-    def video_addresses(self) -> tuple[str, ...]:
-        """Where the socket for frame signals is."""
-
-    @property
-    def control_addresses(self) -> tuple[str, ...]:
-        """Where agents ask."""
 
 
 class HubCore:
@@ -104,9 +61,9 @@ class HubCore:
         self.roster = Roster()
         self.frames = FrameStore()
         self.inboxes: set[str] = set()
+        self.requests = AgentRequests(outlets, self.frames, self.roster, self.inboxes, losses)
         # Differs after a restart, so that peers notice that everything they told the hub is forgotten.
         self.epoch = secrets.token_hex(8)
-        self.reports: dict[str, AgentReport] = {}
         self._outlets = outlets
         self._publish = outlets.publish
         self._utterances = Utterances()
@@ -132,11 +89,8 @@ class HubCore:
             MsgType.TRACK_END: self._on_track_end,
         }
         self._control_handlers: dict[int, Callable[[Any, bytes], None]] = {
-            MsgType.FRAME_ASK: self._on_frame_ask,
-            MsgType.FRAME_RELEASE: self._on_frame_release,
+            **self.requests.handlers,
             MsgType.SPEECH_FLUSH: self._on_speech_flush,
-            MsgType.AGENT_REPORT: self._on_agent_report,
-            MsgType.SIGNALS_QUERY: self._on_signals_query,
         }
 
     # --- what arrives at the hub's sockets ---
@@ -152,13 +106,8 @@ class HubCore:
     def _dispatch(
         self, frame: bytes, handlers: dict[int, Callable[[Any, bytes], None]], sender: str | None = None
     ) -> None:
-        try:
-            msg_type, message = decode(frame)
-        except UnknownMessageError as error:
-            self.losses.count("unknown message id", error)
-            return
-        except MalformedMessageError as error:
-            self.losses.count("malformed message", error)
+        msg_type, message = decode_or_count(frame, self.losses)
+        if msg_type == UNREADABLE:
             return
         handler = handlers.get(msg_type)
         if handler is None:
@@ -182,7 +131,7 @@ class HubCore:
         elif not marker:
             self.inboxes.discard(owner)
             self.frames.drop_agent(owner)
-            self.reports.pop(owner, None)
+            self.requests.reports.pop(owner, None)
             self._utterances.drop_agent(owner)
             if owner in self._rings:
                 self._drop_connector(owner)
@@ -383,33 +332,6 @@ class HubCore:
         if frame is not None:
             topic = topics.video_data(request.participant_id, request.track_id)
             self._publish(topic, encode(MsgType.FRAME_DATA, frame))
-
-    def _on_frame_ask(self, ask: FrameAsk, _: bytes) -> None:
-        if ask.agent_id not in self.inboxes:
-            # Nobody would tell when it is gone, and its leases would last for ever.
-            self.losses.count("frame request of nobody dropped", f"agent {ask.agent_id!r:.80} has no inbox")
-            return
-        for lease_id in ask.released:
-            self.frames.release(ask.agent_id, lease_id)
-        present = ask.participant_id in self.roster
-        reply = self.frames.answer(ask, FrameStatus.NO_FRAME if present else FrameStatus.UNKNOWN_PARTICIPANT)
-        if reply.data:
-            # Beside the message rather than in it: packing would copy the pixels twice.
-            header = dataclasses.replace(reply, data=b"")
-            self._outlets.answer(ask.agent_id, encode(MsgType.FRAME_REPLY, header), reply.data)
-        else:
-            self._outlets.answer(ask.agent_id, encode(MsgType.FRAME_REPLY, reply))
-
-    def _on_frame_release(self, release: FrameRelease, _: bytes) -> None:
-        self.frames.release(release.agent_id, release.lease_id)
-
-    def _on_signals_query(self, query: SignalsQuery, _: bytes) -> None:
-        signals = [encode(MsgType.FRAME_SIGNAL, signal) for signal in self.frames.newest_signals()]
-        self._outlets.answer(query.agent_id, encode(MsgType.NEWEST_SIGNALS, NewestSignals()), *signals)
-
-    def _on_agent_report(self, report: AgentReport, _: bytes) -> None:
-        if report.agent_id in self.inboxes and len(report.lost) <= _REPORT_KINDS_MAX:
-            self.reports[report.agent_id] = report
 
     def _on_track_end(self, end: TrackEnd, _: bytes) -> None:
         self.frames.end_track((end.participant_id, end.track_id))

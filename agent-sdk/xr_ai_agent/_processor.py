@@ -7,21 +7,20 @@ import logging
 import secrets
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, overload
+from typing import Any, Literal, overload
 
 from xr_ai_agent import _topics as topics
 from xr_ai_agent._addresses import hub_addresses
 from xr_ai_agent._agent_link import AgentLink
 from xr_ai_agent._attendance import Attendance
 from xr_ai_agent._callbacks import Callback, CallbackList, CallbackRunner
-from xr_ai_agent._codec import decode, encode
+from xr_ai_agent._codec import encode
 from xr_ai_agent._curve import CurveKeys
-from xr_ai_agent._errors import MalformedMessageError, UnknownMessageError
-from xr_ai_agent._frame_fetch import BorrowedFrame, FrameFetcher
+from xr_ai_agent._frame_fetch import BorrowedFrame, FrameFetcher, Track
+from xr_ai_agent._inbound import decode_or_count
 from xr_ai_agent._interest import Interest
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._messages import (
@@ -38,15 +37,13 @@ from xr_ai_agent._messages import (
     HubWelcome,
     MsgType,
     ParticipantEvent,
-    ReturnAudioFlush,
     RosterQuery,
     RosterRequest,
     SignalsQuery,
-    Speech,
-    SpeechFlush,
     Subscribe,
 )
 from xr_ai_agent._signal_queue import SignalQueue
+from xr_ai_agent._speaker import Speaker
 from xr_ai_agent._stream_loss import StreamLoss
 
 logger = logging.getLogger(__name__)
@@ -55,18 +52,6 @@ _SEND_TIMEOUT_S = 5.0
 # A v0.1 hub cannot tell that it sees our subscriptions; it gets this long, and the question again a few times.
 _SETTLE_S = 0.1
 _ROSTER_REPEAT_S = (0.4, 1.0, 2.0, 4.0)
-
-
-class Track(Protocol):
-    """Anything that names a video track, such as a `FrameSignal`."""
-
-    @property
-    def participant_id(self) -> str:
-        """Whose it is."""
-
-    @property
-    def track_id(self) -> str:
-        """Which of theirs."""
 
 
 class ProcessorEndpoint:
@@ -111,7 +96,6 @@ class ProcessorEndpoint:
         self._reported: dict[str, int] | None = None
         self._attendance = Attendance(self._on_event)
         self._stream_loss = StreamLoss(self._losses)
-        self._utterances: Counter[str] = Counter()
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -127,6 +111,7 @@ class ProcessorEndpoint:
         self._frames = FrameFetcher(
             self._agent_id, self._link.control.send_now, self._link.sender.send_now, self._losses
         )
+        self._speaker = Speaker(self._agent_id, self._link, self._send)
         self._frames.maps_memory = not self._link.is_remote
         self._signals.ask_newest = self._ask_newest
         self._handlers = self._make_handlers()
@@ -228,13 +213,7 @@ class ProcessorEndpoint:
 
     async def send_return_audio(self, chunk: AudioChunk) -> bool:
         """Speak to ``chunk.participant_id``; waits while the hub is busy."""
-        if not self._link.control.is_open:
-            return await self._send(MsgType.RETURN_AUDIO, chunk, "return audio")
-        speech = Speech(
-            *(self._agent_id, self._utterances[chunk.participant_id], chunk.pts_us, chunk.sample_rate, chunk.channels),
-            *(chunk.samples, chunk.data, chunk.participant_id, chunk.track_id),
-        )
-        return await self._send(MsgType.SPEECH, speech, "return audio")
+        return await self._speaker.speak(chunk)
 
     async def send_return_data(self, message: DataMessage) -> bool:
         """Send data to ``message.participant_id``."""
@@ -242,11 +221,7 @@ class ProcessorEndpoint:
 
     async def flush_return_audio(self, participant_id: str) -> bool:
         """Stop speaking to a participant: what was sent and not yet heard is dropped."""
-        if not self._link.control.is_open:
-            return await self._send(MsgType.RETURN_AUDIO_FLUSH, ReturnAudioFlush(participant_id), "flush")
-        self._utterances[participant_id] += 1
-        flush = SpeechFlush(self._agent_id, self._utterances[participant_id], participant_id)
-        return self._link.control.send_now(encode(MsgType.SPEECH_FLUSH, flush))
+        return await self._speaker.stop(participant_id)
 
     async def set_status(self, status: str, participant_id: str | None = None) -> None:
         """Show a participant (or everyone) what the agent does: loading, idle, listening, processing, speaking."""
@@ -324,23 +299,14 @@ class ProcessorEndpoint:
         # What was not listened to is not lost: counting begins anew with the next message.
         self._stream_loss.forget(*(topics.stream(kind, participant_id) for kind in (topics.AUDIO, topics.DATA)))
 
-    def _decode(self, frame: bytes) -> tuple[int, Any]:
-        try:
-            return decode(frame)
-        except UnknownMessageError as error:
-            self._losses.count("unknown message id", error)
-        except MalformedMessageError as error:
-            self._losses.count("malformed message", error)
-        return -1, None
-
     def _on_published(self, parts: list[bytes]) -> None:
-        msg_type, message = self._decode(parts[-1])
+        msg_type, message = decode_or_count(parts[-1], self._losses)
         handler = self._handlers.get(msg_type)
         if handler is not None:
             handler(message)
 
     def _on_video(self, parts: list[bytes]) -> None:
-        msg_type, message = self._decode(parts[-1])
+        msg_type, message = decode_or_count(parts[-1], self._losses)
         if msg_type == MsgType.FRAME_SIGNAL:
             self._signals.add(message)
         elif msg_type == MsgType.PARTICIPANT_EVENT:
@@ -348,12 +314,12 @@ class ProcessorEndpoint:
             self._attendance.on_video_told(message)
 
     def _on_answer(self, parts: list[bytes]) -> None:
-        msg_type, message = self._decode(parts[0])
+        msg_type, message = decode_or_count(parts[0], self._losses)
         if msg_type == MsgType.FRAME_REPLY:
             reply: FrameReply = message
             self._frames.on_reply(replace(reply, data=parts[1]) if len(parts) > 1 else reply)
         elif msg_type == MsgType.NEWEST_SIGNALS:
-            decoded = (self._decode(part) for part in parts[1:])
+            decoded = (decode_or_count(part, self._losses) for part in parts[1:])
             self._signals.on_newest([signal for kind, signal in decoded if kind == MsgType.FRAME_SIGNAL])
 
     # The socket's filter is a byte prefix and lags behind `subscribe`: what is really wanted is checked here.
