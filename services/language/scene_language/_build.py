@@ -305,6 +305,9 @@ class CommandBuilder(Transformer[Token, Any]):
     def delete_two(self, a: Reference, b: Reference) -> tuple[Command, ...]:
         return Delete(a), Delete(b)
 
+    def swap_them(self) -> Command:
+        return Swap(It(many=True), It(many=True))
+
     def delete_everything(self) -> Command:
         return Delete(All())
 

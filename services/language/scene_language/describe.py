@@ -88,6 +88,8 @@ def _say_optional(place: Place | None) -> str | None:
 
 def _describe_change(command: Swap | Resize | Recolor | ChangeShape | Rotate) -> str:
     match command:
+        case Swap(It(many=True), It(many=True)):
+            return "swap them"
         case Swap(a, b):
             return f"swap {say_reference(a)} and {say_reference(b)}"
         case Resize(target, float() as factor):

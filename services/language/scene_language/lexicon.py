@@ -47,7 +47,7 @@ DEFAULT_SIZE_M = 0.1
 """Half-edge of a cube, radius of a sphere, when none is said."""
 
 SIZES_M = {
-    "tiny": 0.05, "little": 0.075, "small": 0.075, "medium": 0.15, "big": 0.3, "large": 0.3, "huge": 1.0, "giant": 1.0,
+    "tiny": 0.05, "small": 0.075, "little": 0.075, "medium": 0.15, "big": 0.3, "large": 0.3, "huge": 1.0, "giant": 1.0,
     "enormous": 1.0,
 }  # fmt: skip
 """Size word → half-edge or radius in metres."""

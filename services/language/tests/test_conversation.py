@@ -100,6 +100,26 @@ def test_sections_in_a_persons_words_are_only_words(room):
     assert len(room.objects) == 1
 
 
+# --- what "it" is
+def test_small_talk_does_not_change_the_topic(room):
+    room.add_primitive("box", **RED)
+    room.add_primitive("sphere", x=1.0, **BLUE)
+    assert room.say("make the sphere green").reply == "I made the blue sphere green."
+    assert '"put a red cube' in room.say("what is the weather like").reply
+    assert room.say("thanks").reply == "You are welcome."
+    assert room.say("make it bigger").calls[-1][1]["obj_id"] == "sphere-0"
+
+
+def test_them_are_swapped_when_there_are_two(room):
+    room.say("add a small cube and a big sphere")
+    before = room.at("box-0"), room.at("sphere-0")
+    assert room.say("swap them").reply == "I swapped the cyan cube and the cyan sphere."
+    assert (room.at("sphere-0"), room.at("box-0")) == before
+    room.add_primitive("box", **RED)
+    room.say("describe the scene")
+    assert room.say("swap them").reply == "I could not swap them: I need two objects for that, and there are 3."
+
+
 # --- which one?
 def test_things_of_many_colors_are_told_apart_by_color_and_the_rest_of_the_request_is_done_too(room):
     room.add_primitive("sphere", **RED)

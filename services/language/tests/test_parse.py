@@ -109,6 +109,7 @@ TABLE = {
     "clear the scene": Delete(All()),
     "delete the cube on the left": Delete(The("cube", choice="left")),
     "undo that": Undo(),
+    "put it back": Undo(),
     "redo": Undo(again=True),
     # asking
     "what do you see": Query("see"),

@@ -25,9 +25,9 @@ UNDO_TOOL = ToolDef(
 async def undo_last_step(memory: Memory, tools: ToolBox, participant_id: str) -> Mapping[str, Any]:
     """Reverse the newest step, newest change first, and tell what was undone.
 
-    Each entry of ``undone`` is ``{"changed": ["position"], "object": {...}}``: what the step had done to the object, and
-    the object as it was before (or, for one that was added, as it was when it was taken out). What could not be undone
-    stays in the log, so that it can be tried again.
+    Each entry of ``undone`` is ``{"changed": ["position"], "object": {...}}``: what the step had done to the object,
+    and the object as it was before (or, for one that was added, as it was when it was taken out). What could not be
+    undone stays in the log, so that it can be tried again.
     """
     step = memory.take_last_step()
     if not step:

@@ -88,15 +88,16 @@ class Context:
         return outcome.value
 
     def _focus_in(self, scene: Scene) -> Sequence[str]:
-        """What a pronoun stands for: what this turn touched, the last reply spoke of, was moved last, or is newest."""
+        """What a pronoun stands for: what this turn touched, a reply spoke of last, was moved last, or is newest."""
         if self.focus is not None:
             return self.focus
-        reply = self.turn.last_reply
-        if reply.startswith(_GONE):
-            return []
-        groups = mentioned(reply, scene.objects)
-        if groups:
-            return list(chain.from_iterable(groups)) if _is_list(reply) else groups[0]
+        for reply in self.turn.replies:
+            if reply.startswith(_GONE):
+                return []
+            # What is quoted is an example or a mishearing, and such a reply is about the talk, not about the scene.
+            groups = mentioned(reply, scene.objects) if '"' not in reply else []
+            if groups:
+                return list(chain.from_iterable(groups)) if _is_list(reply) else groups[0]
         moved = [str(move.get("id")) for move in self.turn.recent_moves]
         still_there = [object_id for object_id in reversed(moved) if scene.get(object_id)]
         return still_there[:1] or [item.id for item in scene.objects[-1:]]

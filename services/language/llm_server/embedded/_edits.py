@@ -180,8 +180,11 @@ def _anchor_ids(place: Place, context: Context) -> Plan[list[str]]:
 
 def swap(command: Swap, context: Context) -> Plan[str]:
     """Exchange the places of two things."""
-    a = yield from context.one(command.a)
-    b = yield from context.one(command.b)
+    if command.a == command.b == It(many=True):
+        a, b = yield from _two(context)
+    else:
+        a = yield from context.one(command.a)
+        b = yield from context.one(command.b)
     if a.id == b.id:
         raise CannotDoError("that is one and the same thing")
     outcomes = yield from update_all([a, b], [b.position.arguments(), a.position.arguments()], context)
@@ -192,6 +195,16 @@ def swap(command: Swap, context: Context) -> Plan[str]:
     scene.change(a.id, position=b.position)
     scene.change(b.id, position=a.position)
     return f"I swapped the {a.name} and the {b.name}"
+
+
+def _two(context: Context) -> Plan[tuple[SceneObject, SceneObject]]:
+    """What "them" stands for in "swap them": the two things talked about, or the only two there are."""
+    found = yield from context.objects(It(many=True))
+    if len(found) != 2:
+        found = (yield from context.scene()).objects
+    if len(found) != 2:
+        raise CannotDoError(f"I need two objects for that, and there are {len(found)}")
+    return found[0], found[1]
 
 
 # --- deleting

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,12 @@ class Turn:
     @property
     def last_reply(self) -> str:
         """What the assistant said last, empty at the start of a conversation."""
-        return next((said.text for said in reversed(self.earlier) if not said.is_user), "")
+        return next(self.replies, "")
+
+    @property
+    def replies(self) -> Iterator[str]:
+        """What the assistant said, newest first."""
+        return (said.text for said in reversed(self.earlier) if not said.is_user)
 
     @property
     def last_request(self) -> str:
