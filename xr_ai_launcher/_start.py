@@ -13,6 +13,10 @@ from xr_ai_launcher._stack.options import StackOptions
 from xr_ai_launcher._stack.plan import StackPlan, bind, setup_names
 from xr_ai_launcher._stack.stored import recall
 
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from xr_ai_launcher._run import Wishes
+
 __all__ = ("prepare", "start", "startable_plan")
 
 
@@ -43,9 +47,9 @@ def prepare(plan: StackPlan) -> dict[str, str]:
     return _setup.prepare(plan)
 
 
-def start(plan: StackPlan) -> int:
+def start(plan: StackPlan, wishes: Wishes | None = None) -> int:
     """Prepare and run a plan that was checked; return the exit code."""
     from xr_ai_launcher import _run
 
     exports = prepare(plan)
-    return _run.run(bind(plan, setup_names(plan, exports)), environment={**os.environ, **exports})
+    return _run.run(bind(plan, setup_names(plan, exports)), environment={**os.environ, **exports}, wishes=wishes)

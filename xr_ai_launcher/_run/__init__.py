@@ -16,10 +16,11 @@ from xr_ai_launcher._run.report import Report
 from xr_ai_launcher._run.rundir import RunDir, create_run_dir
 from xr_ai_launcher._run.screen import Screen, color_for, prefix_for, write_all
 from xr_ai_launcher._run.supervisor import Supervisor, make_roles
+from xr_ai_launcher._run.views import Wishes, open_views, wants_table
 from xr_ai_launcher._run.words import exit_words, shell_code
 from xr_ai_launcher._stack.plan import StackPlan, bind
 
-__all__ = ["RunDirError", "RunError", "SpawnError", "run"]
+__all__ = ["RunDirError", "RunError", "SpawnError", "Wishes", "run"]
 
 _SPEAKER_WIDTH = len("xrstack")
 _FILES_OF_OURS = 64
@@ -27,7 +28,9 @@ _FILES_OF_OURS = 64
 _FILES_PER_ROLE = 7
 
 
-def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, stderr: int = 2) -> int:
+def run(
+    plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, stderr: int = 2, wishes: Wishes | None = None
+) -> int:
     """Run the stack until a role fails or a signal comes; return the exit code for the launcher.
 
     ``environment`` is what roles inherit: the launcher's own and what setup steps exported. Lines of roles go to
@@ -37,21 +40,32 @@ def run(plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, std
     Raises:
         RunDirError: there is no place for sockets or logs.
     """
+    wishes = wishes or Wishes()
     run_dir = create_run_dir(plan.name, environment)
     try:
         code = run_guarded(
-            lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline),
+            lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline, wishes),
             title=f"stack-supervisor {plan.name}",
         )
     finally:
         run_dir.remove_runtime()
     if code < 0:
+        if wants_table(wishes, stderr, environment):
+            from xr_ai_launcher._view.footer import reset_sequence
+
+            write_all(stderr, reset_sequence())
         write_all(stderr, f"the supervisor of {plan.name} was {exit_words(code)}; its roles were stopped\n".encode())
     return shell_code(code)
 
 
 def _supervise(
-    plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir, stdout: int, stderr: int, lifeline: int
+    plan: StackPlan,
+    environment: Mapping[str, str],
+    run_dir: RunDir,
+    stdout: int,
+    stderr: int,
+    lifeline: int,
+    wishes: Wishes,
 ) -> int:
     bound = bind(plan, {"run_dir": str(run_dir.runtime)})
     open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(plan.enabled_roles))
@@ -71,6 +85,9 @@ def _supervise(
         plan=plan,
         record=record,
         mask=mask,
+        open_views=partial(
+            open_views, wishes, screen=screen, report=report, has_table=wants_table(wishes, stderr, environment)
+        ),
     )
     try:
         return supervisor.run()

@@ -25,6 +25,9 @@ from xr_ai_launcher._run.linux import children_of, descendants_of, process_info,
 from xr_ai_launcher._run.signals import send
 
 FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks for the end."""
+# The kernel tells of a new size only who is in the terminal's foreground; the supervisor has no terminal of its own.
+_PASSED_ON = (*FORWARDED_SIGNALS, signal.SIGWINCH)
 
 Work = Callable[[int], int]
 """Gets the lifeline (readable, at its end, once the guardian is gone) and returns an exit code."""
@@ -120,7 +123,7 @@ class _Signals:
         for fd in (news, pidfd):
             poll.register(fd, select.POLLIN)
         while pidfd not in dict(poll.poll()):
-            for signum in set(os.read(news, _WAKE_BYTES)).intersection(FORWARDED_SIGNALS):
+            for signum in set(os.read(news, _WAKE_BYTES)).intersection(_PASSED_ON):
                 send(pid, signum)
 
     def _take_over(self) -> int:
@@ -130,7 +133,7 @@ class _Signals:
         for fd in (wake_read, wake_write):
             self._restore.callback(os.close, fd)
         self._restore.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False))
-        for signum in FORWARDED_SIGNALS:
+        for signum in _PASSED_ON:
             handler = signal.getsignal(signum)
             if signum == signal.SIGHUP and handler == signal.SIG_IGN:
                 continue  # nohup: stays ignored

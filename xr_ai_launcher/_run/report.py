@@ -29,11 +29,18 @@ class Report:
     def __init__(self, screen: Screen, width: int, *, colored: bool) -> None:
         self._screen = screen
         self._margin = f"{_SPEAKER.ljust(width)} │ "
-        self._colored = colored
+        self.is_colored = colored
+        self.has_table = False
+        """Whether what changes from moment to moment is in sight anyway."""
 
     def note(self, text: str) -> None:
         """Say something ordinary."""
         self._write(text, _DIM)
+
+    def progress(self, text: str) -> None:
+        """Say how far something is, unless a table shows it already."""
+        if not self.has_table:
+            self.note(text)
 
     def good(self, text: str) -> None:
         """Say that something is done."""
@@ -63,5 +70,5 @@ class Report:
         self._screen.write_note("".join(f"{self._margin}{line}\n" for line in lines).encode(errors="replace"))
 
     def _write(self, text: str, style: str) -> None:
-        styled = f"{style}{text}{_RESET}" if self._colored and style else text
+        styled = f"{style}{text}{_RESET}" if self.is_colored and style else text
         self._lines([styled])

@@ -17,7 +17,7 @@ class Screen:
     """Two descriptors, written in the order of the calls: files at once, anything that can block by a thread."""
 
     def __init__(self, stdout: int = 1, stderr: int = 2) -> None:
-        self.stdout, self._stderr = stdout, stderr
+        self.stdout, self.stderr = stdout, stderr
         self._writer = None if _never_blocks(stdout) and _never_blocks(stderr) else _Writer()
 
     def write_line_batch(self, data: bytes) -> None:
@@ -26,7 +26,7 @@ class Screen:
 
     def write_note(self, data: bytes) -> None:
         """Write the launcher's own words to stderr."""
-        self._write(self._stderr, data)
+        self._write(self.stderr, data)
 
     def attach_painter(self, paint: Callable[[], bytes], fd: int) -> None:
         """Have ``paint`` asked, by the thread that writes, for what keeps some rows of the terminal ``fd`` current.

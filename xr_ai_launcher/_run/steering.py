@@ -55,6 +55,7 @@ class Steering:
         self._began = time.time()
         self._server: ControlServer | None = None
         self._stops: dict[str, RoleStop] = {}
+        self._plan_id = ""
 
     def open(self) -> None:
         """Begin to answer on the control socket."""
@@ -90,6 +91,7 @@ class Steering:
         """Return how the stack is."""
         from xr_ai_launcher._control.model import StackStatus
 
+        self._plan_id = self._plan_id or plan_id(self._plan)
         return StackStatus(
             stack=self._plan.name,
             run_id=self._run_dir.run_id,
@@ -101,7 +103,7 @@ class Steering:
             state=self._state(),
             runtime=str(self._run_dir.runtime),
             logs=str(self._run_dir.logs),
-            plan_id=plan_id(self._plan),
+            plan_id=self._plan_id,
             persists=self._run_dir.persists,
             roles=tuple(map(self.role_status, self._roles.values())),
         )

@@ -1,9 +1,11 @@
 """Runs the roles of a stack in this process: starts them, hears of their readiness and their exits, decides, stops."""
 
+from __future__ import annotations
+
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 
@@ -27,6 +29,10 @@ from xr_ai_launcher._run.stopping import Stopping
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
 from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code, signal_name
 from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, StackPlan, TcpProbe
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from xr_ai_launcher._run.views import View
 
 EXIT_NOT_READY = 4
 EXIT_PREREQUISITE = 5
@@ -52,6 +58,7 @@ class Supervisor:
         plan: StackPlan,
         record: Record,
         mask: Mask,
+        open_views: Callable[[Loop, News, Steering], list[View]],
     ) -> None:
         """``plan`` is the plan as it was before this run's folder was put in."""
         self._roles = {role.name: role for role in roles}
@@ -68,6 +75,8 @@ class Supervisor:
         self._stopping: Stopping | None = None
         self._is_up = False
         self._is_start_due = False
+        self._open_views = open_views
+        self._views: list[View] = []
         self._record = record
         self._news = News()
         self._news.listen(record.take)
@@ -86,7 +95,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Start, supervise, stop."""
-        self._loop.take_signals(FORWARDED_SIGNALS, self._on_signal)
+        self._loop.take_signals((*FORWARDED_SIGNALS, signal.SIGWINCH), self._on_signal)
         self._loop.on_reaped = self._on_reaped
         self._loop.add_reader(self._lifeline, self._on_abandoned)
         for role in self._roles.values():
@@ -98,6 +107,8 @@ class Supervisor:
         assert self._ending is not None
         self._news.tell("ending", None, self._ending.sentence, self._ending.exit_code)
         self._close()
+        for view in self._views:
+            view.close()
         self._report.ending(self._ending)
         return self._ending.exit_code
 
@@ -105,6 +116,7 @@ class Supervisor:
         """Only now, with the roles on their way, is it time for those who look at them."""
         self._record.flush()
         self._steering.open()
+        self._views = self._open_views(self._loop, self._news, self._steering)
 
     # -- starting
 
@@ -194,13 +206,15 @@ class Supervisor:
         role.watch = start_watch(probe, context)
 
     def _on_notify(self, role: Role, fields: Mapping[str, str]) -> None:
-        status = fields.get("STATUS", "")
-        if status and status != role.status:
+        is_ready = fields.get("READY") == "1"
+        # "loading 95 %" is over with readiness, also for a program that does not say so.
+        status = fields.get("STATUS", "" if is_ready and role.state is State.STARTING else role.status)
+        if status != role.status:
             role.status = status
             self._news.tell("status", role, status)
-            if role.state is State.STARTING:  # later it is a matter of the table: some say it every second
-                self._report.note(f"{role.name}: {status}")
-        if fields.get("READY") == "1":
+            if role.state is State.STARTING and status:  # later it is a matter of the table: some say it every second
+                self._report.progress(f"{role.name}: {status}")
+        if is_ready:
             self._on_ready(role)
 
     def _on_reason(self, role: Role, reason: str) -> None:
@@ -335,6 +349,10 @@ class Supervisor:
     # -- ending
 
     def _on_signal(self, signum: int) -> None:
+        if signum == signal.SIGWINCH:
+            for view in self._views:
+                view.resized()
+            return
         if self._stopping is not None:
             self._report.bad(f"{signal_name(signum)} again: killing what is left")
             self._stopping.force()

@@ -30,6 +30,8 @@ class Figures:
     memory_bytes: int = 0
     cpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
+    cpu_s: float = 0.0
+    """Processor time of its present processes and of the children they have collected."""
 
 
 class Thrift:
@@ -79,7 +81,7 @@ class Sampler:
             # A member that ended took its time along: rather no use than a negative one.
             percent = None if before is None else max(0.0, 100 * (ticks[leader] - before) / passed_ticks)
             gpu_bytes = sum(gpu_bytes_by_pid.get(pid, 0) for pid in families[leader]) if gpu_bytes_by_pid else 0
-            found[name] = Figures(memory_bytes, percent, gpu_bytes or None)
+            found[name] = Figures(memory_bytes, percent, gpu_bytes or None, ticks[leader] / _TICKS_PER_S)
         self._families, self._ticks, self._read_s = families, ticks, now
         return found
 

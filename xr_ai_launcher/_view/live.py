@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xr_ai_launcher._control.model import RoleStatus, StackStatus
     from xr_ai_launcher._run.loop import Loop, Timer
+    from xr_ai_launcher._run.role import Role
     from xr_ai_launcher._run.screen import Screen
     from xr_ai_launcher._view.figures import Figures
 
@@ -51,8 +52,8 @@ class LiveTable:
         screen.attach_painter(self._footer.paint, terminal)
         self._take_figures()
 
-    def changed(self) -> None:
-        """Something about a role is new: draw soon, once for all that changes together."""
+    def take(self, kind: str, role: Role | None, text: str, exit_code: int | None) -> None:
+        """Something is new (see `News`): draw soon, once for all that changes together."""
         if self._is_open and (self._redraw_timer is None or not self._redraw_timer.is_active):
             self._redraw_timer = self._loop.call_later(_REDRAW_DELAY_S, self._redraw)
 

@@ -22,6 +22,8 @@ __all__ = ("address", "story", "table_rows", "title")
 _GAP = "  "
 _LEAST_STORY_COLUMNS = 14
 _LEAST_ROLE_ROWS = 2
+# Their seconds count; a state that lasts is told in minutes, so that the table keeps still.
+_PASSING_STATES = ("starting", "paused", "stopping")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class _Column:
 
 
 def _since(role: RoleStatus, now: float) -> str:
-    return "" if role.since is None or role.state == "waiting" else age(now - role.since)
+    if role.since is None or role.state == "waiting":
+        return ""
+    return age(now - role.since, is_exact=role.state in _PASSING_STATES)
 
 
 def _ports(role: RoleStatus) -> str:
@@ -96,7 +100,8 @@ def title(status: StackStatus, now: float) -> str:
     if status.state == "stopping":
         left = sum(role.pid is not None for role in status.roles)
         how = f"stopping, {left} still there" if left else "stopped"
-    facts = [status.stack, how, age(now - status.started), f"profile {status.profile}" if status.profile else ""]
+    since = age(now - status.started, is_exact=status.state != "up")
+    facts = [status.stack, how, since, f"profile {status.profile}" if status.profile else ""]
     return " · ".join(filter(None, facts))
 
 

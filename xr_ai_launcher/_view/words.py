@@ -56,11 +56,14 @@ def styled(text: str, style: str, *, colored: bool) -> str:
     return f"{style}{text}{RESET}" if colored and style and not text.isspace() else text
 
 
-def age(duration_s: float) -> str:
-    """Return ``12 s``, ``5 min``, ``3 h 07`` or ``2 d``: the longer ago, the coarser, so that it seldom changes."""
+def age(duration_s: float, *, is_exact: bool = True) -> str:
+    """Return ``12 s``, ``5 min``, ``3 h 07`` or ``2 d``: the longer ago, the coarser, so that it seldom changes.
+
+    What is not exact has no seconds either: ``<1 min``.
+    """
     whole = max(0, int(duration_s))
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole} s" if is_exact else "<1 min"
     if whole < 3600:
         return f"{whole // 60} min"
     if whole < 48 * 3600:

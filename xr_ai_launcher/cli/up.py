@@ -20,9 +20,14 @@ def up(
     only: options.OnlyOption = None,
     without: options.WithoutOption = None,
     setup_only: Annotated[bool, typer.Option("--setup-only", help="Prepare everything, start nothing.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Show lines only, also on a terminal.")] = False,
+    metrics: Annotated[
+        int | None, typer.Option("--metrics", metavar="PORT", help="Serve /metrics for Prometheus on this port.")
+    ] = None,
 ) -> int:
     """Check the stack, prepare what is missing, start every role and stop them together."""
     from xr_ai_launcher._api import open_stack
+    from xr_ai_launcher._run.views import Wishes
     from xr_ai_launcher._start import prepare, start, startable_plan
     from xr_ai_launcher.cli._told import announce
 
@@ -34,4 +39,4 @@ def up(
         return ExitCode.OK
     plan = startable_plan(path, wanted)
     announce(plan)
-    return start(plan)
+    return start(plan, Wishes(is_plain=plain, metrics_port=metrics))
