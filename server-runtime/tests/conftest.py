@@ -1,10 +1,13 @@
 """A real hub process with a real LiveKit server, and real clients, on free ports of this machine."""
 
 import asyncio
+import base64
+import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -18,7 +21,10 @@ import aiohttp
 import numpy as np
 import psutil
 import pytest
+import trustme
 from livekit import rtc
+from livekit.protocol.models import ClientInfo
+from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
 
 import yaml
 from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, ProcessorEndpoint
@@ -210,7 +216,12 @@ def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
     """The hub most tests share: plain http, as behind a TLS proxy."""
-    settings = {"max_participants": 200, "max_data_bytes": MAX_DATA_BYTES}
+    settings = {
+        "max_participants": 200,
+        "max_data_bytes": MAX_DATA_BYTES,
+        "api_secret": SPARE_SECRET,
+        "token_rate_per_minute": 0,
+    }
     return make_hub(web_client_dir=str(client_dir), **settings).start().wait_ready()
 
 
@@ -218,6 +229,13 @@ def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
 def tls_hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
     """A hub that terminates TLS with its own certificate and asks for a join code."""
     return make_hub(web_server_tls=True, join_code="sesame").start().wait_ready()
+
+
+@pytest.fixture(scope="session")
+def proxied_hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
+    """A hub as behind a proxy on the same machine: plain http on IPv6, watched from one network outside."""
+    settings = {"web_server_host": "::1", "token_rate_per_minute": 0, "status_networks": ["198.51.100.0/24"]}
+    return make_hub(**settings).start().wait_ready()
 
 
 class Agent:
@@ -401,6 +419,82 @@ async def join() -> AsyncIterator[Callable[..., Any]]:
     await asyncio.gather(*(client.leave() for client in clients))
 
 
+def join_over_tls(authority: Path, admission: dict[str, str]) -> str:
+    """Join with the SDK in a process of its own, whose environment names the authority it trusts."""
+    script = """
+import asyncio, json, sys
+import trustme
+from livekit import rtc
+from livekit.protocol.models import ClientInfo
+from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
+async def main():
+    admission = json.load(sys.stdin)
+    room = rtc.Room()
+    await room.connect(admission["url"], admission["token"])
+    print(",".join(room.remote_participants))
+    await room.disconnect()
+asyncio.run(main())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(admission),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+        env=os.environ | {"SSL_CERT_FILE": str(authority)},
+    )
+    return run.stdout.strip()
+
+
+def unverified_tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def first_signal(session: aiohttp.ClientSession, admission: dict[str, str], path: str, place: str) -> bytes:
+    """Open LiveKit's signalling with the token in the ``place`` given, and return its first message."""
+    params = {} if path == "/rtc" else {"join_request": _JOIN_REQUEST}
+    headers = {}
+    if place == "query":
+        params["access_token"] = admission["token"]
+    else:
+        headers["Authorization"] = f"Bearer {admission['token']}"
+    async with session.ws_connect(f"{admission['url']}{path}", params=params, headers=headers) as websocket:
+        message = await websocket.receive(timeout=10)
+        assert message.type is aiohttp.WSMsgType.BINARY, message
+        return bytes(message.data)
+
+
+def _join_request() -> str:
+    client = ClientInfo(sdk=ClientInfo.SDK.PYTHON, protocol=16, version="1.0.0")
+    wrapped = WrappedJoinRequest(join_request=JoinRequest(client_info=client).SerializeToString())
+    return base64.urlsafe_b64encode(wrapped.SerializeToString()).decode()
+
+
+_JOIN_REQUEST = _join_request()
+
+
+@pytest.fixture(scope="session")
+def public_authority() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a client that trusts an authority, and of a server with its certificate for localhost."""
+    client, server = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _AUTHORITY.configure_trust(client)
+    _AUTHORITY.issue_cert("localhost").configure_cert(server)
+    return client, server
+
+
+@pytest.fixture
+def public_authority_file(tmp_path: Path) -> Path:
+    path = tmp_path / "public-ca.pem"
+    _AUTHORITY.cert_pem.write_to_path(path)
+    return path
+
+
+_AUTHORITY = trustme.CA()
+
+
 @pytest.fixture(scope="session")
 def helpers() -> Any:
     """What tests call by name (test modules cannot import each other)."""
@@ -416,5 +510,8 @@ def helpers() -> Any:
         running_agent = staticmethod(running_agent)
         wait_until = staticmethod(wait_until)
         tone_chunks = staticmethod(tone_chunks)
+        first_signal = staticmethod(first_signal)
+        join_over_tls = staticmethod(join_over_tls)
+        unverified_tls = staticmethod(unverified_tls)
 
     return Helpers

@@ -34,6 +34,13 @@ def test_paths_start_from_the_file(tmp_path: Path) -> None:
     assert _load(tmp_path, "web_client_dir: ''\n").web_client_dir is None
 
 
+def test_networks_and_origins_are_read(tmp_path: Path) -> None:
+    config = _load(tmp_path, "status_networks: [10.0.0.0/8, '::1']\nallowed_origins: ['https://a.example:444']\n")
+
+    assert [str(network) for network in config.status_networks] == ["10.0.0.0/8", "::1/128"]
+    assert config.allowed_origins == ("https://a.example:444",)
+
+
 def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XR_HUB_IN", "ipc:///run/in")
     monkeypatch.setenv("XR_HUB_PUB", "ipc:///run/pub")
@@ -54,6 +61,8 @@ def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.Monke
         ("livekit_url: ws://x\n", ["api_key and api_secret must be its own"]),
         ("lk_internal_url: ws://127.0.0.1:1\n", ["lk_port_ws (7880)"]),
         ("node_ip: here\n", ["node_ip"]),
+        ("trusted_proxies: [10.0.0.1/8]\n", ["hub.yaml:1:19", "trusted_proxies", "10.0.0.0/8"]),
+        ("allowed_origins: [example.org]\n", ["allowed_origins", "https://app.example.org"]),
         ("isolation: permissions\n", ["isolation", "room"]),
         ("- a list\n", ["mapping"]),
     ],

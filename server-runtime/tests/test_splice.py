@@ -10,7 +10,7 @@ import pytest
 from aiohttp import WSMsgType, web
 from starlette.applications import Starlette
 
-from xr_media_hub.web import serve_web
+from xr_media_hub.web import Clients, serve_web
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,9 @@ async def web_server(upstream_port: int) -> AsyncIterator[str]:
     sock.listen()
     port = sock.getsockname()[1]
     started = asyncio.Event()
-    running = asyncio.create_task(serve_web(Starlette(), sock, f"ws://127.0.0.1:{upstream_port}", None, started.set))
+    running = asyncio.create_task(
+        serve_web(Starlette(), sock, f"ws://127.0.0.1:{upstream_port}", Clients(()), None, started.set)
+    )
     await started.wait()
     try:
         yield f"http://127.0.0.1:{port}"

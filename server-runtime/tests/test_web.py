@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,22 +73,10 @@ async def test_the_client_is_served_as_browsers_need_it(hub: Any) -> None:
 @pytest.mark.parametrize("place", ["query", "header"])
 async def test_signalling_passes_with_the_token_in_either_place(hub: Any, helpers: Any, path: str, place: str) -> None:
     _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "signaller"})
-    token = admission["token"]
-    options: dict[str, Any] = (
-        {"params": {"access_token": token}} if place == "query" else {"headers": {"Authorization": f"Bearer {token}"}}
-    )
     async with aiohttp.ClientSession() as session:
-        if path == "/rtc":
-            async with session.ws_connect(f"{hub.url}{path}", **options) as socket:
-                first = await socket.receive(timeout=10)
-                assert first.type is aiohttp.WSMsgType.BINARY
-                assert b"xr-hub-connector" in first.data
-        else:
-            # v1 wants its join request in the query; what matters here is that LiveKit itself judges the token.
-            async with session.get(f"{hub.url}{path}/validate", **options) as reply:
-                assert reply.status != 401
-            async with session.get(f"{hub.url}{path}/validate", params={"access_token": "forged"}) as reply:
-                assert reply.status == 401
+        assert b"xr-hub-connector" in await helpers.first_signal(session, admission, path, place)
+        async with session.get(f"{hub.url}{path}/validate", params={"access_token": "forged"}) as reply:
+            assert reply.status == 401
 
 
 async def test_validate_answers_are_livekits_own(hub: Any, helpers: Any) -> None:
@@ -150,10 +135,11 @@ async def test_requests_two_readers_could_understand_differently_are_refused(
     assert answer.split(b" ")[1] == status
 
 
-async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path) -> None:
-    unverified = ssl.create_default_context()
-    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
-    async with aiohttp.ClientSession() as session, session.get(f"{tls_hub.url}/cert", ssl=unverified) as reply:
+async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path, helpers: Any) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{tls_hub.url}/cert", ssl=helpers.unverified_tls()) as reply,
+    ):
         assert reply.content_type == "application/x-x509-ca-cert"
         assert "xr-ai-hub.crt" in reply.headers["Content-Disposition"]
         pem = await reply.text()
@@ -172,32 +158,8 @@ async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path) -> 
             body = await reply.json()
     assert body["url"] == f"wss://127.0.0.1:{tls_hub.web_port}"
     # The native SDK takes its trusted authorities from the environment of its process.
-    joined = await asyncio.to_thread(_join_over_tls, authority, body)
+    joined = await asyncio.to_thread(helpers.join_over_tls, authority, body)
     assert joined == "xr-hub-connector"
-
-
-def _join_over_tls(authority: Path, admission: dict[str, str]) -> str:
-    script = """
-import asyncio, json, sys
-from livekit import rtc
-async def main():
-    admission = json.load(sys.stdin)
-    room = rtc.Room()
-    await room.connect(admission["url"], admission["token"])
-    print(",".join(room.remote_participants))
-    await room.disconnect()
-asyncio.run(main())
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        input=json.dumps(admission),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-        env=os.environ | {"SSL_CERT_FILE": str(authority)},
-    )
-    return run.stdout.strip()
 
 
 async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[..., Any], helpers: Any) -> None:

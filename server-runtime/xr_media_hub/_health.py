@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -18,26 +19,36 @@ _WATCH_PERIOD_S = 1.0
 class Health:
     """Collects the facts; `livekit_answers` is kept up to date by whoever watches the server."""
 
-    def __init__(self, hub: HubEndpoint, stats: HubStats) -> None:
+    def __init__(self, hub: HubEndpoint, stats: HubStats, isolation: str) -> None:
         self.livekit_answers = True
         self._hub = hub
         self._stats = stats
+        self._isolation = isolation
+        self._started_at_s = time.monotonic()
 
     def facts(self) -> dict[str, Any]:
-        """Return the health document; ``participants`` names people and is for this machine only."""
+        """Return the health document; ``participants`` names people and is for operators only."""
         ipc = self._hub.stats()
+        members = self._stats.members
         return {
             "status": "ok" if self.livekit_answers else "media server unreachable",
-            "participant_count": len(self._stats.participants),
+            "uptime_s": round(time.monotonic() - self._started_at_s, 1),
+            "isolation": self._isolation,
+            "participant_count": len(members),
             "joins": self._stats.joins,
             "agents": ipc.peers,
+            "tasks": len(asyncio.all_tasks()),
+            "totals": self._stats.totals(),
             "ipc": {
                 "published": ipc.published,
                 "video_tracks": ipc.video_tracks,
                 "ring_bytes": ipc.ring_bytes,
                 "dropped": ipc.counters,
             },
-            "participants": {name: asdict(counts) for name, counts in self._stats.participants.items()},
+            "participants": {
+                name: {"number": each.number, **asdict(each.counts), "queues": asdict(each.queues())}
+                for name, each in members.items()
+            },
         }
 
 

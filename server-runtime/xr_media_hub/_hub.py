@@ -13,11 +13,17 @@ from xr_ai_program import Readiness, StartupError
 from xr_ai_program.http import bind
 from xr_media_hub._errors import HubTaskEnded
 from xr_media_hub._health import Health, watch_server
-from xr_media_hub._stats import HubStats, log_rates
+from xr_media_hub._isolation import ISOLATION_NOTES
+from xr_media_hub._metrics import metrics_registry
+from xr_media_hub._stats import HubStats, measure_rates
+from xr_media_hub._status_page import status_page
 from xr_media_hub.config import HubConfig
 from xr_media_hub.transport.livekit import LiveKitAccess, LiveKitConnector, LiveKitServer, ServerPlan
 from xr_media_hub.web import (
+    Clients,
     HubCertificate,
+    MonitorSettings,
+    TokenSettings,
     WebSettings,
     create_app,
     load_certificate,
@@ -51,10 +57,10 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         access = LiveKitAccess(config.internal_url, config.api_key, secret)
         stack.push_async_callback(access.aclose)
         stats = HubStats()
-        health = Health(hub, stats)
+        health = Health(hub, stats, config.isolation)
         parts: dict[str, Part] = {
             "ipc": hub.run(),
-            "stats": log_rates(stats),
+            "stats": measure_rates(stats),
             "watch": watch_server(access, health),
         }
         try:
@@ -67,7 +73,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
             if sock is not None:
                 app = create_app(_web_settings(config, connector, health, certificate))
                 tls = certificate.context if certificate else None
-                parts["web"] = serve_web(app, sock, config.internal_url, tls, started.set)
+                parts["web"] = serve_web(app, sock, config.internal_url, _clients(config), tls, started.set)
             else:
                 started.set()
             await _run_parts(parts, started, lambda: readiness.ready(_ready_text(config)))
@@ -183,15 +189,30 @@ async def _leave_rooms(connector: LiveKitConnector) -> None:
 def _web_settings(
     config: HubConfig, connector: LiveKitConnector, health: Health, certificate: HubCertificate | None
 ) -> WebSettings:
+    notes = ISOLATION_NOTES[config.isolation]
     return WebSettings(
-        admit=connector.admit,
-        health=health.facts,
+        token=TokenSettings(
+            admit=connector.admit,
+            join_code=config.join_code,
+            is_tls=config.web_server_tls,
+            public_url=config.public_url,
+            rate_per_minute=config.token_rate_per_minute,
+            allowed_origins=config.allowed_origins,
+        ),
+        monitor=MonitorSettings(
+            health=health.facts,
+            status_page=lambda: status_page(health.facts(), notes),
+            metrics=metrics_registry(health.facts),
+            networks=config.status_networks,
+        ),
+        clients=_clients(config),
         client_dir=config.web_client_dir,
-        join_code=config.join_code,
-        is_tls=config.web_server_tls,
-        public_url=config.public_url,
         certificate_pem=certificate.pem if certificate else None,
     )
+
+
+def _clients(config: HubConfig) -> Clients:
+    return Clients(config.trusted_proxies)
 
 
 def _ready_text(config: HubConfig) -> str:

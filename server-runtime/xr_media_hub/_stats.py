@@ -2,13 +2,26 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 
-__all__ = ("HubStats", "ParticipantStats", "log_rates")
+__all__ = ("COUNTED", "HubStats", "ParticipantStats", "QueueDepths", "TrackStats", "measure_rates")
 
 logger = logging.getLogger(__name__)
 
 _PERIOD_S = 5.0
+
+
+@dataclass(slots=True)
+class TrackStats:
+    """One track that is being read: ``received`` frames of video or chunks of audio so far."""
+
+    kind: str
+    received: int = 0
+    per_s: float = 0.0
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(slots=True)
@@ -24,34 +37,72 @@ class ParticipantStats:
     dropped_in: int = 0
     dropped_data_out: int = 0
     dropped_audio_out: int = 0
+    tracks: dict[str, TrackStats] = field(default_factory=dict)
+
+
+COUNTED = tuple(each.name for each in fields(ParticipantStats) if each.type is int)
+"""Names of the totals."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepths:
+    """What waits for or from one participant."""
+
+    events: int = 0
+    data_out: int = 0
+    streams_in: int = 0
+    speech_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Member:
+    """Somebody who is connected; ``number`` counts joins, and names nobody."""
+
+    number: int
+    counts: ParticipantStats
+    queues: Callable[[], QueueDepths]
 
 
 @dataclass(slots=True)
 class HubStats:
     """Totals of everybody who is connected, by participant id."""
 
-    participants: dict[str, ParticipantStats] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
     joins: int = 0
+    _gone: Counter[str] = field(default_factory=Counter)
 
-    def joined(self, participant_id: str, counts: ParticipantStats) -> None:
+    def joined(self, participant_id: str, counts: ParticipantStats, queues: Callable[[], QueueDepths]) -> None:
         """Count a join and show the participant from now on."""
         self.joins += 1
-        self.participants[participant_id] = counts
+        self.members[participant_id] = Member(self.joins, counts, queues)
 
     def left(self, participant_id: str) -> None:
-        """Forget a participant's totals."""
-        self.participants.pop(participant_id, None)
+        """Forget a participant; what they counted stays in the totals."""
+        member = self.members.pop(participant_id, None)
+        if member is not None:
+            self._gone.update(_totals_of(member.counts))
+
+    def totals(self) -> dict[str, int]:
+        """Return the totals of everybody who is or was here; they never fall."""
+        totals = Counter(self._gone)
+        for member in self.members.values():
+            totals.update(_totals_of(member.counts))
+        return {name: totals[name] for name in COUNTED}
 
 
-async def log_rates(stats: HubStats) -> None:
-    """Say every few seconds how much comes from whom (at DEBUG; silent when nobody is here)."""
-    before: dict[str, tuple[int, int, int]] = {}
+def _totals_of(counts: ParticipantStats) -> dict[str, int]:
+    return {name: getattr(counts, name) for name in COUNTED}
+
+
+async def measure_rates(stats: HubStats) -> None:
+    """Measure every few seconds how much comes on each track, and say so at DEBUG; silent when nobody is here."""
+    before: dict[tuple[str, str], int] = {}
     while True:
         await asyncio.sleep(_PERIOD_S)
-        now = {name: (each.video_frames, each.audio_chunks, each.data_in) for name, each in stats.participants.items()}
-        for name, totals in now.items():
-            video, audio, data = (
-                (total - was) / _PERIOD_S for total, was in zip(totals, before.get(name, (0, 0, 0)), strict=True)
-            )
-            logger.debug("%s: %.1f video frames/s, %.1f audio chunks/s, %.1f data/s", name, video, audio, data)
+        now: dict[tuple[str, str], int] = {}
+        for name, member in stats.members.items():
+            for track_id, track in member.counts.tracks.items():
+                now[name, track_id] = track.received
+                track.per_s = (track.received - before.get((name, track_id), 0)) / _PERIOD_S
+                logger.debug("%s: %s track %s, %.1f/s", name, track.kind, track_id, track.per_s)
         before = now

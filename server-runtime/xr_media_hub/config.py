@@ -1,11 +1,22 @@
 """The hub's configuration file as a model; `server-runtime/xr_media_hub.yaml` documents every key."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from xr_ai_agent import hub_addresses
 from xr_ai_config import ConfigPath
@@ -18,6 +29,29 @@ PACKET_BYTES = 60_000
 _MIN_SECRET_CHARS = 32
 _WEBSOCKET_SCHEMES = ("ws", "wss")
 
+_ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+
+
+def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    try:
+        return ipaddress.ip_network(str(value))
+    except ValueError as error:
+        raise ValueError(f"expected an address or a network such as 10.0.0.0/8: {error}") from None
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("expected what a browser sends as Origin, such as https://app.example.org, or *")
+    return value
+
+
+Network = Annotated[
+    ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidator(_network), WithJsonSchema({"type": "string"})
+]
+Origin = Annotated[str, AfterValidator(_origin)]
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 Port = Annotated[int, Field(ge=1, le=65535)]
 # v0.1 configurations say "" for "none"; as a path that would be the file's own folder.
 OptionalPath = Annotated[ConfigPath | None, BeforeValidator(lambda value: None if value == "" else value)]
@@ -50,6 +84,10 @@ class HubConfig(BaseModel):
     web_server_host: str = "0.0.0.0"
     web_server_port: Port = 8080
     web_server_tls: bool = True
+    token_rate_per_minute: int = Field(60, ge=0)
+    allowed_origins: tuple[Origin, ...] = ()
+    trusted_proxies: tuple[Network, ...] = LOOPBACK
+    status_networks: tuple[Network, ...] = LOOPBACK
     web_client_dir: OptionalPath = None
     cert_file: OptionalPath = None
     key_file: OptionalPath = Field(None, validate_default=True)

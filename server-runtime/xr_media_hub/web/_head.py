@@ -33,6 +33,15 @@ class RequestHead:
         """Whether the client asks for a WebSocket."""
         return self._value(b"upgrade").lower() == b"websocket" and b"upgrade" in self._value(b"connection").lower()
 
+    @property
+    def text_headers(self) -> dict[str, str]:
+        """The headers by their names in small letters; those that come twice are joined by a comma."""
+        found: dict[str, str] = {}
+        for name, value in self.headers:
+            key, text = name.decode("ascii").lower(), value.decode("latin-1")
+            found[key] = f"{found[key]}, {text}" if key in found else text
+        return found
+
     def _value(self, name: bytes) -> bytes:
         return next((value for key, value in self.headers if key.lower() == name), b"")
 

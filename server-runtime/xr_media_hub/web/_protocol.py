@@ -9,6 +9,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._head import BadHead, is_signalling, parse_head
 from xr_media_hub.web._splice import Splice
 
@@ -22,11 +23,12 @@ _REASONS = {400: "Bad Request", 405: "Method Not Allowed", 431: "Request Header 
 class FrontProtocol(H11Protocol):
     """One client connection.
 
-    ``upstream`` (host and port of LiveKit's signalling) is set by `front_protocol`, which makes a class of its own
-    per server, because uvicorn builds protocols without arguments of ours.
+    ``upstream`` (host and port of LiveKit's signalling) and ``clients`` are set by `front_protocol`, which makes a
+    class of its own per server, because uvicorn builds protocols without arguments of ours.
     """
 
     upstream: tuple[str, int]
+    clients: Clients
 
     def __init__(
         self,
@@ -116,7 +118,9 @@ class FrontProtocol(H11Protocol):
             return
         self._cancel_head_timer()
         self._unset_keepalive_if_required()
-        self._splice = Splice(self.transport, head, self.client[0] if self.client else "unknown")
+        peer = self.client[0] if self.client else ""
+        address = self.clients.address_of(peer, head.text_headers)
+        self._splice = Splice(self.transport, head, str(address) if address else "unknown")
         host, port = self.upstream
         self._connecting = self._splice.start(host, port, self._unreachable)
 
@@ -148,6 +152,6 @@ class FrontProtocol(H11Protocol):
             self._head_timer = None
 
 
-def front_protocol(upstream: tuple[str, int]) -> type[FrontProtocol]:
-    """Return a protocol class whose signalling goes to ``upstream``."""
-    return type("FrontProtocol", (FrontProtocol,), {"upstream": upstream})
+def front_protocol(upstream: tuple[str, int], clients: Clients) -> type[FrontProtocol]:
+    """Return a protocol class whose signalling goes to ``upstream``, which is told of the client's address."""
+    return type("FrontProtocol", (FrontProtocol,), {"upstream": upstream, "clients": clients})

@@ -13,21 +13,22 @@ class BadHost(ValueError):
     """The Host a client sent is not one."""
 
 
-def public_url(headers: Mapping[str, str], *, is_tls: bool, fixed: str = "") -> str:
+def public_url(headers: Mapping[str, str], *, is_tls: bool, fixed: str = "", is_forwarded: bool = False) -> str:
     """Return ``ws(s)://host[:port]`` for the client that sent ``headers``.
 
-    A TLS-terminating proxy in front says so in X-Forwarded-Proto and X-Forwarded-Host. Both, like Host, only shape
-    the answer to the very client that sent them.
+    A TLS-terminating proxy in front says so in X-Forwarded-Proto and X-Forwarded-Host; they count when
+    ``is_forwarded``, that is when they come from a proxy that is trusted.
 
     Raises:
         BadHost: no usable host.
     """
     if fixed:
         return fixed.rstrip("/")
-    host = _first(headers.get("x-forwarded-host", "")) or headers.get("host", "")
+    forwarded = headers if is_forwarded else {}
+    host = _first(forwarded.get("x-forwarded-host", "")) or headers.get("host", "")
     if not _AUTHORITY.fullmatch(host):
         raise BadHost(f"Host {host!r:.80} is not a host name or address with an optional port")
-    proto = _first(headers.get("x-forwarded-proto", "")).lower()
+    proto = _first(forwarded.get("x-forwarded-proto", "")).lower()
     is_secure = proto in ("https", "wss") if proto else is_tls
     return f"{'wss' if is_secure else 'ws'}://{host}"
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp
 
 from xr_ai_program.http import serve_socket
+from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._protocol import HEAD_LIMIT_BYTES, front_protocol
 
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -17,6 +18,7 @@ async def serve_web(
     app: ASGIApp,
     sock: socket.socket,
     livekit_url: str,
+    clients: Clients,
     tls: ssl.SSLContext | None,
     on_started: Callable[[], None],
 ) -> None:
@@ -32,7 +34,7 @@ async def serve_web(
         sock,
         on_started=on_started,
         tls=tls,
-        http=front_protocol((upstream.hostname, upstream.port or _DEFAULT_PORTS[upstream.scheme])),
+        http=front_protocol((upstream.hostname, upstream.port or _DEFAULT_PORTS[upstream.scheme]), clients),
         ws="none",
         lifespan="off",
         server_header=False,

@@ -9,7 +9,7 @@ from livekit import rtc
 
 from xr_ai_agent import AudioChunk, Connector, DataMessage
 from xr_media_hub._errors import RoomUnavailable
-from xr_media_hub._stats import HubStats, ParticipantStats
+from xr_media_hub._stats import HubStats, ParticipantStats, QueueDepths
 from xr_media_hub.transport.livekit._data_in import DataIn
 from xr_media_hub.transport.livekit._data_out import DataOut
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
@@ -209,7 +209,7 @@ class ParticipantSession:
         voice = self._voice = self._voice or ReturnVoice(self.participant_id, self.counts)
         if not self._is_announced:
             self._is_announced = True
-            self._stats.joined(self.participant_id, self.counts)
+            self._stats.joined(self.participant_id, self.counts, self._queues)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
         if self._link is not None:
             await self._link.publish_voice(self.participant_id, voice)
@@ -289,6 +289,10 @@ class ParticipantSession:
         if self._link is None:
             raise RoomUnavailable("the hub has lost the room")
         await self._link.send_data(self.participant_id, topic, data)
+
+    def _queues(self) -> QueueDepths:
+        speech_s = self._voice.queued_s if self._voice else 0.0
+        return QueueDepths(self._inbox.qsize(), len(self._data_out), self._data_in.open_streams, speech_s)
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=f"{self.participant_id} {name}")

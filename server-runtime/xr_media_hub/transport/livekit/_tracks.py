@@ -9,7 +9,7 @@ import numpy as np
 from livekit import rtc
 
 from xr_ai_agent import AgentSdkError, AudioChunk, Connector, PixelFormat
-from xr_media_hub._stats import ParticipantStats
+from xr_media_hub._stats import ParticipantStats, TrackStats
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +50,17 @@ class TrackReaders:
         """Read ``track`` until `stop`; a track id that is read already is replaced."""
         track_id = track.sid
         await self.stop(track_id)
+        is_audio = track.kind == rtc.TrackKind.KIND_AUDIO
+        counts = self._stats.tracks[track_id] = TrackStats("audio" if is_audio else "video")
         stream: rtc.AudioStream | rtc.VideoStream
-        if track.kind == rtc.TrackKind.KIND_AUDIO:
+        if is_audio:
             stream = rtc.AudioStream(
                 track, sample_rate=AUDIO_RATE_HZ, num_channels=_AUDIO_CHANNELS, capacity=_AUDIO_QUEUE_FRAMES
             )
-            reading = self._read_audio(track_id, stream)
+            reading = self._read_audio(track_id, counts, stream)
         else:
             stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420, capacity=_VIDEO_QUEUE_FRAMES)
-            reading = self._read_video(track_id, stream)
+            reading = self._read_video(track_id, counts, stream)
         task = asyncio.create_task(reading, name=f"{self._participant_id} {track_id}")
         task.add_done_callback(self._report)
         self._readers[track_id] = (task, stream)
@@ -68,6 +70,7 @@ class TrackReaders:
         reader = self._readers.pop(track_id, None)
         if reader is None:
             return
+        self._stats.tracks.pop(track_id, None)
         task, stream = reader
         task.cancel()
         with suppress(TimeoutError):
@@ -81,7 +84,7 @@ class TrackReaders:
         for track_id in list(self._readers):
             await self.stop(track_id)
 
-    async def _read_audio(self, track_id: str, stream: rtc.AudioStream) -> None:
+    async def _read_audio(self, track_id: str, counts: TrackStats, stream: rtc.AudioStream) -> None:
         async for event in stream:
             frame = event.frame
             samples = np.frombuffer(frame.data, dtype=np.int16).astype("<f4")
@@ -97,8 +100,9 @@ class TrackReaders:
             )
             await self._connector.push_audio(chunk)
             self._stats.audio_chunks += 1
+            counts.received += 1
 
-    async def _read_video(self, track_id: str, stream: rtc.VideoStream) -> None:
+    async def _read_video(self, track_id: str, counts: TrackStats, stream: rtc.VideoStream) -> None:
         async for event in stream:
             frame = event.frame
             try:
@@ -110,6 +114,8 @@ class TrackReaders:
                 logger.warning("a frame of %s was dropped: %s", self._participant_id, error)
             else:
                 self._stats.video_frames += 1
+                counts.received += 1
+                counts.width, counts.height = frame.width, frame.height
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
