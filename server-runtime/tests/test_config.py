@@ -22,7 +22,8 @@ def test_the_reference_file_says_the_defaults() -> None:
 
 def test_the_reference_file_documents_every_key() -> None:
     text = REFERENCE.read_text()
-    assert [key for key in HubConfig.model_fields if f"{key}:" not in text] == []
+    keys = [key for key, field in HubConfig.model_fields.items() if field.annotation is not type(None)]
+    assert [key for key in keys if f"{key}:" not in text] == []
 
 
 def test_the_hub_follows_the_port_of_its_server(tmp_path: Path) -> None:
@@ -32,6 +33,31 @@ def test_the_hub_follows_the_port_of_its_server(tmp_path: Path) -> None:
 def test_paths_start_from_the_file(tmp_path: Path) -> None:
     assert _load(tmp_path, "web_client_dir: ../web\n").web_client_dir == tmp_path.parent / "web"
     assert _load(tmp_path, "web_client_dir: ''\n").web_client_dir is None
+
+
+def test_a_key_of_the_old_hub_is_refused_with_what_replaced_it(tmp_path: Path) -> None:
+    """The reference sample of v0.1 sets these."""
+    with pytest.raises(ConfigError) as error:
+        _load(
+            tmp_path,
+            "enable_token_server: true\ntoken_server_host: 0.0.0.0\ntoken_server_port: 8000\nbrowser_dir: ../web\n"
+            "token_server_url: ws://localhost:8000\nshm_num_slots: 10\nshm_max_frame_bytes: 12441600\n"
+            "video_recording: {enabled: true}\n",
+        )
+
+    lines = str(error.value)
+    for line, word in enumerate(
+        ("/token", "web_server_host", "web_server_port", "web_client_dir", "public_url", "own", "own", "record"), 1
+    ):
+        assert f"hub.yaml:{line}:" in lines
+        assert word in lines
+    assert "unknown key" not in lines
+
+
+def test_a_key_of_the_old_hub_that_asks_for_nothing_is_accepted(tmp_path: Path) -> None:
+    config = _load(tmp_path, "enable_token_server: false\nvideo_recording: {enabled: false, gpu_id: 0}\n")
+
+    assert config == HubConfig()
 
 
 def test_networks_and_origins_are_read(tmp_path: Path) -> None:

@@ -52,6 +52,28 @@ Network = Annotated[
 ]
 Origin = Annotated[str, AfterValidator(_origin)]
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_NO_TOKEN_SERVER = "there is no second token server any more: clients get tokens at /token of web_server_port"
+_NO_SHARED_RING = "there is no shared ring any more: each video track has memory of its own, sized to its frames"
+_REPLACED_BY = {
+    "enable_token_server": f"{_NO_TOKEN_SERVER} (web_server_tls: false there for plain http); remove this key",
+    "token_server_host": f"{_NO_TOKEN_SERVER}; use web_server_host",
+    "token_server_port": f"{_NO_TOKEN_SERVER}; use web_server_port",
+    "token_server_url": f"{_NO_TOKEN_SERVER}; use public_url for the URL that they are told",
+    "browser_dir": f"{_NO_TOKEN_SERVER}; use web_client_dir for the page",
+    "shm_num_slots": f"{_NO_SHARED_RING}; remove this key",
+    "shm_max_frame_bytes": f"{_NO_SHARED_RING}; remove this key",
+    "video_recording": "this hub does not record; remove this key, or set enabled: false in it",
+}
+
+
+def _retired(value: object, info: ValidationInfo) -> None:
+    """Refuse a key of v0.1, unless it only says that what is gone is not wanted."""
+    is_off = value is False or value is None or (isinstance(value, dict) and value.get("enabled") is False)
+    if not is_off:
+        raise ValueError(_REPLACED_BY[info.field_name or ""])
+
+
+Retired = Annotated[None, PlainValidator(_retired), WithJsonSchema({"deprecated": True})]
 Port = Annotated[int, Field(ge=1, le=65535)]
 # v0.1 configurations say "" for "none"; as a path that would be the file's own folder.
 OptionalPath = Annotated[ConfigPath | None, BeforeValidator(lambda value: None if value == "" else value)]
@@ -95,6 +117,16 @@ class HubConfig(BaseModel):
 
     hub_push_addr: str = Field(default_factory=lambda: hub_addresses().pull)
     hub_sub_addr: str = Field(default_factory=lambda: hub_addresses().pub)
+
+    # Keys of v0.1 whose meaning is gone; see `_retired`.
+    enable_token_server: Retired = None
+    token_server_host: Retired = None
+    token_server_port: Retired = None
+    token_server_url: Retired = None
+    browser_dir: Retired = None
+    shm_num_slots: Retired = None
+    shm_max_frame_bytes: Retired = None
+    video_recording: Retired = None
 
     @property
     def internal_url(self) -> str:
