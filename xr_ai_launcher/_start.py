@@ -17,7 +17,7 @@ TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from xr_ai_launcher._run import Wishes
 
-__all__ = ("prepare", "start", "startable_plan")
+__all__ = ("prepare", "start", "start_detached", "startable_plan")
 
 
 def startable_plan(path: Path, options: StackOptions) -> StackPlan:
@@ -33,6 +33,8 @@ def startable_plan(path: Path, options: StackOptions) -> StackPlan:
     from xr_ai_launcher._api import read_stack, remember, require_startable
 
     loaded = read_stack(path, options)
+    if not loaded.problems:
+        _refuse_second_run(loaded.plan)
     require_startable(loaded)
     remember(loaded, path, options)
     return loaded.plan
@@ -51,5 +53,26 @@ def start(plan: StackPlan, wishes: Wishes | None = None) -> int:
     """Prepare and run a plan that was checked; return the exit code."""
     from xr_ai_launcher import _run
 
+    _refuse_second_run(plan)
     exports = prepare(plan)
-    return _run.run(bind(plan, setup_names(plan, exports)), environment={**os.environ, **exports}, wishes=wishes)
+    prepared, environment = bind(plan, setup_names(plan, exports)), {**os.environ, **exports}
+    return _run.run(prepared, environment=environment, wishes=wishes, original=plan)
+
+
+def start_detached(plan: StackPlan) -> int | None:
+    """Prepare and start a plan that was checked; return None when it is up and runs on, else its exit code."""
+    from xr_ai_launcher._detached import run_detached
+
+    _refuse_second_run(plan)
+    exports = prepare(plan)
+    return run_detached(bind(plan, setup_names(plan, exports)), plan, {**os.environ, **exports})
+
+
+def _refuse_second_run(plan: StackPlan) -> None:
+    from xr_ai_launcher._run.rundir import folder_name, run_dirs
+
+    stem = folder_name(plan.name)
+    if any(folder.name.rpartition("-")[0] == stem for folder in run_dirs(os.environ)):
+        from xr_ai_launcher._control.already import refuse_second_run
+
+        refuse_second_run(plan, os.environ)

@@ -29,13 +29,20 @@ _FILES_PER_ROLE = 7
 
 
 def run(
-    plan: StackPlan, *, environment: Mapping[str, str], stdout: int = 1, stderr: int = 2, wishes: Wishes | None = None
+    plan: StackPlan,
+    *,
+    environment: Mapping[str, str],
+    stdout: int = 1,
+    stderr: int = 2,
+    wishes: Wishes | None = None,
+    original: StackPlan | None = None,
 ) -> int:
     """Run the stack until a role fails or a signal comes; return the exit code for the launcher.
 
     ``environment`` is what roles inherit: the launcher's own and what setup steps exported. Lines of roles go to
-    ``stdout`` and the launcher's own to ``stderr``, both descriptors. The work is done in a process of its own, see
-    `guard`; when this returns nothing that was started is left.
+    ``stdout`` and the launcher's own to ``stderr``, both descriptors. By ``original``, the plan before setup steps had
+    a part in it, the run is known to later ones. The work is done in a process of its own, see `guard`; when this
+    returns nothing that was started is left.
 
     Raises:
         RunDirError: there is no place for sockets or logs.
@@ -44,7 +51,7 @@ def run(
     run_dir = create_run_dir(plan.name, environment)
     try:
         code = run_guarded(
-            lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline, wishes),
+            lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline, wishes, original or plan),
             title=f"stack-supervisor {plan.name}",
         )
     finally:
@@ -66,6 +73,7 @@ def _supervise(
     stderr: int,
     lifeline: int,
     wishes: Wishes,
+    original: StackPlan,
 ) -> int:
     bound = bind(plan, {"run_dir": str(run_dir.runtime)})
     open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(plan.enabled_roles))
@@ -82,7 +90,7 @@ def _supervise(
         report=report,
         lifeline=lifeline,
         open_files=open_files,
-        plan=plan,
+        plan=original,
         record=record,
         mask=mask,
         open_views=partial(

@@ -1,12 +1,16 @@
 """``xrstack up``: check, prepare and run a stack until it ends."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xr_ai_launcher.cli import _options as options
+from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._border import verb
 from xr_ai_launcher.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from xr_ai_launcher._stack.plan import StackPlan
 
 __all__ = ("up",)
 
@@ -20,6 +24,9 @@ def up(
     only: options.OnlyOption = None,
     without: options.WithoutOption = None,
     setup_only: Annotated[bool, typer.Option("--setup-only", help="Prepare everything, start nothing.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when all roles are ready; the stack runs on.")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Show lines only, also on a terminal.")] = False,
     metrics: Annotated[
         int | None, typer.Option("--metrics", metavar="PORT", help="Serve /metrics for Prometheus on this port.")
@@ -39,4 +46,19 @@ def up(
         return ExitCode.OK
     plan = startable_plan(path, wanted)
     announce(plan)
+    if detach:
+        return _detach(plan)
     return start(plan, Wishes(is_plain=plain, metrics_port=metrics))
+
+
+def _detach(plan: "StackPlan") -> int:
+    from xr_ai_launcher._start import start_detached
+
+    code = start_detached(plan)
+    if code is not None:
+        return code
+    for role in plan.enabled_roles:
+        if role.url:
+            _output.note(f"{role.name}: {role.url}")
+    _output.success(f"{plan.name} is up and runs on; see xrstack ps, xrstack logs -f, xrstack down")
+    return ExitCode.OK
