@@ -140,7 +140,7 @@ class OurAgent(harness.ProcessorAdapter):
         self._agent.on_audio(lambda c: cb(c.participant_id, c.track_id, c.pts_us, len(c.data)))
 
     async def request_frame(self, pid, track):
-        frame = await self._agent.request_frame(_Track(pid, track))
+        frame = await self._agent.request_frame(_Track(pid, track), copy=False)
         return None if frame is None else (frame.seq, frame.pts_us, frame.data, lambda: True)
 
     async def send_return_audio(self, pid, pts_us, rate, channels, samples, data):

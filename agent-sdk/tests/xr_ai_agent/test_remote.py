@@ -1,0 +1,242 @@
+"""Agents on other machines: who has a key gets in, by TCP, and gets pixels addressed to them alone."""
+
+import asyncio
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from xr_ai_agent import (
+    AudioChunk,
+    CurveKeys,
+    DataMessage,
+    FrameRequest,
+    HubEndpoint,
+    InsecureAddressError,
+    KeyFileError,
+    PixelFormat,
+    ProcessorEndpoint,
+    RemoteAccess,
+    create_key_pair,
+)
+from xr_ai_agent._curve import load_key_pair, refuse_exposed
+
+pytestmark = pytest.mark.anyio
+
+TRACK = FrameRequest("alice", "v")
+FRAME = bytes(range(24))
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> RemoteAccess:
+    keys = tmp_path / "clients"
+    keys.mkdir()
+    return RemoteAccess(tmp_path / "hub" / "hub.key_secret", keys, host="127.0.0.1", port=0)
+
+
+@pytest.fixture
+async def hub(stage, access) -> HubEndpoint:
+    return stage.hub(remote=access)
+
+
+def admit(access: RemoteAccess, name: str) -> CurveKeys:
+    """Make a key pair elsewhere and lay its public half into the hub's folder, as its owner would."""
+    elsewhere = access.client_keys.parent / "elsewhere"
+    public = create_key_pair(elsewhere / f"{name}.key_secret")
+    (access.client_keys / public.name).write_bytes(public.read_bytes())
+    return CurveKeys(elsewhere / f"{name}.key_secret", access.server_key.with_suffix(".key"))
+
+
+def remote_agent(stage, hub: HubEndpoint, keys: CurveKeys | None) -> ProcessorEndpoint:
+    assert hub.remote_addresses is not None
+    return stage.start(ProcessorEndpoint(hub.remote_addresses.pub, hub.remote_addresses.pull, keys=keys))
+
+
+async def test_an_agent_with_a_key_hears_speaks_and_sees(stage, hub, access, eventually):
+    connector = hub.connect_local("lk")
+    said: list = []
+    connector.on_return_data(said.append)
+    connector.on_return_audio(said.append)
+    connector.on_return_audio_flush(said.append)
+    far, near = remote_agent(stage, hub, admit(access, "far")), await stage.agent()
+    heard: list = []
+    for register in (far.on_data, far.on_audio, far.on_frame):
+        register(heard.append)
+    async with asyncio.timeout(10):
+        await far.wait_connected()
+    await connector.notify_participant_joined("alice", 1)
+    await connector.push_data(DataMessage("alice", "t", 1, b"x"))
+    await connector.push_audio(AudioChunk(1, 48_000, 1, 1, bytes(4), "alice", "mic"))
+    await connector.push_frame("alice", "v", PixelFormat.I420, 4, 4, 7, FRAME)
+    await eventually(lambda: len(heard) == 3)
+    assert await far.send_return_data(DataMessage("alice", "t", 1, b"y"))
+    assert await far.send_return_audio(AudioChunk(1, 48_000, 1, 1, bytes(4), "alice", "tts"))
+    await eventually(lambda: len(said) == 2)
+    assert await far.flush_return_audio("alice")
+    await eventually(lambda: len(said) == 3)
+    for agent in (far, near):
+        frame = await agent.request_frame(TRACK)
+        assert (frame.seq, frame.width, frame.data) == (1, 4, FRAME)
+
+
+async def test_pixels_travel_to_the_one_that_asked_and_no_memory_is_mapped(stage, hub, access, eventually):
+    connector = hub.connect_local("lk")
+    asker, other = (remote_agent(stage, hub, admit(access, name)) for name in ("asker", "other"))
+    strangers_view: list = []
+    answers = other._on_answer
+    other._link.control._handle = lambda parts: strangers_view.append(parts) or answers(parts)
+    async with asyncio.timeout(10):
+        await asker.wait_connected()
+        await other.wait_connected()
+    await connector.notify_participant_joined("alice", 1)
+    side = 640
+    pixels = bytes(range(256)) * (side * side * 3 // 2 // 256)
+    await connector.push_frame("alice", "v", PixelFormat.I420, side, side, 7, pixels)
+    copy = await asker.request_frame(TRACK, 5.0)
+    view = await asker.request_frame(TRACK, 5.0, copy=False)
+    assert copy.data == view.data == pixels
+    assert view.data.readonly
+    assert asker._frames._maps._maps == {}
+    assert strangers_view == []
+    assert "frame memory not mapped" not in asker.losses
+
+
+@pytest.mark.parametrize("stranger", ["no key", "an unknown key", "a wrong server key"])
+async def test_strangers_hear_nothing_and_are_not_heard(stage, hub, access, eventually, stranger, tmp_path):
+    connector = hub.connect_local("lk")
+    said: list = []
+    connector.on_return_data(said.append)
+    friend = remote_agent(stage, hub, admit(access, "friend"))
+    keys = None
+    if stranger == "an unknown key":
+        create_key_pair(tmp_path / "s" / "s.key_secret")
+        keys = CurveKeys(tmp_path / "s" / "s.key_secret", access.server_key.with_suffix(".key"))
+    elif stranger == "a wrong server key":
+        create_key_pair(tmp_path / "s" / "s.key_secret")
+        keys = CurveKeys(admit(access, "misled").client_key, tmp_path / "s" / "s.key")
+    intruder, heard = remote_agent(stage, hub, keys), []
+    intruder.on_data(heard.append)
+    await connector.notify_participant_joined("alice", 1)
+    sending = asyncio.ensure_future(intruder.send_return_data(DataMessage("alice", "t", 1, b"intruder")))
+    async with asyncio.timeout(10):
+        await friend.wait_connected()
+    got: list = []
+    friend.on_data(got.append)
+    if stranger == "an unknown key":
+        await eventually(lambda: hub.stats().counters.get("unknown key refused"))
+    await connector.push_data(DataMessage("alice", "t", 1, b"secret"))
+    await eventually(lambda: got)
+    assert await friend.send_return_data(DataMessage("alice", "t", 1, b"friend"))
+    await eventually(lambda: said)
+    assert heard == []
+    assert intruder.connected_participants == frozenset()
+    assert [message.data for message in said] == [b"friend"]
+    intruder.close()
+    await sending
+
+
+async def test_a_key_laid_into_the_folder_is_good_at_once(stage, hub, access, tmp_path):
+    """And one that is taken away is refused at the next connection."""
+    keys = admit(access, "late")
+    public = access.client_keys / "late.key"
+    kept = public.read_bytes()
+    public.unlink()
+    agent = remote_agent(stage, hub, keys)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await agent.wait_connected()
+    public.write_bytes(kept)
+    again = remote_agent(stage, hub, keys)
+    async with asyncio.timeout(10):
+        await again.wait_connected()
+
+
+async def test_agents_of_this_machine_need_no_key(stage, hub):
+    assert (await stage.agent()).losses == {}
+    assert hub.stats().counters == {}
+
+
+async def test_keys_come_from_the_environment_for_a_tcp_address(stage, hub, access, monkeypatch):
+    keys = admit(access, "env")
+    monkeypatch.setenv("XR_HUB_CLIENT_KEY", str(keys.client_key))
+    monkeypatch.setenv("XR_HUB_SERVER_KEY", str(keys.server_key))
+    agent = remote_agent(stage, hub, None)
+    async with asyncio.timeout(10):
+        await agent.wait_connected()
+
+
+async def test_two_hubs_of_one_process_admit_each_their_own(stage, hub, access, tmp_path):
+    other_clients = tmp_path / "others"
+    other_clients.mkdir()
+    other = RemoteAccess(tmp_path / "other" / "hub.key_secret", other_clients, host="127.0.0.1", port=0)
+    second = stage.start(HubEndpoint(f"ipc://{tmp_path}/in2", f"ipc://{tmp_path}/pub2", remote=other))
+    keys = admit(access, "first")
+    wrong = CurveKeys(keys.client_key, other.server_key.with_suffix(".key"))
+    agent = remote_agent(stage, second, wrong)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await agent.wait_connected()
+    async with asyncio.timeout(10):
+        await remote_agent(stage, hub, keys).wait_connected()
+
+
+def test_a_secret_key_is_for_its_owner_alone_and_is_kept(access, tmp_path):
+    for _ in range(2):
+        hub = HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub", remote=access)
+        hub.close()
+        secret = access.server_key.read_bytes()
+        assert stat.S_IMODE(access.server_key.stat().st_mode) == 0o600
+    assert access.server_key.read_bytes() == secret
+    assert len(load_key_pair(access.server_key)[1]) == 40
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://192.168.1.4:1", "tcp://[::]:5555", "tcp://eth0:5555"]
+)
+def test_an_open_door_is_refused_with_a_sentence(address, tmp_path):
+    with pytest.raises(InsecureAddressError, match=r"every machine on the network could listen in.*RemoteAccess"):
+        HubEndpoint(address, f"ipc://{tmp_path}/pub")
+    with pytest.raises(InsecureAddressError):
+        HubEndpoint(f"ipc://{tmp_path}/in", address)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:1", "tcp://localhost:1", "tcp://[::1]:1", "ipc:///x", "inproc://x"]
+)
+def test_a_door_inside_the_house_needs_no_key(address):
+    refuse_exposed(address)
+
+
+async def test_loopback_tcp_without_keys_works_on_one_machine(stage, eventually):
+    stage.pull, stage.pub = (f"tcp://127.0.0.1:{_free_port()}" for _ in range(2))
+    connector = stage.hub().connect_local("lk")
+    agent, heard = await stage.agent(), []
+    agent.on_frame(heard.append)
+    await connector.notify_participant_joined("alice", 1)
+    await connector.push_frame("alice", "v", PixelFormat.I420, 4, 4, 7, FRAME)
+    await eventually(lambda: heard)
+    assert (await agent.request_frame(TRACK)).data == FRAME
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_wrong_key_files_are_named(access, tmp_path):
+    access.client_keys.rmdir()
+    with pytest.raises(KeyFileError, match="clients: expected a folder"):
+        HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub", remote=access)
+    with pytest.raises(KeyFileError, match=r"ends in \.key_secret"):
+        create_key_pair(tmp_path / "hub.pem")
+    (tmp_path / "x.key_secret").write_text("nonsense")
+    with pytest.raises(KeyFileError, match="cannot be read as a CURVE key file"):
+        load_key_pair(tmp_path / "x.key_secret")
+    public = create_key_pair(tmp_path / "y.key_secret")
+    with pytest.raises(KeyFileError, match="holds no secret key"):
+        load_key_pair(public)
+    # Nothing stays bound after a refusal.
+    hub = HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub")
+    hub.close()
