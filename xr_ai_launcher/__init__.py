@@ -2,15 +2,20 @@
 
     code = run_stack("stacks/echo.yaml", overrides=["roles.web.ports.http=8123"])
 
+    async with Stack("stacks/echo.yaml") as stack:      # inside an asyncio program
+        await stack.ready()
+        print(stack.plan.roles[0].url)
+
 Errors (all derive from `LauncherError`)::
 
     LauncherError
     ├── StackError                  a stack file cannot be used; ``problems`` has each with file, line and column
     ├── MissingPrerequisiteError    a program is not installed; ``problems`` says which and how to get it
+    ├── StackEndedError             the stack ended before it was ready; ``exit_code`` is the launcher's
     ├── SetupError                  a setup step failed (in `_setup`)
     └── RunError                    there is no place for sockets or logs (in `_run`)
 
-The command line is ``xrstack``.
+The command line is ``xrstack``. Tests of stacks: `xr_ai_launcher.testing`, a pytest plugin.
 """
 
 from __future__ import annotations
@@ -20,7 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xr_ai_launcher._api import load_stack, run_stack
-    from xr_ai_launcher._errors import LauncherError, MissingPrerequisiteError, StackError
+    from xr_ai_launcher._embedded import Stack
+    from xr_ai_launcher._errors import LauncherError, MissingPrerequisiteError, StackEndedError, StackError
     from xr_ai_launcher._stack.plan import RolePlan, SetupPlan, StackPlan
 
 __all__ = (
@@ -28,6 +34,8 @@ __all__ = (
     "MissingPrerequisiteError",
     "RolePlan",
     "SetupPlan",
+    "Stack",
+    "StackEndedError",
     "StackError",
     "StackPlan",
     "load_stack",
@@ -40,6 +48,8 @@ _HOMES = {
     "run_stack": "xr_ai_launcher._api",
     "LauncherError": "xr_ai_launcher._errors",
     "MissingPrerequisiteError": "xr_ai_launcher._errors",
+    "Stack": "xr_ai_launcher._embedded",
+    "StackEndedError": "xr_ai_launcher._errors",
     "StackError": "xr_ai_launcher._errors",
     "RolePlan": "xr_ai_launcher._stack.plan",
     "SetupPlan": "xr_ai_launcher._stack.plan",

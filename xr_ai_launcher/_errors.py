@@ -8,7 +8,7 @@ TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from xr_ai_config import Problem
 
-__all__ = ("LauncherError", "MissingPrerequisiteError", "StackError")
+__all__ = ("LauncherError", "MissingPrerequisiteError", "StackEndedError", "StackError")
 
 
 class LauncherError(Exception):
@@ -36,3 +36,12 @@ class StackError(_ProblemsError):
 
 class MissingPrerequisiteError(_ProblemsError):
     """The stack is fine, but a program it needs is not installed here."""
+
+
+class StackEndedError(LauncherError):
+    """A stack ended while somebody waited for it to become ready; ``exit_code`` is the launcher's."""
+
+    def __init__(self, stack: str, exit_code: int, reason: str) -> None:
+        self.exit_code = exit_code
+        why = f": {reason}" if reason else ""
+        super().__init__(f"{stack} ended with exit code {exit_code} before it was ready{why}")

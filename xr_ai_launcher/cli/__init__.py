@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, stack: Path | None = None) -> int
     from xr_ai_launcher.cli._app import app
 
     if _COMPLETE_VARIABLE in os.environ:
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
     try:

@@ -27,7 +27,7 @@ class Shell(StrEnum):
 @verb
 def completion(shell: Annotated[Shell, typer.Argument(help="The shell to write for.", show_default=False)]) -> int:
     """Write a completion script. For bash: `eval "$(xrstack completion bash)"` in ~/.bashrc."""
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     _output.data(get_completion_script(prog_name=_PROGRAM, complete_var=_COMPLETE_VARIABLE, shell=shell.value))
     return ExitCode.OK
