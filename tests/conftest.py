@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[RunningStack]:
     """The demo's stack with its embedded profile."""
-    with running_stack("xr_render_demo.yaml", "--profile", "embedded") as stack:
+    with running_stack("xr_render_demo.yaml", "--profile embedded") as stack:
         yield stack
 
 

@@ -1,13 +1,10 @@
 """Looking at processes and ports from outside."""
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable
 
-import psutil
-
-__all__ = ("port_is_free", "tagged_processes", "wait_until")
+__all__ = ("busy_ports", "port_is_free", "wait_until")
 
 _POLL_S = 0.05
 
@@ -23,22 +20,6 @@ def wait_until(condition: Callable[[], bool], *, within_s: float, what: str) -> 
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s} s: {what}")
         time.sleep(_POLL_S)
-
-
-def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
-    """All live processes whose environment holds ``variable=value``, wherever they have daemonised to."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if (
-                process.pid != os.getpid()
-                and process.environ().get(variable) == value
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
 
 
 def port_is_free(port: int) -> bool:
