@@ -1,0 +1,84 @@
+"""A bounded run of the fuzz target: every seed, then a few seconds of what a fuzzer makes of them."""
+
+import importlib.util
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+FUZZ_S = 5
+_spec = importlib.util.spec_from_file_location("hub_target", HERE / "hub_target.py")
+assert _spec is not None
+assert _spec.loader is not None
+hub_target = importlib.util.module_from_spec(_spec)
+sys.modules["hub_target"] = hub_target
+_spec.loader.exec_module(hub_target)
+
+
+def test_every_seed_passes_and_together_they_reach_every_handler(monkeypatch):
+    reached = set()
+    with hub_target.hub_target() as target:
+        original = hub_target.HubCore._dispatch
+
+        def spy(core, frame, handlers, sender=None):
+            if frame and frame[0] in handlers:
+                reached.add(int(frame[0]))
+            return original(core, frame, handlers, sender)
+
+        monkeypatch.setattr(hub_target.HubCore, "_dispatch", spy)
+        for seed in hub_target.seeds(target.ring.name):
+            target.run(seed)
+        core = hub_target.HubCore(hub_target.Outlets(), 1, hub_target.LossCounter(hub_target.logging.getLogger("x")))
+        assert reached == {int(kind) for kind in (*core._handlers, *core._control_handlers)}
+
+
+def test_the_target_notices_media_of_somebody_who_is_not_here(monkeypatch):
+    """A target that cannot fail finds nothing: here the hub is made to forget a check."""
+    monkeypatch.setattr(hub_target.HubCore, "is_present", lambda *_: True)
+    monkeypatch.setattr(hub_target.HubCore, "_is_data", lambda *_: True)
+    message = hub_target.encode(hub_target.MsgType.RETURN_DATA, hub_target.DataMessage("mallory", "t", 1, b""))
+    with hub_target.hub_target() as target, pytest.raises(AssertionError, match="mallory"):
+        target.run(hub_target.join((0, message)))
+
+
+@pytest.mark.timeout(90)
+def test_a_few_seconds_of_fuzzing_find_nothing(tmp_path):
+    """Guided by coverage where atheris is installed (Linux), else by plain mutation of the seeds."""
+    if importlib.util.find_spec("atheris") is None:
+        _mutate_seeds(FUZZ_S)
+        return
+    command = [sys.executable, str(HERE / "run_fuzzer.py"), str(tmp_path / "corpus"), f"-max_total_time={FUZZ_S}"]
+    ended = subprocess.run([*command, "-max_len=4096"], cwd=tmp_path, capture_output=True, text=True, timeout=80)
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert list(tmp_path.glob("crash-*")) == []
+    assert "DONE" in ended.stderr or "Done" in ended.stderr
+
+
+def test_plain_mutation_works_too():
+    assert _mutate_seeds(1) > 100
+
+
+def _mutate_seeds(seconds: float) -> int:
+    chance, runs = random.Random(), 0
+    end = time.monotonic() + seconds
+    with hub_target.hub_target() as target:
+        seeds = hub_target.seeds(target.ring.name)
+        while time.monotonic() < end:
+            data = bytearray(chance.choice(seeds) + chance.choice(seeds))
+            for _ in range(chance.randint(1, 8)):
+                at = chance.randrange(len(data))
+                match chance.randrange(3):
+                    case 0:
+                        data[at] = chance.randrange(256)
+                    case 1:
+                        del data[at : at + chance.randint(1, 8)]
+                    case 2:
+                        data[at:at] = chance.randbytes(chance.randint(1, 8))
+                data = data or bytearray(b"\0")
+            target.run(bytes(data))
+            runs += 1
+    return runs
