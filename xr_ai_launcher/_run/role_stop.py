@@ -38,8 +38,8 @@ class RoleStop:
         self.reaped()
 
     def reaped(self) -> None:
-        """Look whether anything is left."""
-        if self._timer is not None and not self._members():
+        """Look whether anything is left. A leader that ended and is not collected yet would be taken for the next one."""
+        if self._timer is not None and not self._role.is_alive and not self._members():
             self._finish()
 
     def cancel(self) -> None:
