@@ -89,7 +89,7 @@ def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.Monke
         ("node_ip: here\n", ["node_ip"]),
         ("trusted_proxies: [10.0.0.1/8]\n", ["hub.yaml:1:19", "trusted_proxies", "10.0.0.0/8"]),
         ("allowed_origins: [example.org]\n", ["allowed_origins", "https://app.example.org"]),
-        ("isolation: permissions\n", ["isolation", "room"]),
+        ("isolation: none\n", ["isolation", "room", "permissions"]),
         ("- a list\n", ["mapping"]),
     ],
 )

@@ -69,6 +69,9 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
                 parts["livekit"] = server
             connector = _connector(config, access, hub, stats)
             stack.push_async_callback(_leave_rooms, connector)
+            for note in ISOLATION_NOTES[config.isolation]:
+                logger.warning("isolation: %s: %s", config.isolation, note)
+            await connector.start()
             started = asyncio.Event()
             if sock is not None:
                 app = create_app(_web_settings(config, connector, health, certificate))
@@ -176,6 +179,7 @@ def _connector(config: HubConfig, access: LiveKitAccess, hub: HubEndpoint, stats
         room_prefix=config.room_name,
         max_participants=config.max_participants,
         max_data_bytes=config.max_data_bytes,
+        is_shared=config.isolation == "permissions",
     )
 
 

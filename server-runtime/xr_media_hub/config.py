@@ -85,7 +85,7 @@ class HubConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     transport: Literal["livekit"] = "livekit"
-    isolation: Literal["room"] = "room"
+    isolation: Literal["room", "permissions"] = "room"
     identity: str = Field("xr-hub-connector", min_length=1)
     room_name: str = Field("xr-room", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     join_code: str = ""

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from xr_ai_agent import AudioChunk, Connector, DataMessage, InvalidIdError, ReturnAudioFlush, validate_participant_id
 from xr_media_hub._errors import JoinRefused, RoomUnavailable
 from xr_media_hub._stats import HubStats
+from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, RoomKeeper, RoomPlan
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
 from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
+from xr_media_hub.transport.livekit._shared_room import SharedRoom
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,9 @@ class LiveKitConnector:
         room_prefix: str,
         max_participants: int,
         max_data_bytes: int,
+        is_shared: bool = False,
     ) -> None:
+        """With ``is_shared`` one room named ``room_prefix`` holds everybody, else each has one of their own."""
         self._access = access
         self._connector = connector
         self._stats = stats
@@ -52,15 +56,25 @@ class LiveKitConnector:
         self._max_participants = max_participants
         self._max_data_bytes = max_data_bytes
         self._sessions: dict[str, ParticipantSession] = {}
+        self._shared: SharedRoom | None = None
+        if is_shared:
+            # The hub itself counts here: it is what keeps the room open.
+            keeper = RoomKeeper(self._plan(room_prefix, max_participants + 1, is_shared=True), access)
+            self._shared = SharedRoom(keeper, self._adopt)
         connector.on_return_audio(self._return_audio)
         connector.on_return_data(self._return_data)
         connector.on_return_audio_flush(self._return_flush)
 
-    async def admit(self, wanted_identity: str) -> Admission:
-        """Make a room for one participant and sign their token.
+    async def start(self) -> None:
+        """Open the shared room, if there is one. Raises RoomUnavailable."""
+        if self._shared is not None:
+            await self._shared.open()
 
-        An empty identity gets a fresh one; the identity of somebody who is here gets a number behind it. The room's
-        name is new each time, so that an older token of the same identity opens nothing.
+    async def admit(self, wanted_identity: str) -> Admission:
+        """Make room for one participant and sign their token.
+
+        An empty identity gets a fresh one; the identity of somebody who is here gets a number behind it. The name of
+        a room of one's own is new each time, so that an older token of the same identity opens nothing.
 
         Raises:
             JoinRefused: the identity is not allowed, the hub is full, or LiveKit did not give us a room.
@@ -71,7 +85,7 @@ class LiveKitConnector:
             replaced = self._longest_unused()
             if replaced is None:
                 raise JoinRefused(503, f"the hub is full: {self._max_participants} participants at most")
-        room = f"{self._room_prefix}-{identity}-{secrets.token_hex(4)}"
+        room_name, room = self._room_of(identity)
         session = self._new_session(identity, room)
         self._sessions[identity] = session
         try:
@@ -85,18 +99,41 @@ class LiveKitConnector:
         except asyncio.CancelledError:
             await session.close()
             raise
-        return Admission(identity, room, self._access.participant_token(identity, room))
+        return Admission(identity, room_name, self._access.participant_token(identity, room_name))
 
     async def stop(self) -> None:
         """Leave every room."""
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
+        if self._shared is not None:
+            await self._shared.keeper.close()
 
-    def _new_session(self, identity: str, room: str) -> ParticipantSession:
+    def _plan(self, name: str, capacity: int, *, is_shared: bool) -> RoomPlan:
+        return RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, is_shared)
+
+    def _room_of(self, identity: str) -> tuple[str, ParticipantRoom]:
+        if self._shared is not None:
+            return self._room_prefix, self._shared.place_of(identity)
+        name = f"{self._room_prefix}-{identity}-{secrets.token_hex(4)}"
+        return name, RoomKeeper(self._plan(name, 1, is_shared=False), self._access)
+
+    def _adopt(self, identity: str) -> None:
+        """Somebody is in the shared room who was forgotten here: after a long sleep, or with a token still valid."""
+        assert self._shared is not None
+        try:
+            if self._checked(identity) != identity or len(self._sessions) >= self._max_participants:
+                raise JoinRefused(503, "the hub is full")
+        except JoinRefused as error:
+            logger.warning("%r is in the shared room and not heard: %s", identity, error)
+            return
+        place = self._shared.place_of(identity)
+        session = self._sessions[identity] = self._new_session(identity, place)
+        place.listen(session.note)
+        session.start()
+
+    def _new_session(self, identity: str, room: ParticipantRoom) -> ParticipantSession:
         return ParticipantSession(
             identity,
             room,
-            hub_identity=self._hub_identity,
-            access=self._access,
             connector=self._connector,
             stats=self._stats,
             max_data_bytes=self._max_data_bytes,

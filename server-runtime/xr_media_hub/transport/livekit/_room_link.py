@@ -1,4 +1,4 @@
-"""One connection of the hub to one participant's LiveKit room."""
+"""One connection of the hub to a LiveKit room."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from livekit import rtc
+from livekit.rtc._proto.track_pb2 import ParticipantTrackPermission
 from livekit.rtc.data_stream import StreamError
 from livekit.rtc.participant import PublishDataError, PublishTrackError, UnpublishTrackError
 from livekit.rtc.room import DataStreamOptions
@@ -38,6 +39,7 @@ _FORWARDED = (
     "data_received",
     "reconnecting",
     "disconnected",
+    "local_track_republished",
 )
 
 
@@ -49,7 +51,8 @@ class RoomLink:
 
     def __init__(self, room: rtc.Room) -> None:
         self.room = room
-        self._voice: rtc.LocalTrackPublication | None = None
+        self._voices: dict[str, rtc.LocalTrackPublication] = {}
+        self._is_restricted = False
 
     @classmethod
     async def open(cls, url: str, token: str, max_data_bytes: int, on_event: Callable[[Event], None]) -> "RoomLink":
@@ -88,38 +91,52 @@ class RoomLink:
         """Who is in the room besides the hub."""
         return list(self.room.remote_participants.values())
 
+    def restrict_voices(self) -> None:
+        """Let each participant subscribe to their own return track alone, from now on and for those that come."""
+        self._is_restricted = True
+        permissions = [
+            ParticipantTrackPermission(participant_identity=participant_id, allowed_track_sids=[voice.sid])
+            for participant_id, voice in self._voices.items()
+        ]
+        self.room.local_participant.set_track_subscription_permissions(
+            allow_all_participants=False, participant_permissions=permissions
+        )
+
     async def publish_voice(self, participant_id: str, voice: ReturnVoice) -> None:
         """Publish the participant's return track; does nothing when it is published already.
 
         Raises:
             RoomUnavailable: LiveKit refused.
         """
-        if self._voice is not None:
+        if participant_id in self._voices:
             return
         track = rtc.LocalAudioTrack.create_audio_track(f"xr-hub-return-{participant_id}", voice.source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True)
         try:
-            publication = await self.room.local_participant.publish_track(track, options)
+            self._voices[participant_id] = await self.room.local_participant.publish_track(track, options)
         except PublishTrackError as error:
             raise RoomUnavailable(f"the return track could not be published: {error.message}") from error
-        self._voice = publication
+        if self._is_restricted:
+            self.restrict_voices()
 
-    async def until_heard(self) -> None:
-        """Wait until the participant has subscribed to the return track: what is played before is lost on them."""
-        if self._voice is not None:
+    async def until_heard(self, participant_id: str) -> None:
+        """Wait until the participant has subscribed to their track: what is played before is lost on them."""
+        voice = self._voices.get(participant_id)
+        if voice is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._voice.wait_for_subscription(), _SUBSCRIBE_LIMIT_S)
+                await asyncio.wait_for(voice.wait_for_subscription(), _SUBSCRIBE_LIMIT_S)
 
-    async def unpublish_voice(self) -> None:
-        """Take the return track away: in an empty room it only costs processor time."""
-        if self._voice is None:
+    async def unpublish_voice(self, participant_id: str) -> None:
+        """Take the return track away: where nobody is, it only costs processor time."""
+        voice = self._voices.pop(participant_id, None)
+        if voice is None:
             return
-        self._voice = None
-        for sid in list(self.room.local_participant.track_publications):
-            try:
-                await self.room.local_participant.unpublish_track(sid)
-            except UnpublishTrackError as error:
-                logger.debug("return track %s was not there any more: %s", sid, error.message)
+        try:
+            await self.room.local_participant.unpublish_track(voice.sid)
+        except UnpublishTrackError as error:
+            logger.debug("return track %s was not there any more: %s", voice.sid, error.message)
+        if self._is_restricted:
+            self.restrict_voices()
 
     async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
         """Send data of any size reliably to the participant alone, as a packet or as a byte stream.

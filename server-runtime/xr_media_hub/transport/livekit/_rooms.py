@@ -54,14 +54,14 @@ class LiveKitAccess:
             return False
         return True
 
-    async def create_room(self, name: str) -> None:
-        """Create ``name`` for one participant and the hub; a room that exists stays as it is.
+    async def create_room(self, name: str, capacity: int) -> None:
+        """Create ``name`` for so many participants and the hub; a room that exists stays as it is.
 
         Raises:
             RoomUnavailable: LiveKit refused or did not answer.
         """
         request = api.CreateRoomRequest(
-            name=name, empty_timeout=EMPTY_ROOM_S, departure_timeout=DEPARTED_ROOM_S, max_participants=1
+            name=name, empty_timeout=EMPTY_ROOM_S, departure_timeout=DEPARTED_ROOM_S, max_participants=capacity
         )
         try:
             await self._api.room.create_room(request)
@@ -82,9 +82,10 @@ class LiveKitAccess:
         """Sign a short-lived token that opens ``room`` alone: microphone, camera and data, nothing else."""
         return self._sign(identity, room, "standard", PARTICIPANT_TOKEN_TTL, PUBLISH_SOURCES)
 
-    def hub_token(self, identity: str, room: str) -> str:
-        """Sign the hub's own token for ``room``; of kind agent, so that it does not keep the room alive."""
-        return self._sign(identity, room, "agent", _HUB_TOKEN_TTL, PUBLISH_SOURCES)
+    def hub_token(self, identity: str, room: str, *, keeps_room: bool) -> str:
+        """Sign the hub's own token for ``room``; as an agent it neither counts nor keeps an empty room open."""
+        kind: api.AccessToken.ParticipantKind = "standard" if keeps_room else "agent"
+        return self._sign(identity, room, kind, _HUB_TOKEN_TTL, PUBLISH_SOURCES)
 
     def _sign(
         self, identity: str, room: str, kind: api.AccessToken.ParticipantKind, ttl: timedelta, sources: Sequence[str]

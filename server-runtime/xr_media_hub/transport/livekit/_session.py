@@ -1,4 +1,4 @@
-"""One participant from token to leave: a room of their own, joined by the hub before they come."""
+"""One participant from token to leave: their presence, their tracks, their data and the voice they hear."""
 
 import asyncio
 import enum
@@ -13,8 +13,9 @@ from xr_media_hub._stats import HubStats, ParticipantStats, QueueDepths
 from xr_media_hub.transport.livekit._data_in import DataIn
 from xr_media_hub.transport.livekit._data_out import DataOut
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
-from xr_media_hub.transport.livekit._room_link import Event, RoomLink
-from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, report_failure
+from xr_media_hub.transport.livekit._room_link import Event
+from xr_media_hub.transport.livekit._rooms import EMPTY_ROOM_S
 from xr_media_hub.transport.livekit._tracks import TrackReaders, now_us
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,6 @@ RECONNECT_GRACE_S = 2.0
 # LiveKit tells of a participant who publishes nothing within 3 s; twice that, and they are not there.
 CONFIRM_S = 6.0
 _INBOX_LIMIT = 2_000
-_RETRY_FIRST_S = 0.1
-_RETRY_MOST_S = 2.0
-_ENDED_BY_SERVER = (rtc.DisconnectReason.ROOM_CLOSED, rtc.DisconnectReason.ROOM_DELETED)
 
 
 class Presence(enum.Enum):
@@ -38,7 +36,7 @@ class Presence(enum.Enum):
 
 
 class ParticipantSession:
-    """Owns a participant's room, streams and return voice; tells the hub who is there.
+    """Owns a participant's streams and return voice; tells the hub who is there.
 
     Everything that happens in the room passes one queue and one task, so that a join is always told before media.
     """
@@ -46,31 +44,24 @@ class ParticipantSession:
     def __init__(
         self,
         participant_id: str,
-        room_name: str,
+        room: ParticipantRoom,
         *,
-        hub_identity: str,
-        access: LiveKitAccess,
         connector: Connector,
         stats: HubStats,
         max_data_bytes: int,
         on_closed: Callable[["ParticipantSession"], None],
     ) -> None:
         self.participant_id = participant_id
-        self.room_name = room_name
         self.presence = Presence.EXPECTED
         self.counts = ParticipantStats()
         self.opened_at_s = asyncio.get_running_loop().time()
-        self._hub_identity = hub_identity
-        self._access = access
+        self._room = room
         self._connector = connector
         self._stats = stats
         self._on_closed = on_closed
         self._readers = TrackReaders(participant_id, connector, self.counts)
         self._voice: ReturnVoice | None = None
-        self._link: RoomLink | None = None
-        self._link_number = 0
-        self._inbox: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
-        self._max_data_bytes = max_data_bytes
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._data_in = DataIn(participant_id, self._pass_data, self.counts, max_data_bytes)
         self._data_out = DataOut(participant_id, self.counts, max_data_bytes)
         self._timer: asyncio.TimerHandle | None = None
@@ -79,18 +70,23 @@ class ParticipantSession:
         self._closing = False
 
     async def open(self) -> None:
-        """Create the room and join it.
+        """Be there before the participant is.
 
         Raises:
             RoomUnavailable: LiveKit did not give us the room.
         """
-        await self._access.create_room(self.room_name)
-        await self._join()
+        await self._room.open(self.note)
+        self.start()
+
+    def start(self) -> None:
+        """Handle what happens in the room, which is open."""
         self._spawn(self._handle_events(), "events")
         self._spawn(self._data_out.run(self._send_data), "data out")
+        if self._room.is_shared:
+            self._later(EMPTY_ROOM_S, "never came")  # a room of one's own is closed by LiveKit
 
     async def close(self) -> None:
-        """Leave the room, remove it, and tell the hub that the participant is gone; safe to call again."""
+        """Give up the room and tell the hub that the participant is gone; safe to call again."""
         if self._closing:
             return
         self._closing = True
@@ -102,10 +98,7 @@ class ParticipantSession:
         self._data_in.stop()
         await self._readers.stop_all()
         await self._announce_left()
-        link, self._link = self._link, None
-        if link is not None:
-            await link.close()
-            await self._access.delete_room(self.room_name)
+        await self._room.close()
         if self._voice is not None:
             await self._voice.aclose()
 
@@ -126,30 +119,18 @@ class ParticipantSession:
             self._voice.flush()
             self.counts.flushes += 1
 
-    async def _join(self) -> None:
-        self._link_number += 1
-        number = self._link_number
-        token = self._access.hub_token(self._hub_identity, self.room_name)
-        self._link = await RoomLink.open(
-            self._access.url, token, self._max_data_bytes, lambda event: self._note(number, event)
-        )
-        for participant in self._link.participants:
-            if participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
-                self._note(number, ("participant_active", participant))
-
-    def _note(self, link_number: int, event: Event) -> None:
+    def note(self, event: Event) -> None:
+        """Something happened in the room; handled in order."""
         if event[0] == "data_received" and self._inbox.qsize() >= _INBOX_LIMIT:
             self.counts.dropped_in += 1
             if self.counts.dropped_in == 1:
                 logger.warning("%s sends data faster than the hub takes it; some is dropped", self.participant_id)
             return
-        self._inbox.put_nowait((link_number, event))
+        self._inbox.put_nowait(event)
 
     async def _handle_events(self) -> None:
         while True:
-            link_number, event = await self._inbox.get()
-            if link_number != self._link_number:
-                continue
+            event = await self._inbox.get()
             try:
                 await self._handle(event)
             except RoomUnavailable as error:
@@ -179,21 +160,23 @@ class ParticipantSession:
                 reader.close()
             case ("participant_disconnected", rtc.RemoteParticipant() as who) if self._is_ours(who):
                 await self._departed()
-            case ("reconnecting",):
-                self._spawn(self._restore_room(), "restore room")
-            case ("disconnected", *reason):
-                await self._lost_room(reason[0] if reason else None)
-            case ("unconfirmed",) if self._link and not any(map(self._is_ours, self._link.participants)):
+            case ("room_lost",):
+                await self._departed()
+            case ("room_ended",):
+                self._spawn(self.close(), "close")
+            case ("unconfirmed",) if not self._room.has(self.participant_id):
                 await self._departed()
             case ("grace over",) if self.presence is Presence.AWAY:
                 await self._gone()
+            case ("never came",) if self.presence is Presence.EXPECTED:
+                self._spawn(self.close(), "close")
 
     def _is_ours(self, participant: rtc.RemoteParticipant) -> bool:
         return participant.identity == self.participant_id
 
     def _may_be_from(self, sender: rtc.RemoteParticipant | None) -> bool:
         # LiveKit announces a participant who publishes nothing up to 3 s late; until then their data has no sender.
-        # The room admits nobody else.
+        # A room of one's own admits nobody else, and a shared one passes nothing on that has no sender.
         return sender is None or self._is_ours(sender)
 
     async def _pass_data(self, topic: str, data: bytes) -> None:
@@ -211,16 +194,14 @@ class ParticipantSession:
             self._is_announced = True
             self._stats.joined(self.participant_id, self.counts, self._queues)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
-        if self._link is not None:
-            await self._link.publish_voice(self.participant_id, voice)
+        await self._room.publish_voice(self.participant_id, voice)
         if is_new:
             self._spawn(self._speak(voice), "return voice")
         # Whoever goes before LiveKit has announced them is never said to have gone.
         self._later(CONFIRM_S, "unconfirmed")
 
     async def _speak(self, voice: ReturnVoice) -> None:
-        if self._link is not None:
-            await self._link.until_heard()
+        await self._room.until_heard(self.participant_id)
         await voice.run()
 
     async def _departed(self) -> None:
@@ -232,14 +213,15 @@ class ParticipantSession:
         """Set the session's one timer, which any further sign of presence or absence replaces."""
         self._cancel_timer()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(delay_s, lambda: self._note(self._link_number, (name,)))
+        self._timer = loop.call_later(delay_s, lambda: self.note((name,)))
 
     async def _gone(self) -> None:
         await self._announce_left()
         if self._voice is not None:
             self._voice.flush()
-        if self._link is not None:
-            await self._link.unpublish_voice()
+        await self._room.unpublish_voice(self.participant_id)
+        if self._room.is_shared:
+            self._spawn(self.close(), "close")
 
     async def _announce_left(self) -> None:
         if self._is_announced:
@@ -252,43 +234,8 @@ class ParticipantSession:
             self._timer.cancel()
             self._timer = None
 
-    async def _lost_room(self, reason: object) -> None:
-        if self._closing:
-            return
-        if reason in _ENDED_BY_SERVER:
-            self._spawn(self.close(), "close")
-            return
-        logger.warning("the hub lost the room of %s; joining it again", self.participant_id)
-        self._link_number += 1  # whatever the old connection still reports is history
-        lost, self._link = self._link, None
-        await self._departed()
-        self._spawn(self._rejoin(lost), "rejoin")
-
-    async def _restore_room(self) -> None:
-        """A restarted server has forgotten the room; without it nobody's reconnect succeeds, the hub's included."""
-        await self._until_done(lambda: self._access.create_room(self.room_name))
-
-    async def _rejoin(self, lost: RoomLink | None) -> None:
-        if lost is not None:
-            await lost.close()
-        await self._restore_room()
-        await self._until_done(self._join)
-        logger.info("the hub is back in the room of %s", self.participant_id)
-
-    async def _until_done(self, attempt: Callable[[], Coroutine[None, None, None]]) -> None:
-        delay_s = _RETRY_FIRST_S
-        while True:
-            try:
-                return await attempt()
-            except RoomUnavailable as error:
-                logger.debug("room of %s: %s; next try in %.1f s", self.participant_id, error, delay_s)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, _RETRY_MOST_S)
-
     async def _send_data(self, topic: str, data: bytes) -> None:
-        if self._link is None:
-            raise RoomUnavailable("the hub has lost the room")
-        await self._link.send_data(self.participant_id, topic, data)
+        await self._room.send_data(self.participant_id, topic, data)
 
     def _queues(self) -> QueueDepths:
         speech_s = self._voice.queued_s if self._voice else 0.0
@@ -297,9 +244,5 @@ class ParticipantSession:
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=f"{self.participant_id} {name}")
         self._tasks.add(task)
-        task.add_done_callback(self._report)
-
-    def _report(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("task %s failed", task.get_name(), exc_info=task.exception())
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(report_failure)

@@ -1,0 +1,202 @@
+"""Keeps the hub in one LiveKit room: made, joined, and joined again after whatever ended the connection."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Protocol
+
+from livekit import rtc
+
+from xr_media_hub._errors import RoomUnavailable
+from xr_media_hub.transport.livekit._return_voice import ReturnVoice
+from xr_media_hub.transport.livekit._room_link import Event, RoomLink
+from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+
+logger = logging.getLogger(__name__)
+
+LOST: Event = ("room_lost",)
+"""The connection is gone, and everybody's media with it; the hub is on its way back."""
+ENDED: Event = ("room_ended",)
+"""LiveKit closed the room."""
+
+_RETRY_FIRST_S = 0.1
+_RETRY_MOST_S = 2.0
+_ENDED_BY_SERVER = (rtc.DisconnectReason.ROOM_CLOSED, rtc.DisconnectReason.ROOM_DELETED)
+
+
+class ParticipantRoom(Protocol):
+    """What a participant's session needs of the room they are in."""
+
+    is_shared: bool
+
+    async def open(self, on_event: Callable[[Event], None]) -> None:
+        """Be in the room from now on. Raises RoomUnavailable."""
+
+    async def close(self) -> None:
+        """Take away what the hub had there for this participant."""
+
+    def has(self, participant_id: str) -> bool:
+        """Whether the participant is in the room."""
+
+    async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
+        """Send to the participant alone. Raises RoomUnavailable."""
+
+    async def publish_voice(self, participant_id: str, voice: ReturnVoice) -> None:
+        """Publish the participant's return track. Raises RoomUnavailable."""
+
+    async def until_heard(self, participant_id: str) -> None:
+        """Wait until the participant hears their return track."""
+
+    async def unpublish_voice(self, participant_id: str) -> None:
+        """Take the return track away."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPlan:
+    """What distinguishes one room of the hub's from another."""
+
+    name: str
+    hub_identity: str
+    capacity: int
+    max_data_bytes: int
+    is_shared: bool = False
+
+
+class RoomKeeper:
+    """A `ParticipantRoom` of one participant, and the connection behind a shared one.
+
+    A room of one's own ends when LiveKit closes it; a shared one is made again.
+    """
+
+    def __init__(self, plan: RoomPlan, access: LiveKitAccess) -> None:
+        self.is_shared = plan.is_shared
+        self._plan = plan
+        self._access = access
+        self._link: RoomLink | None = None
+        self._link_number = 0
+        self._on_event: Callable[[Event], None] = lambda _event: None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def open(self, on_event: Callable[[Event], None]) -> None:
+        """Create the room and join it; ``on_event`` hears everything that happens there.
+
+        Raises:
+            RoomUnavailable: LiveKit did not give us the room.
+        """
+        self._on_event = on_event
+        await self._create()
+        await self._join()
+
+    async def close(self) -> None:
+        """Leave and remove the room."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+            await self._access.delete_room(self._plan.name)
+
+    def has(self, participant_id: str) -> bool:
+        """Whether LiveKit says that the participant is in the room."""
+        return self._link is not None and any(each.identity == participant_id for each in self._link.participants)
+
+    async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
+        """See `RoomLink.send_data`."""
+        await self._joined().send_data(participant_id, topic, data)
+
+    async def publish_voice(self, participant_id: str, voice: ReturnVoice) -> None:
+        """See `RoomLink.publish_voice`; nothing happens while the room is lost, for it is published on return."""
+        if self._link is not None:
+            await self._link.publish_voice(participant_id, voice)
+
+    async def until_heard(self, participant_id: str) -> None:
+        """See `RoomLink.until_heard`."""
+        if self._link is not None:
+            await self._link.until_heard(participant_id)
+
+    async def unpublish_voice(self, participant_id: str) -> None:
+        """See `RoomLink.unpublish_voice`."""
+        if self._link is not None:
+            await self._link.unpublish_voice(participant_id)
+
+    def _joined(self) -> RoomLink:
+        if self._link is None:
+            raise RoomUnavailable("the hub has lost the room")
+        return self._link
+
+    async def _create(self) -> None:
+        await self._access.create_room(self._plan.name, self._plan.capacity)
+
+    async def _join(self) -> None:
+        self._link_number += 1
+        number, plan = self._link_number, self._plan
+        token = self._access.hub_token(plan.hub_identity, plan.name, keeps_room=plan.is_shared)
+        self._link = await RoomLink.open(
+            self._access.url, token, plan.max_data_bytes, lambda event: self._note(number, event)
+        )
+        if plan.is_shared:
+            self._link.restrict_voices()
+        for participant in self._link.participants:
+            if participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
+                self._note(number, ("participant_active", participant))
+
+    def _note(self, link_number: int, event: Event) -> None:
+        if link_number != self._link_number:
+            return  # what an old connection still reports is history
+        match event:
+            case ("reconnecting",):
+                self._spawn(self._restore(), "restore room")
+            case ("local_track_republished", *_) if self._link is not None and self.is_shared:
+                self._link.restrict_voices()
+            case ("disconnected", *reason):
+                self._disconnected(reason[0] if reason else None)
+            case _:
+                self._on_event(event)
+
+    def _disconnected(self, reason: object) -> None:
+        if self._closing:
+            return
+        if reason in _ENDED_BY_SERVER and not self.is_shared:
+            self._on_event(ENDED)
+            return
+        logger.warning("the hub lost the room %s; joining it again", self._plan.name)
+        self._link_number += 1
+        lost, self._link = self._link, None
+        self._on_event(LOST)
+        self._spawn(self._rejoin(lost), "rejoin")
+
+    async def _rejoin(self, lost: RoomLink | None) -> None:
+        if lost is not None:
+            await lost.close()
+        await self._restore()
+        await self._until_done(self._join)
+        logger.info("the hub is back in the room %s", self._plan.name)
+
+    async def _restore(self) -> None:
+        """A restarted server has forgotten the room; without it nobody's reconnect succeeds, the hub's included."""
+        await self._until_done(self._create)
+
+    async def _until_done(self, attempt: Callable[[], Coroutine[None, None, None]]) -> None:
+        delay_s = _RETRY_FIRST_S
+        while True:
+            try:
+                return await attempt()
+            except RoomUnavailable as error:
+                logger.debug("room %s: %s; next try in %.1f s", self._plan.name, error, delay_s)
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, _RETRY_MOST_S)
+
+    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=f"{self._plan.name} {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(report_failure)
+
+
+def report_failure(task: "asyncio.Task[None]") -> None:
+    """Log what ended a task that nobody waits for."""
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("task %s failed", task.get_name(), exc_info=task.exception())

@@ -1,0 +1,115 @@
+"""One room for everybody (``isolation: permissions``): each event goes to the session that it concerns."""
+
+import logging
+from collections.abc import Callable
+
+from livekit import rtc
+
+from xr_media_hub.transport.livekit._return_voice import ReturnVoice
+from xr_media_hub.transport.livekit._room_keeper import LOST, RoomKeeper
+from xr_media_hub.transport.livekit._room_link import Event
+
+logger = logging.getLogger(__name__)
+
+Listener = Callable[[Event], None]
+
+
+class SharedRoom:
+    """Opened once by the hub; `place_of` gives a participant's session its part."""
+
+    def __init__(self, keeper: RoomKeeper, on_stranger: Callable[[str], None]) -> None:
+        """``on_stranger`` is told of somebody in the room who has no place; it may make one at once."""
+        self.keeper = keeper
+        self._on_stranger = on_stranger
+        self._listeners: dict[str, Listener] = {}
+        self._is_warned = False
+
+    async def open(self) -> None:
+        """Create and join the room. Raises RoomUnavailable."""
+        await self.keeper.open(self._dispatch)
+
+    def place_of(self, participant_id: str) -> "SharedPlace":
+        """Return one participant's part of the room."""
+        return SharedPlace(self, participant_id)
+
+    def listen(self, participant_id: str, listener: Listener) -> None:
+        """Send what concerns a participant to ``listener`` from now on."""
+        self._listeners[participant_id] = listener
+
+    def forget(self, participant_id: str) -> None:
+        """Stop listening for a participant."""
+        self._listeners.pop(participant_id, None)
+
+    def _dispatch(self, event: Event) -> None:
+        if event == LOST:
+            for listener in list(self._listeners.values()):
+                listener(event)
+            return
+        identity = _identity_of(event)
+        if identity is None:
+            self._warn_unattributed(event)
+            return
+        if identity not in self._listeners:
+            self._on_stranger(identity)
+        listener_of = self._listeners.get(identity)
+        if listener_of is not None:
+            listener_of(event)
+
+    def _warn_unattributed(self, event: Event) -> None:
+        level = logging.DEBUG if self._is_warned else logging.WARNING
+        self._is_warned = True
+        logger.log(level, "%s of somebody LiveKit has not announced yet was dropped", event[0])
+
+
+class SharedPlace:
+    """A `ParticipantRoom` within the shared room."""
+
+    is_shared = True
+
+    def __init__(self, room: SharedRoom, participant_id: str) -> None:
+        self._room = room
+        self._participant_id = participant_id
+
+    async def open(self, on_event: Listener) -> None:
+        """Hear what concerns the participant."""
+        self.listen(on_event)
+
+    def listen(self, on_event: Listener) -> None:
+        """See `open`; there is nothing to wait for."""
+        self._room.listen(self._participant_id, on_event)
+
+    async def close(self) -> None:
+        """Leave no track behind."""
+        self._room.forget(self._participant_id)
+        await self._room.keeper.unpublish_voice(self._participant_id)
+
+    def has(self, participant_id: str) -> bool:
+        """See `ParticipantRoom`."""
+        return self._room.keeper.has(participant_id)
+
+    async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
+        """See `ParticipantRoom`."""
+        await self._room.keeper.send_data(participant_id, topic, data)
+
+    async def publish_voice(self, participant_id: str, voice: ReturnVoice) -> None:
+        """See `ParticipantRoom`."""
+        await self._room.keeper.publish_voice(participant_id, voice)
+
+    async def until_heard(self, participant_id: str) -> None:
+        """See `ParticipantRoom`."""
+        await self._room.keeper.until_heard(participant_id)
+
+    async def unpublish_voice(self, participant_id: str) -> None:
+        """See `ParticipantRoom`."""
+        await self._room.keeper.unpublish_voice(participant_id)
+
+
+def _identity_of(event: Event) -> str | None:
+    match event:
+        case ("stream_opened", _, str(identity)):
+            return identity
+        case ("data_received", rtc.DataPacket() as packet):
+            return packet.participant.identity if packet.participant else None
+        case (_, *_, rtc.RemoteParticipant() as who):
+            return str(who.identity)
+    return None
