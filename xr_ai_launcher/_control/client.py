@@ -92,6 +92,23 @@ class Control:
         """Tell the stack to stop; returns once that is understood."""
         self._ask({"request": "down"}, _ANSWER_TIMEOUT_S)
 
+    def send(self, request: str, role: str = "") -> int:
+        """Send a request without waiting for its `answer`; return the number by which it will be known."""
+        id = next(self._ids)
+        self._send(encode({"id": id, "request": request} | ({"role": role} if role else {})))
+        return id
+
+    def answer(self, id: int) -> dict[str, Any] | None:
+        """Return the result of a request once it has arrived (with `read_events`), once; None before and after.
+
+        Raises:
+            RefusedError: the answer is no.
+        """
+        answer = self._answers.pop(id, None)
+        if answer is not None and "error" in answer:
+            raise RefusedError(str(answer["error"]))
+        return None if answer is None else answer.get("result") or {}
+
     def events(self, timeout_s: float | None = None) -> Iterator[Event]:
         """Yield what happens until the launcher has ended, or nothing happened for ``timeout_s``."""
         while True:
@@ -108,10 +125,9 @@ class Control:
         self._events.clear()
         return events
 
-    def _ask(self, message: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
-        id = next(self._ids)
+    def _ask(self, message: dict[str, str], timeout_s: float | None) -> dict[str, Any]:
         give_up_at = None if timeout_s is None else monotonic() + timeout_s
-        self._send(encode({"id": id, **message}))
+        id = self.send(**message)
         while id not in self._answers:
             left_s = None if give_up_at is None else give_up_at - monotonic()
             if self.is_closed:
@@ -119,10 +135,7 @@ class Control:
             if left_s is not None and left_s <= 0:
                 raise ConnectionLostError(f"process {self.peer_pid} does not answer (is it stopped?)")
             self._receive(left_s)
-        answer = self._answers.pop(id)
-        if "error" in answer:
-            raise RefusedError(str(answer["error"]))
-        return answer.get("result") or {}
+        return self.answer(id) or {}
 
     def _send(self, line: bytes) -> None:
         self._socket.settimeout(_ANSWER_TIMEOUT_S)

@@ -70,7 +70,8 @@ def find_logs(environment: Mapping[str, str], stack: str | None, roles: Sequence
 def _running(environment: Mapping[str, str], stack: str | None) -> LogSources:
     runs = sorted(the_stack(find_runs(environment).running, stack), key=lambda run: bool(run.persists))
     files = {role.name: Path(role.log_path) for run in runs for role in run.roles if role.log_path}
-    folders = tuple(Path(run.logs) for run in runs)
+    # A stack's own record has what its keepers' have, as far as it happened during its run.
+    folders = tuple(Path(run.logs) for run in runs if not (run.persists and runs[0].persists == ""))
     return LogSources(files, folders, tuple(Path(run.runtime) for run in runs))
 
 

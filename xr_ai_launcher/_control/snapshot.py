@@ -20,7 +20,7 @@ def role_status(role: Role, clock_offset_s: float, clean: Callable[[str], str]) 
     return RoleStatus(
         name=role.name,
         state=role.state.value,
-        pid=role.mark.leader if role.mark is not None and role.is_alive else None,
+        pid=role.pid,
         since=role.since_s + clock_offset_s if role.since_s else None,
         started=role.started_s + clock_offset_s if role.started_s else None,
         ready_after_s=round(role.ready_s - role.started_s, 3) if was_ready else None,
@@ -33,6 +33,6 @@ def role_status(role: Role, clock_offset_s: float, clean: Callable[[str], str]) 
         reason=clean(role.reason) if role.state is State.STARTING else "",
         restarts=role.restarts,
         exit=role.exit_code,
-        log_path=str(role.relay.log_path) if role.relay is not None else "",
+        log_path=str(role.relay.log_path) if role.relay is not None else role.kept.log_path if role.kept else "",
         description=plan.description,
     )

@@ -1,9 +1,12 @@
 """Runs a checked stack: every role started, watched and stopped, and nothing left behind."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from functools import partial
 
+from xr_ai_launcher._dataclasses import dataclass, field, replace
 from xr_ai_launcher._run.errors import RunDirError, RunError, SpawnError
 from xr_ai_launcher._run.escapes import calm
 from xr_ai_launcher._run.guard import run_guarded
@@ -19,6 +22,10 @@ from xr_ai_launcher._run.supervisor import Supervisor, make_roles
 from xr_ai_launcher._run.views import Wishes, open_views, wants_table
 from xr_ai_launcher._run.words import exit_words, shell_code
 from xr_ai_launcher._stack.plan import StackPlan, bind
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from xr_ai_launcher._run.keeping import Keeper
 
 __all__ = ["RunDirError", "RunError", "SpawnError", "Wishes", "run"]
 
@@ -46,56 +53,72 @@ def run(
 
     Raises:
         RunDirError: there is no place for sockets or logs.
+        RunError: a role that an earlier run left running cannot be replaced.
     """
-    wishes = wishes or Wishes()
-    run_dir = create_run_dir(plan.name, environment)
+    job = _Job(plan, original or plan, environment, stdout, stderr, wishes or Wishes())
+    if any(role.launch == "persist" for role in plan.enabled_roles):
+        from xr_ai_launcher._run.keeping import keepers_for
+
+        job = replace(job, keepers=keepers_for(plan, environment, _run_keeper))
+    return _run(job, create_run_dir(plan.name, environment))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be run, and where its words go."""
+
+    plan: StackPlan
+    original: StackPlan
+    environment: Mapping[str, str]
+    stdout: int
+    stderr: int
+    wishes: Wishes
+    keepers: Mapping[str, Keeper] = field(default_factory=dict)
+
+
+def _run_keeper(plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir) -> int:
+    """Run the one role of ``plan`` on behalf of later runs."""
+    return _run(_Job(plan, plan, environment, 1, 2, Wishes(is_plain=True)), run_dir)
+
+
+def _run(job: _Job, run_dir: RunDir) -> int:
+    name = job.plan.name
     try:
-        code = run_guarded(
-            lambda lifeline: _supervise(plan, environment, run_dir, stdout, stderr, lifeline, wishes, original or plan),
-            title=f"stack-supervisor {plan.name}",
-        )
+        code = run_guarded(lambda lifeline: _supervise(job, run_dir, lifeline), title=f"stack-supervisor {name}")
     finally:
         run_dir.remove_runtime()
     if code < 0:
-        if wants_table(wishes, stderr, environment):
+        if wants_table(job.wishes, job.stderr, job.environment):
             from xr_ai_launcher._view.footer import reset_sequence
 
-            write_all(stderr, reset_sequence())
-        write_all(stderr, f"the supervisor of {plan.name} was {exit_words(code)}; its roles were stopped\n".encode())
+            write_all(job.stderr, reset_sequence())
+        write_all(job.stderr, f"the supervisor of {name} was {exit_words(code)}; its roles were stopped\n".encode())
     return shell_code(code)
 
 
-def _supervise(
-    plan: StackPlan,
-    environment: Mapping[str, str],
-    run_dir: RunDir,
-    stdout: int,
-    stderr: int,
-    lifeline: int,
-    wishes: Wishes,
-    original: StackPlan,
-) -> int:
+def _supervise(job: _Job, run_dir: RunDir, lifeline: int) -> int:
+    plan, environment = job.plan, job.environment
     bound = bind(plan, {"run_dir": str(run_dir.runtime)})
     open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(plan.enabled_roles))
-    screen = Screen(stdout, stderr)
+    screen = Screen(job.stdout, job.stderr)
     mask = mask_for(plan, environment)
     width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
-    report = Report(screen, width, colored=color_for(stderr, environment))
+    report = Report(screen, width, colored=color_for(job.stderr, environment))
     record = Record(run_dir.logs, mask.clean)
     record.begin(_identity(plan, run_dir))
+    has_table = wants_table(job.wishes, job.stderr, environment)
     supervisor = Supervisor(
-        make_roles(bound.enabled_roles, _relays(plan, environment, run_dir, screen, width, mask)),
+        make_roles(bound.enabled_roles, _relays(job, run_dir, screen, width, mask)),
         environment=environment,
         run_dir=run_dir,
         report=report,
         lifeline=lifeline,
         open_files=open_files,
-        plan=original,
+        plan=job.original,
         record=record,
         mask=mask,
-        open_views=partial(
-            open_views, wishes, screen=screen, report=report, has_table=wants_table(wishes, stderr, environment)
-        ),
+        open_views=partial(open_views, job.wishes, screen=screen, report=report, has_table=has_table),
+        keepers=job.keepers,
     )
     try:
         return supervisor.run()
@@ -104,19 +127,21 @@ def _supervise(
         run_dir.remove_runtime()
 
 
-def _relays(
-    plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir, screen: Screen, width: int, mask: Mask
-) -> dict[str, Relay]:
+def _relays(job: _Job, run_dir: RunDir, screen: Screen, width: int, mask: Mask) -> dict[str, Relay]:
     """Return where the output of each role that this run starts goes."""
-    stdout = screen.stdout
-    colored = color_for(stdout, environment)
-    calming = partial(calm, keep_colors=colored) if os.isatty(stdout) else None
+    colored = color_for(job.stdout, job.environment)
+    calming = partial(calm, keep_colors=colored) if os.isatty(job.stdout) else None
     relays = {}
-    for index, role in enumerate(plan.enabled_roles):
-        if role.launch != "reuse":
-            path = run_dir.logs / f"{role.name}.log"
-            log = LogFile(path, limit_bytes=plan.logs.part_bytes, kept=plan.logs.keep)
-            relays[role.name] = Relay(log, prefix_for(role.name, width, index, colored=colored), screen, calming, mask)
+    for index, role in enumerate(job.plan.enabled_roles):
+        keeper = job.keepers.get(role.name)
+        if role.launch == "reuse" or (keeper is not None and not keeper.is_new):
+            continue
+        log = LogFile(run_dir.logs / f"{role.name}.log", limit_bytes=job.plan.logs.part_bytes, kept=job.plan.logs.keep)
+        # What a keeper passes on gets its prefix where it is shown.
+        prefix = b"" if run_dir.persists else prefix_for(role.name, width, index, colored=colored)
+        relays[role.name] = Relay(log, prefix, screen, calming, mask)
+        if keeper is not None:
+            relays[role.name].adopt_pipe(keeper.output)
     return relays
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
@@ -36,6 +37,13 @@ def set_subreaper(enabled: bool) -> bool:
     _prctl()(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
     _prctl()(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0)
     return bool(before.value)
+
+
+def end_with_parent(parent: int, signum: int) -> None:
+    """Get a signal when ``parent`` (the process that forked this one) ends, also if that was before this call."""
+    _prctl()(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signum)
 
 
 def rename_process(title: str) -> None:

@@ -42,8 +42,8 @@ class Record:
         entry: dict[str, Any] = {"event": kind}
         if role is not None:
             entry["role"] = role.name
-            if kind == "started" and role.mark is not None:
-                entry["pid"] = role.mark.leader
+            if kind == "started":
+                entry["pid"] = role.pid
             if kind == "ready":
                 entry["after_s"] = round(role.ready_s - role.started_s, 3)
         if text:

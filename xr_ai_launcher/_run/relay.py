@@ -55,6 +55,11 @@ class Relay:
         self._pipe = read_end
         return write_end
 
+    def adopt_pipe(self, read_end: int) -> None:
+        """Take the reading end of a pipe that was made elsewhere."""
+        os.set_blocking(read_end, False)
+        self._pipe = read_end
+
     @property
     def pipe(self) -> int:
         """The reading end to watch, or -1."""

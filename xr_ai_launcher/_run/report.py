@@ -50,10 +50,10 @@ class Report:
         """Say that something went wrong."""
         self._write(text, _RED)
 
-    def ending(self, ending: Ending) -> None:
+    def ending(self, ending: Ending, *, something_stays: bool = False) -> None:
         """Say why the run ended, so that nobody has to scroll back."""
         if not ending.is_failure:
-            self.note(f"{ending.sentence}; nothing of the stack is left")
+            self.note(f"{ending.sentence}; nothing {'else ' if something_stays else ''}of the stack is left")
             return
         self.bad(ending.sentence)
         if ending.tail:

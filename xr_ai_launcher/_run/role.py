@@ -1,5 +1,7 @@
 """One role while the stack runs: what is known about it."""
 
+from __future__ import annotations
+
 import enum
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,6 +13,10 @@ from xr_ai_launcher._run.readiness import Watch
 from xr_ai_launcher._run.readiness.notify import NotifySocket
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._stack.plan import RolePlan
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from xr_ai_launcher._run.kept import KeptRole
 
 
 class State(enum.Enum):
@@ -52,6 +58,8 @@ class Role:
     """What it says of itself."""
     watch: Watch | None = None
     notify: NotifySocket | None = None
+    kept: KeptRole | None = None
+    """Where it is run by a keeper (``launch: persist``)."""
     deadline: Timer | None = None
     restart_timer: Timer | None = None
     restarts: int = 0
@@ -62,6 +70,13 @@ class Role:
     def name(self) -> str:
         """The name in the stack file."""
         return self.plan.name
+
+    @property
+    def pid(self) -> int | None:
+        """The process that was started, while it runs."""
+        if self.kept is not None:
+            return self.kept.pid
+        return self.mark.leader if self.mark is not None and self.is_alive else None
 
     @property
     def has_settled(self) -> bool:

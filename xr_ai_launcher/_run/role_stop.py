@@ -38,7 +38,7 @@ class RoleStop:
         self.reaped()
 
     def reaped(self) -> None:
-        """Look whether anything is left. A leader that ended and is not collected yet would be taken for the next one."""
+        """Look whether anything is left. A leader not collected yet would later be taken for the next one."""
         if self._timer is not None and not self._role.is_alive and not self._members():
             self._finish()
 

@@ -21,6 +21,7 @@ _KEPT_RUNS = 20
 _LOCK_NAME = "lock"
 LOGS_LINK = "logs"
 LATEST_LINK = "latest"
+_PERSISTENT_FOLDER = "persist"
 # sun_path holds 108 bytes with its final zero; roles put sockets of their own below our folder.
 _LONGEST_RUNTIME_PATH = 70
 
@@ -44,8 +45,10 @@ class RunDir:
         remove_run_dir(self.runtime)
 
 
-def create_run_dir(stack: str, environment: Mapping[str, str]) -> RunDir:
+def create_run_dir(stack: str, environment: Mapping[str, str], persists: str = "") -> RunDir:
     """Make the folders for a new run of ``stack``, below XDG_RUNTIME_DIR and XDG_STATE_HOME or their defaults.
+
+    Runs that keep a role (``persists``) have their logs apart, so that the stack's newest are its own.
 
     Raises:
         RunDirError: a folder cannot be made, or is not ours alone.
@@ -53,8 +56,10 @@ def create_run_dir(stack: str, environment: Mapping[str, str]) -> RunDir:
     name = folder_name(stack)
     run_id = f"{name}-{os.urandom(3).hex()}"
     state = state_root(environment) / name
+    if persists:
+        state = state / _PERSISTENT_FOLDER / folder_name(persists)
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    runtime, logs = _runtime_root(environment) / run_id, state / f"{stamp}-{run_id[-6:]}"
+    runtime, logs = runtime_root(environment) / run_id, state / f"{stamp}-{run_id[-6:]}"
     try:
         runtime.mkdir(mode=0o700)
         lock = _lock(runtime)
@@ -64,7 +69,7 @@ def create_run_dir(stack: str, environment: Mapping[str, str]) -> RunDir:
         raise RunDirError(f"{error.filename}: cannot be made: {error.strerror}") from error
     _point_latest(state, logs)
     _forget_old_runs(state)
-    return RunDir(run_id, runtime, logs, lock)
+    return RunDir(run_id, runtime, logs, lock, persists)
 
 
 def is_locked(runtime: Path) -> bool:
@@ -84,7 +89,7 @@ def is_locked(runtime: Path) -> bool:
 
 def run_dirs(environment: Mapping[str, str]) -> list[Path]:
     """Return the private folders of all runs of this user, those that were left behind included."""
-    root = _runtime_root(environment)
+    root = runtime_root(environment)
     return sorted(Path(entry.path) for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False))
 
 
@@ -104,8 +109,11 @@ def state_root(environment: Mapping[str, str]) -> Path:
     return Path(home) / _APP
 
 
-def _runtime_root(environment: Mapping[str, str]) -> Path:
-    """The first private folder whose path leaves room for socket names; /tmp always does."""
+def runtime_root(environment: Mapping[str, str]) -> Path:
+    """Return where the private folders of all runs of this user are.
+
+    It is the first private place whose path leaves room for socket names; /tmp always does.
+    """
     user = os.getuid()
     for base in (environment.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
         if base and len(base) <= _LONGEST_RUNTIME_PATH and os.access(base, os.W_OK) and os.stat(base).st_uid == user:
@@ -139,7 +147,7 @@ def _point_latest(state: Path, logs: Path) -> None:
 
 
 def _forget_old_runs(state: Path) -> None:
-    runs = sorted(entry.name for entry in os.scandir(state) if entry.is_dir(follow_symlinks=False))
+    runs = sorted(entry.name for entry in os.scandir(state) if entry.name[:1].isdigit() and entry.is_dir())
     for name in runs[:-_KEPT_RUNS]:
         _remove_tree(state / name)
 

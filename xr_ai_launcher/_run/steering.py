@@ -56,6 +56,8 @@ class Steering:
         self._server: ControlServer | None = None
         self._stops: dict[str, RoleStop] = {}
         self._plan_id = ""
+        self.is_going_down = False
+        """Whether somebody asked for the end, so that nothing is to stay."""
 
     def open(self) -> None:
         """Begin to answer on the control socket."""
@@ -121,6 +123,9 @@ class Steering:
             return f"there is no role {name} in {self._plan.name}; its roles: {', '.join(self._roles)}"
         if self._state() == "stopping":
             return f"{self._plan.name} is stopping"
+        if role.kept is not None:
+            role.kept.restart()
+            return ""
         if role.relay is None:
             return f"{name} is run by somebody else (launch: {role.plan.launch}): restart it there"
         if role.state is State.WAITING:
@@ -132,6 +137,7 @@ class Steering:
 
     def stop(self, sentence: str) -> None:
         """End the run, with exit code 0."""
+        self.is_going_down = True
         self._end(Ending(0, sentence, is_failure=False))
 
     def _begin_restart(self, role: Role) -> None:

@@ -11,6 +11,7 @@ from time import monotonic
 
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
+from xr_ai_launcher._run.kept_roles import KeptRoles
 from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.loop import Loop
 from xr_ai_launcher._run.mask import Mask
@@ -28,15 +29,18 @@ from xr_ai_launcher._run.steering import Steering
 from xr_ai_launcher._run.stopping import Stopping
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
 from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code, signal_name
-from xr_ai_launcher._stack.plan import NotifyProbe, ProbePlan, RolePlan, StackPlan, TcpProbe
+from xr_ai_launcher._stack.plan import HttpProbe, McpProbe, NotifyProbe, ProbePlan, RolePlan, StackPlan, TcpProbe
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
+    from xr_ai_launcher._run.keeping import Keeper
     from xr_ai_launcher._run.views import View
 
 EXIT_NOT_READY = 4
 EXIT_PREREQUISITE = 5
 _TAIL_LINES = 15
+# Its keeper ends a role that is not ready in time; this is for a keeper that does not answer.
+_KEEPER_PATIENCE_S = 3.0
 # What a service manager told the launcher is not meant for its roles.
 _SERVICE_MANAGER_VARIABLES = {NOTIFY_VARIABLE, "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
 # Nobody is left to wait for a launcher that was killed: its roles get this long and no longer.
@@ -59,6 +63,7 @@ class Supervisor:
         record: Record,
         mask: Mask,
         open_views: Callable[[Loop, News, Steering], list[View]],
+        keepers: Mapping[str, Keeper],
     ) -> None:
         """``plan`` is the plan as it was before this run's folder was put in."""
         self._roles = {role.name: role for role in roles}
@@ -80,6 +85,17 @@ class Supervisor:
         self._record = record
         self._news = News()
         self._news.listen(record.take)
+        self._kept = KeptRoles(
+            keepers,
+            loop=self._loop,
+            news=self._news,
+            report=report,
+            on_status=lambda role, status: self._on_notify(role, {"STATUS": status}),
+            on_reason=self._on_reason,
+            on_ready=self._on_ready,
+            on_running=self._on_running,
+            on_gone=self._on_gone,
+        )
         self._steering = Steering(
             plan,
             self._roles,
@@ -98,9 +114,6 @@ class Supervisor:
         self._loop.take_signals((*FORWARDED_SIGNALS, signal.SIGWINCH), self._on_signal)
         self._loop.on_reaped = self._on_reaped
         self._loop.add_reader(self._lifeline, self._on_abandoned)
-        for role in self._roles.values():
-            if role.plan.launch == "persist":
-                self._report.bad(f"{role.name}: launch: persist is not possible yet; it will stop with the stack")
         self._start_due()
         self._loop.post(self._open_to_others)
         self._loop.run()
@@ -109,7 +122,7 @@ class Supervisor:
         self._close()
         for view in self._views:
             view.close()
-        self._report.ending(self._ending)
+        self._report.ending(self._ending, something_stays=self._kept.something_stays)
         return self._ending.exit_code
 
     def _open_to_others(self) -> None:
@@ -145,6 +158,8 @@ class Supervisor:
         """Start the role's program; what keeps it from starting ends the run."""
         role.enter(State.STARTING)
         role.started_s, role.reason, role.status, role.is_restarting = role.since_s, "", "", False
+        if role.name in self._kept:
+            return self._start_kept(role)
         if role.relay is None:
             return True
         env = self._environment | dict(role.plan.env) | {ROLE_VARIABLE: role.name}
@@ -167,6 +182,14 @@ class Supervisor:
         self._news.tell("started", role)
         return True
 
+    def _start_kept(self, role: Role) -> bool:
+        objection = self._kept.begin(role)
+        if objection:
+            self._end(Ending(EXIT_PREREQUISITE, f"{role.name} cannot be started: {objection}"))
+        elif role.relay is not None:
+            self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
+        return not objection
+
     def _open_notify_socket(self, role: Role) -> str:
         from xr_ai_launcher._run.readiness.notify import NotifySocket
 
@@ -187,11 +210,19 @@ class Supervisor:
 
     def _await_readiness(self, role: Role) -> None:
         plan = role.plan
+        if role.kept is not None:  # its keeper watches it, and tells what the deadline found
+            patience_s = plan.ready_timeout_s + _KEEPER_PATIENCE_S
+            role.deadline = self._loop.call_later(patience_s, partial(self._on_deadline, role))
+            return
         probe = plan.ready if role.relay is not None else _reuse_probe(plan)
         if probe is None:
             self._on_ready(role)
             return
         role.deadline = self._loop.call_later(plan.ready_timeout_s, partial(self._on_deadline, role))
+        self._watch(role, probe)
+
+    def _watch(self, role: Role, probe: ProbePlan) -> None:
+        plan = role.plan
         context = WatchContext(
             loop=self._loop,
             on_ready=partial(self._on_ready, role),
@@ -204,6 +235,16 @@ class Supervisor:
             env=self._environment | dict(plan.env),
         )
         role.watch = start_watch(probe, context)
+
+    def _on_running(self, role: Role) -> None:
+        """A persistent role is there from an earlier run: where it can be asked, it is asked again if it is ready."""
+        assert role.kept is not None
+        self._report.note(f"{role.name} runs already (launch: persist, process {role.kept.pid})")
+        probe = role.plan.ready
+        if isinstance(probe, HttpProbe | TcpProbe | McpProbe):
+            self._watch(role, probe)
+        else:
+            self._on_ready(role)
 
     def _on_notify(self, role: Role, fields: Mapping[str, str]) -> None:
         is_ready = fields.get("READY") == "1"
@@ -257,6 +298,10 @@ class Supervisor:
         self._end(self._blame(role, EXIT_NOT_READY, sentence))
 
     def _on_absent(self, role: Role, reason: str) -> None:
+        if role.kept is not None:
+            self._report.bad(f"{role.name} runs, but is not ready any more: {reason}; starting it again")
+            role.kept.restart()
+            return
         self._end(
             Ending(
                 EXIT_PREREQUISITE,
@@ -299,6 +344,18 @@ class Supervisor:
             case "fail":
                 when = f"after {lived}" if was_ready else f"after {lived}, before it was ready"
                 self._end(self._blame(role, _failure_code(code), f"{role.name} ended {when}: {exit_words(code)}"))
+
+    def _on_gone(self, role: Role, code: int, text: str) -> None:
+        """A persistent role has ended together with its keeper, which did for it what `on_exit` says."""
+        role.enter(State.ENDED)
+        role.forget_watches()
+        if self._ending is not None:
+            return
+        if role.plan.on_exit == "ignore":
+            self._report.note(f"{role.name} ended: {text} (on_exit: ignore)")
+            self._on_ignored_exit()
+        else:
+            self._end(self._blame(role, code or 1, f"{role.name} (launch: persist): {text}"))
 
     def _on_ignored_exit(self) -> None:
         if all(role.state is State.ENDED for role in self._roles.values()):
@@ -404,6 +461,8 @@ class Supervisor:
         self._loop.stop()
 
     def _close(self) -> None:
+        for role in self._roles.values():
+            self._kept.leave(role, is_to_stop=self._steering.is_going_down)
         self._steering.close()
         self._record.close()
         for role in self._roles.values():
