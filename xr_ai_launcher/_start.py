@@ -17,7 +17,7 @@ TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from xr_ai_launcher._run import Wishes
 
-__all__ = ("prepare", "start", "start_detached", "startable_plan")
+__all__ = ("prepare", "start", "start_detached", "start_shown", "startable_plan")
 
 
 def startable_plan(path: Path, options: StackOptions) -> StackPlan:
@@ -66,6 +66,15 @@ def start_detached(plan: StackPlan) -> int | None:
     _refuse_second_run(plan)
     exports = prepare(plan)
     return run_detached(bind(plan, setup_names(plan, exports)), plan, {**os.environ, **exports})
+
+
+def start_shown(plan: StackPlan, wishes: Wishes) -> int:
+    """Prepare a plan that was checked, run it and show it full-screen; return its exit code."""
+    from xr_ai_launcher._view.tui.show import run_shown
+
+    _refuse_second_run(plan)
+    exports = prepare(plan)
+    return run_shown(bind(plan, setup_names(plan, exports)), plan, {**os.environ, **exports}, wishes)
 
 
 def _refuse_second_run(plan: StackPlan) -> None:

@@ -12,7 +12,7 @@ from xr_ai_launcher._view.terminal import size_of
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from xr_ai_launcher._control.model import RoleStatus, StackStatus
     from xr_ai_launcher._run.loop import Loop, Timer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xr_ai_launcher._run.screen import Screen
     from xr_ai_launcher._view.figures import Figures
 
-__all__ = ("LiveTable",)
+__all__ = ("LiveTable", "with_figures")
 
 # Roles that start together are ready together: they share a picture, and ten a second are plenty for eyes.
 _REDRAW_DELAY_S = 0.1
@@ -79,7 +79,7 @@ class LiveTable:
         status = self._read_status()
         columns, lines = size_of(self._terminal)
         rows = table_rows(
-            _with_figures(status, self._figures),
+            with_figures(status, self._figures),
             now=time.time(),
             columns=columns,
             most_rows=most_rows(lines),
@@ -100,7 +100,8 @@ class LiveTable:
         self._loop.call_later(self._thrift.interval_s, self._take_figures)
 
 
-def _with_figures(status: StackStatus, figures: dict[str, Figures]) -> StackStatus:
+def with_figures(status: StackStatus, figures: Mapping[str, Figures]) -> StackStatus:
+    """Return the status with what the roles use."""
     from dataclasses import replace
 
     def known(role: RoleStatus) -> RoleStatus:

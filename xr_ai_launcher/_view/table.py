@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Cell = Callable[[RoleStatus, float], str]
 
-__all__ = ("address", "story", "table_rows", "title")
+__all__ = ("heads_and_rows", "table_rows", "title")
 
 _GAP = "  "
 _LEAST_STORY_COLUMNS = 14
@@ -53,7 +53,7 @@ def _ports(role: RoleStatus) -> str:
 _NAME = _Column("ROLE", lambda role, _: role.name, most_columns=24)
 _STATE = _Column("STATE", lambda role, _: state_word(role), columns=8)
 _SINCE = _Column("SINCE", _since, columns=6, align_right=True, style=DIM)
-_ADDRESS = _Column("ADDRESS", lambda role, _: address(role), most_columns=34)
+_ADDRESS = _Column("ADDRESS", lambda role, _: _address(role), most_columns=34)
 _PORTS = _Column("PORTS", lambda role, _: _ports(role), most_columns=17)
 _CPU = _Column("CPU", lambda role, _: percent(role.cpu_percent), columns=5, align_right=True)
 _MEMORY = _Column("MEMORY", lambda role, _: memory(role.memory_bytes), columns=8, align_right=True)
@@ -84,13 +84,26 @@ def table_rows(status: StackStatus, *, now: float, columns: int, most_rows: int,
     rows = [_title_row(status, now, columns, colored)]
     has_heads = room > len(status.roles) or room >= 6
     shown, hidden = _most_important(status.roles, room - has_heads)
-    layout = _layout(status.roles, now, columns)
+    heads, role_rows = heads_and_rows(shown, now=now, columns=columns, colored=colored, all_roles=status.roles)
     if has_heads:
-        rows.append(styled(_heads(layout, columns), DIM, colored=colored))
-    rows += [_role_row(role, layout, now, columns, colored) for role in shown]
+        rows.append(styled(heads, DIM, colored=colored))
+    rows += role_rows
     if hidden:
         rows.append(styled(fit(f" … {_counts(hidden)} more", columns), DIM, colored=colored))
     return rows
+
+
+def heads_and_rows(
+    roles: Sequence[RoleStatus],
+    *,
+    now: float,
+    columns: int,
+    colored: bool,
+    all_roles: Sequence[RoleStatus] | None = None,
+) -> tuple[str, list[str]]:
+    """Return the columns' names and a row for each role; ``all_roles`` decide about the columns' widths."""
+    layout = _layout(all_roles or roles, now, columns)
+    return _heads(layout, columns), [_role_row(role, layout, now, columns, colored) for role in roles]
 
 
 def title(status: StackStatus, now: float) -> str:
@@ -105,12 +118,12 @@ def title(status: StackStatus, now: float) -> str:
     return " · ".join(filter(None, facts))
 
 
-def address(role: RoleStatus) -> str:
+def _address(role: RoleStatus) -> str:
     """Return where the role is reached: its URL, or its ports."""
     return role.url or _ports(role)
 
 
-def story(role: RoleStatus) -> str:
+def _story(role: RoleStatus) -> str:
     """Return the one thing to know beside the state: what the role says, why it is not ready, how it ended."""
     match role.state:
         case "starting":
@@ -192,5 +205,5 @@ def _role_row(role: RoleStatus, layout: Sequence[tuple[_Column, int]], now: floa
         text = fit(column.cell(role, now), width, align_right=column.align_right)
         style = color if column.title == "STATE" else column.style
         pieces.append(styled(text, style, colored=colored) + _GAP)
-    pieces.append(fit(story(role), max(0, columns - _taken(layout))))
+    pieces.append(fit(_story(role), max(0, columns - _taken(layout))))
     return "".join(pieces)

@@ -15,6 +15,7 @@ from xr_ai_launcher.cli.plan import plan
 from xr_ai_launcher.cli.ps import ps
 from xr_ai_launcher.cli.restart import restart
 from xr_ai_launcher.cli.schema import schema
+from xr_ai_launcher.cli.tui import tui
 from xr_ai_launcher.cli.up import up
 
 __all__ = ("app",)
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: loading rich would double the time that --help takes
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (up, down, ps, logs, restart, check, plan, graph, doctor, schema, new, completion):
+for _verb in (up, down, ps, logs, restart, tui, check, plan, graph, doctor, schema, new, completion):
     app.command(name=_verb.__name__)(_verb)
 
 

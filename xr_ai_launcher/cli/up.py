@@ -1,5 +1,6 @@
 """``xrstack up``: check, prepare and run a stack until it ends."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,7 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when all roles are ready; the stack runs on.")
     ] = False,
+    tui: Annotated[bool, typer.Option("--tui", help="Show it full-screen; leaving that stops the stack.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Show lines only, also on a terminal.")] = False,
     metrics: Annotated[
         int | None, typer.Option("--metrics", metavar="PORT", help="Serve /metrics for Prometheus on this port.")
@@ -35,7 +37,7 @@ def up(
     """Check the stack, prepare what is missing, start every role and stop them together."""
     from xr_ai_launcher._api import open_stack
     from xr_ai_launcher._run.views import Wishes
-    from xr_ai_launcher._start import prepare, start, startable_plan
+    from xr_ai_launcher._start import prepare, start, start_shown, startable_plan
     from xr_ai_launcher.cli._told import announce
 
     path, wanted = options.find_stack(stack), options.stack_options(profile, file, set_, only, without)
@@ -44,11 +46,16 @@ def up(
         announce(plan)
         prepare(plan)
         return ExitCode.OK
+    if tui:
+        from xr_ai_launcher._view.tui.needs import require_tui
+
+        require_tui(os.environ)
     plan = startable_plan(path, wanted)
     announce(plan)
     if detach:
         return _detach(plan)
-    return start(plan, Wishes(is_plain=plain, metrics_port=metrics))
+    wishes = Wishes(is_plain=plain, metrics_port=metrics)
+    return start_shown(plan, wishes) if tui else start(plan, wishes)
 
 
 def _detach(plan: "StackPlan") -> int:

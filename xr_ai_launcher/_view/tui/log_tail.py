@@ -7,10 +7,9 @@ from pathlib import Path
 
 __all__ = ("LogTail",)
 
-# What one looks at first; the file has it all.
-_FIRST_READ_BYTES = 4 << 20
-# A flood must not keep the view from drawing: what is skipped is in the file.
-_READ_BYTES = 2 << 20
+# What one looks at first, and what is read at once of a flood: enough to scroll in, little enough to keep drawing.
+_MOST_BYTES = 4 << 20
+_SKIPPED = "… lines were skipped, this log grows too fast to be read along; the file has them"
 
 
 class LogTail:
@@ -27,39 +26,27 @@ class LogTail:
         try:
             with open(self.path, "rb") as file:
                 found = os.fstat(file.fileno())
+                is_first = not self._inode
                 if found.st_ino != self._inode or found.st_size < self._offset:
-                    self._begin(found)
-                elif found.st_size == self._offset:
-                    return []
-                skipped = self._skip(found.st_size)
+                    # Another file: what this one has is new, and the last words of the one before are lost.
+                    self._inode, self._offset, self._unfinished = found.st_ino, 0, b""
+                is_cut = found.st_size - self._offset > _MOST_BYTES
+                if is_cut:
+                    self._offset = found.st_size - _MOST_BYTES
                 file.seek(self._offset)
-                data = file.read(_FIRST_READ_BYTES)
+                data = file.read(_MOST_BYTES)
         except OSError:
             return []
         self._offset += len(data)
-        return self._split(data, is_cut=skipped)
+        if not is_cut:
+            return self._lines(data)
+        self._unfinished = b""
+        lines = self._lines(data.partition(b"\n")[2])  # it begins within a line
+        return lines if is_first else [_SKIPPED, *lines]
 
-    def _begin(self, found: os.stat_result) -> None:
-        """A new file: its end when it is the first that is seen, all of it when the one before was rotated away."""
-        self._offset = 0 if self._inode else max(0, found.st_size - _FIRST_READ_BYTES)
-        self._unfinished = b"" if self._inode or not self._offset else b"\0"
-        self._inode = found.st_ino
-
-    def _skip(self, size: int) -> bool:
-        if size - self._offset <= _FIRST_READ_BYTES:
-            return False
-        self._offset = size - _READ_BYTES
-        return True
-
-    def _split(self, data: bytes, *, is_cut: bool) -> list[str]:
-        if is_cut or self._unfinished == b"\0":
-            data = data.partition(b"\n")[2]  # begins within a line
-            self._unfinished = b""
+    def _lines(self, data: bytes) -> list[str]:
+        if not data:
+            return []
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
-        texts = [
-            line.decode(errors="replace").rpartition("\r")[2]
-            if b"\r" in line.rstrip(b"\r")
-            else line.decode(errors="replace").rstrip("\r")
-            for line in lines
-        ]
-        return ["… lines were skipped, the log grows too fast to read: the file has them", *texts] if is_cut else texts
+        # What a progress bar wrote over is gone from a terminal as well.
+        return [line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace") for line in lines]
