@@ -158,7 +158,8 @@ class AgentLink:
 
     def _on_message(self, parts: list[bytes]) -> None:
         self._on_published(parts)
-        self._markers.on_topic(parts[0])
+        if self._markers.is_waiting:
+            self._markers.on_topic(parts[0])
 
 
 _VIDEO_PREFIX: Final = topics.VIDEO + b"."

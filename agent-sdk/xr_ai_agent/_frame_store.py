@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from xr_ai_agent import _topics as topics
 from xr_ai_agent._messages import (
     LEASE_UNTIL_RELEASED,
     FrameAsk,
@@ -34,11 +35,40 @@ class SlotView:
     data: memoryview = field(repr=False)
 
 
-@dataclass(slots=True)
-class _TrackState:
-    ring: TrackRing
-    signal: FrameSignal
-    place: SlotPlace
+class TrackState:
+    """The newest frame of a track."""
+
+    __slots__ = ("expected_bytes", "fields", "layout", "place", "ring", "topic", "track")
+
+    def __init__(self, track: _Track, ring: TrackRing) -> None:
+        self.track = track
+        self.ring = ring
+        self.topic = topics.video(*track)
+        """Of its signals."""
+        self.place = SlotPlace(0, 0, 0, 0)
+        self.fields: tuple[int, int, int, int, int, PixelFormat, int, str, str] = (
+            0,
+            0,
+            0,
+            0,
+            0,
+            PixelFormat.I420,
+            0,
+            *track,
+        )
+        """Of its `FrameSignal`, which most frames need only in its encoded form."""
+        self.layout: tuple[PixelFormat, int, int] | None = None
+        self.expected_bytes = 0
+
+    @property
+    def signal(self) -> FrameSignal:
+        """What is told of the frame."""
+        return FrameSignal(*self.fields)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its pixels."""
+        return self.fields[6]
 
 
 class FrameStore:
@@ -46,8 +76,7 @@ class FrameStore:
 
     def __init__(self) -> None:
         self._folder: ShmFolder | None = None
-        self._tracks: dict[_Track, _TrackState] = {}
-        self._last_seq: dict[_Track, int] = {}
+        self._tracks: dict[_Track, TrackState] = {}
         self._leases: dict[str, dict[int, tuple[TrackRing, int, int]]] = defaultdict(dict)
         self._next_lease_id = 1
 
@@ -61,6 +90,10 @@ class FrameStore:
         """Shared memory that the rings take now."""
         return sum(state.ring.size for state in self._tracks.values())
 
+    def state(self, track: _Track) -> TrackState | None:
+        """Return what is known of a track that holds a frame; its participant is here, for leaving ends it."""
+        return self._tracks.get(track)
+
     def put(
         self,
         track: _Track,
@@ -69,25 +102,26 @@ class FrameStore:
         pts_us: int,
         data: memoryview,
         seq: int | None = None,
-    ) -> FrameSignal:
-        """Copy a frame in and return its signal; ``seq`` counts on by itself unless the connector counts.
+    ) -> TrackState:
+        """Copy a frame in; ``seq`` counts on by itself unless the connector counts.
 
         Raises:
             RingError: the system has no memory left for the track's ring.
         """
+        frame_bytes = data.nbytes
         state = self._tracks.get(track)
-        if state is None or not self._fits(state.ring, data.nbytes):
-            ring = self._new_ring(data.nbytes)
-            if state is not None:
-                state.ring.close()
-        else:
-            ring = state.ring
-        place = ring.write(data)
-        seq = self._last_seq.get(track, 0) + 1 if seq is None else seq
-        self._last_seq[track] = seq
-        signal = FrameSignal(place.slot, seq, pts_us, size[0], size[1], fmt, data.nbytes, *track)
-        self._tracks[track] = _TrackState(ring, signal, place)
-        return signal
+        if state is None:
+            state = TrackState(track, self._new_ring(frame_bytes))
+        elif not self._fits(state.ring, frame_bytes):
+            ring = self._new_ring(frame_bytes)
+            state.ring.close()
+            state.ring = ring
+        state.place = place = state.ring.write(data)
+        if seq is None:
+            seq = state.fields[1] + 1
+        state.fields = (place.slot, seq, pts_us, *size, fmt, frame_bytes, *track)
+        self._tracks[track] = state
+        return state
 
     def newest(self, track: _Track) -> FrameData | None:
         """Return a copy of a track's newest frame."""
@@ -107,9 +141,7 @@ class FrameStore:
         state = self._tracks[track]
         ring, slot = state.ring, state.place.slot
         lease_id = ring.lease(slot, seconds)
-        return SlotView(state.signal, ring.read(state.place, state.signal.data_sz)), lambda: ring.release(
-            slot, lease_id
-        )
+        return SlotView(state.signal, ring.read(state.place, state.size_bytes)), lambda: ring.release(slot, lease_id)
 
     def answer(self, ask: FrameAsk, status_if_none: FrameStatus) -> FrameReply:
         """Return where the newest frame of a track lies (leased if wanted), or its pixels."""
@@ -151,13 +183,12 @@ class FrameStore:
     def end_track(self, track: _Track) -> None:
         """Free a track's memory."""
         state = self._tracks.pop(track, None)
-        self._last_seq.pop(track, None)
         if state is not None:
             state.ring.close()
 
     def drop_participant(self, participant_id: str) -> None:
         """Free the memory of all of a participant's tracks."""
-        for track in [t for t in self._last_seq if t[0] == participant_id]:
+        for track in [t for t in self._tracks if t[0] == participant_id]:
             self.end_track(track)
 
     def close(self) -> None:

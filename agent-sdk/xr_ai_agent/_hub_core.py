@@ -8,10 +8,10 @@ from typing import Any
 from xr_ai_agent import _topics as topics
 from xr_ai_agent._agent_requests import AgentRequests
 from xr_ai_agent._callbacks import CallbackList, CallbackRunner
-from xr_ai_agent._codec import encode
+from xr_ai_agent._codec import encode, encode_fields
 from xr_ai_agent._connector_ring import ConnectorRing
 from xr_ai_agent._errors import InvalidIdError, RingError
-from xr_ai_agent._frame_store import FrameStore, SlotView
+from xr_ai_agent._frame_store import FrameStore, SlotView, TrackState
 from xr_ai_agent._hub_ports import Outlets, ReturnSink
 from xr_ai_agent._ids import validate_connector_id, validate_participant_id, validate_topic, validate_track_id
 from xr_ai_agent._inbound import UNREADABLE, decode_or_count
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 PROTOCOL_VERSION = 2
 
 _BYTES_PER_SAMPLE = 4
+_FRAME_SIGNAL = int(MsgType.FRAME_SIGNAL)
 # How long a hub-local coroutine callback (a recorder) may read a frame before its slot may be taken.
 _LOCAL_HOLD_S = 5.0
 
@@ -172,15 +173,15 @@ class HubCore:
         # In order with the signals as well: none comes before its join or after its leave.
         self._outlets.publish_video(topics.PARTICIPANT, frame)
 
-    def publish_frame(self, signal: FrameSignal) -> None:
+    def publish_frame(self, state: TrackState) -> None:
         """Tell everybody of a frame that the store has just taken."""
-        topic = topics.video(signal.participant_id, signal.track_id)
+        topic = state.topic
         if self._outlets.is_video_heard(topic):
-            frame = encode(MsgType.FRAME_SIGNAL, signal)
-            self._publish(topic, frame)
+            frame = encode_fields(_FRAME_SIGNAL, state.fields)
             self._outlets.publish_video(topic, frame)
+            self._publish(topic, frame)
         if self.on_frame:
-            self._fire_frame(signal)
+            self._fire_frame(state.signal)
 
     def take_audio(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
         """A participant's sound; ``frame`` is its encoding where there is one."""

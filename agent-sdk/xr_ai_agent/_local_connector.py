@@ -50,15 +50,20 @@ class LocalConnector:
             RingError: the system has no memory for the track.
         """
         pixels = memoryview(data).cast("B")
-        expected = fmt.frame_bytes(width, height)
+        track, frames = (participant_id, track_id), self._core.frames
+        state, layout = frames.state(track), (fmt, width, height)
+        is_same = state is not None and state.layout == layout
+        expected = state.expected_bytes if state and is_same else fmt.frame_bytes(width, height)
         if pixels.nbytes != expected:
             raise MalformedMessageError(f"{fmt.name} {width}×{height}: {pixels.nbytes} bytes, expected {expected}")
-        if not self._core.is_present(participant_id, "frame"):
-            return 0
-        track = (participant_id, validate_track_id(track_id))
-        signal = self._core.frames.put(track, fmt, (width, height), pts_us, pixels)
-        self._core.publish_frame(signal)
-        return signal.seq
+        if state is None:
+            if not self._core.is_present(participant_id, "frame"):
+                return 0
+            validate_track_id(track_id)
+        state = frames.put(track, fmt, (width, height), pts_us, pixels)
+        state.layout, state.expected_bytes = layout, expected
+        self._core.publish_frame(state)
+        return state.fields[1]
 
     async def push_audio(self, chunk: AudioChunk) -> None:
         """Pass a participant's sound to the agents."""

@@ -30,6 +30,11 @@ class SubscriptionMarkers:
             del self._pending[marker]
             self._unsubscribe(marker)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._pending)
+
     def on_topic(self, topic: bytes) -> None:
         """Take note of the topic of a message that came."""
         if topic in self._pending:

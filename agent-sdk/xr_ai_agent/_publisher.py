@@ -10,6 +10,9 @@ from xr_ai_agent._sockets import SocketReader
 
 # Topics whose answer is remembered; more than all tracks of a full hub.
 _REMEMBERED_MAX: Final = 4096
+# As plain integers: arithmetic on enum members costs more than the call they are for.
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+_MORE: Final = int(zmq.NOBLOCK | zmq.SNDMORE)
 
 
 class Publisher:
@@ -52,8 +55,8 @@ class Publisher:
         self.published += 1
         if not self.is_heard(topic) or self._socket.closed:
             return
-        self._socket.send(topic, zmq.SNDMORE | zmq.NOBLOCK)
-        self._socket.send(frame, zmq.NOBLOCK)
+        self._socket.send(topic, _MORE)
+        self._socket.send(frame, _NOBLOCK)
         # Sending may swallow the edge that announces a subscription.
         self._reader.check_swallowed()
 

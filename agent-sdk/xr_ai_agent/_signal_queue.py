@@ -35,8 +35,10 @@ class SignalQueue:
         """Asks the hub for the newest signal of each track (answered with `on_newest`); returns whether it can."""
 
     def add(self, signal: FrameSignal) -> None:
-        """Take a signal."""
+        """Take a signal; it is handed on at once by who keeps up, and at the end of the batch after a pause."""
         self._batch.append(signal)
+        if self._behind_since is None and self._answer_until == 0.0 and self._keeps_up():
+            self.hand_on()
 
     @contextlib.contextmanager
     def without_repeats(self) -> Iterator[None]:
@@ -64,6 +66,7 @@ class SignalQueue:
         if now < self._answer_until:
             self._keep_newest()
         else:
+            self._answer_until = 0.0
             self.hand_on()
 
     def on_newest(self, signals: list[FrameSignal]) -> None:
@@ -86,6 +89,9 @@ class SignalQueue:
                 continue
             self._count_missed(signal)
             self._fire(signal)
+
+    def _keeps_up(self) -> bool:
+        return self._clock() - self._batch_ended_at < _STALL_S
 
     def _keep_newest(self) -> None:
         newest: dict[tuple[str, str], FrameSignal] = {}

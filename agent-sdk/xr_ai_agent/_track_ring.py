@@ -10,8 +10,8 @@ import os
 import secrets
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from xr_ai_agent._errors import FrameTooLargeError, RingError
 
@@ -32,8 +32,7 @@ def _page_aligned(size: int) -> int:
     return (size + _PAGE - 1) // _PAGE * _PAGE
 
 
-@dataclass(frozen=True, slots=True)
-class SlotPlace:
+class SlotPlace(NamedTuple):
     """Where in the ring's file a frame lies."""
 
     slot: int

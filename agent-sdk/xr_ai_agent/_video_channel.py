@@ -79,4 +79,5 @@ class VideoChannel:
 
     def _on_message(self, parts: list[bytes]) -> None:
         self._handle(parts)
-        self.markers.on_topic(parts[0])
+        if self.markers.is_waiting:
+            self.markers.on_topic(parts[0])

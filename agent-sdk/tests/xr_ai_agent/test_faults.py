@@ -254,7 +254,8 @@ async def test_the_loop_of_the_hub_stays_free_during_a_burst(stage, eventually):
             while len(got) < 10_000:
                 turns += 1
                 await asyncio.sleep(0)
-    longest = max(got.count(turn) for turn in set(got))
+    # What came before the first turn was counted came in several that were not.
+    longest = max(got.count(turn) for turn in set(got) - {0})
     assert longest <= 256
 
 
