@@ -36,7 +36,8 @@ class Readiness:
                 self._ready_file.parent.mkdir(parents=True, exist_ok=True)
                 self._ready_file.touch()
             self._send("READY=1" + (f"\nSTATUS={text}" if text else ""))
-            logger.info("ready%s", f": {text}" if text else "")
+            # Whoever listens on the notify socket shows it beside the program's name; said twice it is noise.
+            logger.log(logging.DEBUG if self._address else logging.INFO, "ready%s", f": {text}" if text else "")
         elif text:
             self.status(text)
 
