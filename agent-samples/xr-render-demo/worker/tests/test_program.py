@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,13 @@ FOLDER = Path(__file__).resolve().parents[2]
 class Scene:
     """The program under test with everything around it."""
 
-    def __init__(self, connector: Any, model: Any, tools: Any) -> None:
+    def __init__(
+        self, connector: Any, model: Any, tools: Any, worker: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> None:
         self.connector = connector
         self.model = model
         self.tools = tools
+        self.worker = worker
         self.sent: dict[str, list[tuple[str, str]]] = {}
         self.audio: dict[str, int] = {}
         self.spoken: list[str] = []
@@ -95,8 +99,27 @@ def _wav(samples: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+@asynccontextmanager
+async def _worker(config: dict[str, Any], addresses: dict[str, str]) -> AsyncIterator[None]:
+    program = running_program("xr_render_demo_worker", config, env=addresses)
+    child = await asyncio.to_thread(program.__enter__)
+    try:
+        yield
+        assert await asyncio.to_thread(child.stop) == 0, child.output()
+        assert "Traceback" not in child.output(), child.output()
+    finally:
+        await asyncio.to_thread(program.__exit__, None, None, None)
+
+
 @pytest.fixture
-async def scene(tmp_path: Path, scene_tools: Any, serve_tools: Any, until: Any) -> AsyncIterator[Scene]:
+async def scene(late_scene: Scene) -> AsyncIterator[Scene]:
+    """A room with the worker in it."""
+    async with late_scene.worker():
+        yield late_scene
+
+
+@pytest.fixture
+async def late_scene(tmp_path: Path, scene_tools: Any, serve_tools: Any, until: Any) -> AsyncIterator[Scene]:
     addresses = {"XR_HUB_IN": f"ipc://{tmp_path}/in", "XR_HUB_PUB": f"ipc://{tmp_path}/pub"}
     port = free_port()
     hub = HubEndpoint(addresses["XR_HUB_IN"], addresses["XR_HUB_PUB"])
@@ -110,15 +133,7 @@ async def scene(tmp_path: Path, scene_tools: Any, serve_tools: Any, until: Any) 
         urls = {f"{name}_mcp_url": f"http://127.0.0.1:{port}/mcp" for name in ("render", "oxr", "vlm", "video", "vec")}
         config = {"models_yaml": str(tmp_path / "models.yaml"), "camera_grace": 0.2, **urls}
         config["camera_permission_timeout"] = 10.0
-        program = running_program("xr_render_demo_worker", config, env=addresses)
-        child = await asyncio.to_thread(program.__enter__)
-        try:
-            made = Scene(connector, model, scene_tools)
-            yield made
-            assert await asyncio.to_thread(child.stop) == 0, child.output()
-            assert "Traceback" not in child.output(), child.output()
-        finally:
-            await asyncio.to_thread(program.__exit__, None, None, None)
+        yield Scene(connector, model, scene_tools, lambda: _worker(config, addresses))
     hub.close()
     await running
 
@@ -164,6 +179,34 @@ async def test_people_type_speak_look_and_start_their_headsets(scene: Scene, unt
     await scene.join("bob")
     await scene.type("bob", "add a red box")
     await until(lambda: len(scene.of("bob", "agent.response")) == 3, "a reply after leaving and coming back")
+
+
+async def test_a_late_worker_finds_who_is_here_and_a_leaver_disturbs_nobody(late_scene: Scene, until: Any) -> None:
+    scene = late_scene
+    await scene.join("alice")
+    async with scene.worker():
+        await until(lambda: _statuses(scene, "alice")[-1:] == ["idle"], "the status of somebody who was there before")
+        adding = scene.tools.blocked["add_primitive"] = asyncio.Event()
+        await scene.join("bob")
+        await scene.type("bob", "add a red box")
+        await until(lambda: ("bob", "add_primitive") in scene.tools.calls, "bob's turn being worked on")
+        await scene.connector.notify_participant_left("bob", 0)
+        await scene.join("carol")
+        await until(lambda: _statuses(scene, "carol")[-1:] == ["idle"], "the status of somebody who joined later")
+        adding.set()
+        await scene.type("alice", "add a red box")
+        await until(lambda: scene.of("alice", "agent.response"), "a reply to who stayed")
+    assert scene.of("bob", "agent.response") == []
+    scene.sent.clear()
+    async with scene.worker():
+        await until(lambda: _statuses(scene, "alice")[-1:] == ["idle"], "the status after a restart of the worker")
+        await scene.type("alice", "add a red box")
+        await until(lambda: scene.of("alice", "agent.response"), "a reply of the new worker")
+    assert _statuses(scene, "bob") == []
+
+
+def _statuses(scene: Scene, participant: str) -> list[str]:
+    return [json.loads(text)["status"] for text in scene.of(participant, "_agent.status")]
 
 
 async def _speak(scene: Scene, participant: str, text: str) -> None:
