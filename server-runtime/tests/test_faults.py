@@ -247,6 +247,59 @@ async def _restart_under(hub: Any, livekit_binary: Path, config: Path, helpers: 
         hub.stop()
 
 
+@pytest.mark.anyio
+async def test_a_hub_that_restarts_is_found_again_by_agents_and_participants(
+    make_hub: Callable[..., Any], helpers: Any
+) -> None:
+    """Killed without a word and started anew: the agent stays, the participant asks for a token again."""
+    hub = make_hub().start()
+    await asyncio.to_thread(hub.wait_ready)
+    async with helpers.running_agent(hub) as agent:
+        for number in range(2):
+            _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "stayer"})
+            assert admission["identity"] == "stayer"
+            client = await helpers.Client().join(admission["url"], admission["token"])
+            await client.publish_tone()
+            await helpers.eventually(lambda: "stayer" in agent.endpoint.connected_participants)
+            agent.audio.clear()
+            await helpers.eventually(lambda: agent.peak("stayer") > 0.1)
+            await agent.tell("stayer", "agent.response", b"hello")
+            await helpers.eventually(lambda client=client: client.data)
+            if number == 0:
+                children = hub.children()
+                os.kill(hub.pid, signal.SIGKILL)
+                await asyncio.to_thread(hub.wait_exit)
+                await asyncio.to_thread(psutil.wait_procs, children, 3)
+                await asyncio.to_thread(lambda: hub.start().wait_ready())
+                await helpers.eventually(lambda: "stayer" not in agent.endpoint.connected_participants)
+            await client.leave()
+
+
+@pytest.mark.anyio
+async def test_toggling_a_camera_leaves_nothing_behind(hub: Any, helpers: Any, join: Callable[..., Any]) -> None:
+    client = await join(hub, "toggler")
+
+    async def toggle() -> dict[str, Any]:
+        track_id = await client.publish_colour(luma=100)
+        await helpers.health_until(hub, lambda facts: _received(facts, "toggler", track_id) > 0)
+        await client.room.local_participant.unpublish_track(track_id)
+        facts = await helpers.health_until(hub, lambda facts: not facts["participants"]["toggler"]["tracks"])
+        return dict(facts)
+
+    first = await toggle()
+    for _ in range(9):
+        last = await toggle()
+
+    assert last["ipc"]["video_tracks"] == first["ipc"]["video_tracks"]
+    assert last["ipc"]["ring_bytes"] == first["ipc"]["ring_bytes"]
+    assert last["tasks"] <= first["tasks"] + 2  # other tests' sessions come and go
+
+
+def _received(facts: Any, participant: str, track_id: str) -> int:
+    counts = facts["participants"].get(participant, {"tracks": {}})
+    return int(counts["tracks"].get(track_id, {"received": 0})["received"])
+
+
 async def _start_livekit(binary: Path, config: Path, hub: Any, helpers: Any) -> "subprocess.Popen[bytes]":
     with (config.parent / "livekit.log").open("ab") as log:
         server = await asyncio.to_thread(subprocess.Popen, [binary, "--config", config], stdout=log, stderr=log)
