@@ -13,8 +13,9 @@ An agent::
     hub.on_data(answer)                              # also on_frame, on_frame_data, on_audio, on_participant
     await hub.run()                                  # until hub.stop()
 
-`ProcessorEndpoint` also has ``connected_participants``, ``subscribe``/``unsubscribe``, ``request_frame`` (a copy),
-``borrow_frame`` (no copy), ``send_return_audio``, ``send_return_data``, ``flush_return_audio`` and ``set_status``.
+`ProcessorEndpoint` also has ``connected_participants``, ``subscribe``/``unsubscribe``, ``request_frame`` (a copy, or
+with ``copy=False`` read in place for as long as it is held), ``borrow_frame`` (no copy), ``send_return_audio``,
+``send_return_data``, ``flush_return_audio`` and ``set_status``.
 A callback is a coroutine function (a task per message) or a plain function (called at once); an exception in one is
 logged with its traceback and counted, and nothing else is affected.
 
@@ -23,6 +24,11 @@ A hub::
     hub = HubEndpoint(pull_addr=pull, pub_addr=pub)  # binds; AddressInUseError if another hub is there
     connector = hub.connect_local("livekit")         # a transport in this process: one hop, no sockets
     await hub.run()                                  # until hub.stop(); then hub.close()
+
+Agents on other machines: ``HubEndpoint(remote=RemoteAccess(server_key, client_keys))`` opens four TCP ports for those
+whose public key lies in ``client_keys``; such an agent passes ``keys=CurveKeys(its secret key file, the hub's public
+one)`` or names both in XR_HUB_CLIENT_KEY and XR_HUB_SERVER_KEY. `create_key_pair` makes the files. An event loop of
+uvloop, where it is installed, shortens every latency.
 
 A transport in another process uses `ConnectorEndpoint`; both satisfy the `Connector` protocol.
 

@@ -43,6 +43,7 @@ class AgentLink:
         """
         self._sub_addr, push_addr = addresses
         self._keys = keys
+        self._losses = losses
         self._end_video_batch = end_batch
         self._on_published, on_video, on_answer = handlers
         self._sub = open_socket(zmq.SUB)
@@ -112,14 +113,22 @@ class AgentLink:
             await self.video.markers.wait()
 
     async def follow(self, welcome: HubWelcome) -> None:
-        """Use what a hub announces beside the contract's two sockets."""
+        """Use what a hub announces beside the contract's two sockets; without them those two carry everything."""
+        try:
+            await self._follow(welcome)
+        except zmq.ZMQError as error:
+            self._losses.count("announced address unusable", f"{welcome.video} {welcome.control}: {error}")
+            self.video.close()
+
+    async def _follow(self, welcome: HubWelcome) -> None:
+        if self.video.is_live:
+            # The hub restarted: until its video socket is live, signals come through the contract's again.
+            self.video.close()
+            for topic in self._video_topics:
+                self._add(topic)
         control, video = self._reachable(welcome.control), self._reachable(welcome.video)
         if control:
             self.control.open(control, self._prepare)
-        if self.video.is_live:
-            # The hub restarted: until its video socket is live, signals come through the contract's again.
-            for topic in self._video_topics:
-                self._add(topic)
         if video and not self._is_closed:
             await self.video.open(video, self._prepare, self._topics_of_video)
             for topic in self._video_topics:

@@ -37,7 +37,11 @@ class ControlChannel:
         self._socket.sndhwm = self._socket.rcvhwm = _HWM_MESSAGES
         prepare(self._socket)
         self._reader = SocketReader(self._socket, self._handle, self._losses)
-        self._socket.connect(address)
+        try:
+            self._socket.connect(address)
+        except zmq.ZMQError:
+            self.close()
+            raise
         self._address = address
         self._reader.start()
 

@@ -23,9 +23,9 @@ from xr_ai_agent._frame_fetch import BorrowedFrame, FrameFetcher, Track
 from xr_ai_agent._inbound import decode_or_count
 from xr_ai_agent._interest import Interest
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._loss_report import LossReport
 from xr_ai_agent._messages import (
     AGENT_STATUS_TOPIC,
-    AgentReport,
     AudioChunk,
     ControlMessage,
     DataMessage,
@@ -92,8 +92,6 @@ class ProcessorEndpoint:
         self._on_data: CallbackList[DataMessage] = CallbackList(self._runner)
         self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner)
         self._on_control: CallbackList[ControlMessage] = CallbackList(self._runner)
-        self._name = name or Path(sys.argv[0]).name
-        self._reported: dict[str, int] | None = None
         self._attendance = Attendance(self._on_event)
         self._stream_loss = StreamLoss(self._losses)
         self._hub_epoch: str | None = None
@@ -111,6 +109,7 @@ class ProcessorEndpoint:
         self._frames = FrameFetcher(
             self._agent_id, self._link.control.send_now, self._link.sender.send_now, self._losses
         )
+        self._loss_report = LossReport(self._agent_id, name or Path(sys.argv[0]).name, self._link.control)
         self._speaker = Speaker(self._agent_id, self._link, self._send)
         self._frames.maps_memory = not self._link.is_remote
         self._signals.ask_newest = self._ask_newest
@@ -360,7 +359,7 @@ class ProcessorEndpoint:
             self._hub_epoch = welcome.hub_epoch
             self._frames.reset()
             self._stream_loss.reset()
-            self._reported = None
+            self._loss_report.reset()
             self._interest.stop_broadcast_pixels()
             self._runner.spawn(self._follow(welcome))
         joins = tuple(ParticipantEvent(pid, True, pts_us, connector) for pid, connector, pts_us in welcome.roster)
@@ -389,11 +388,7 @@ class ProcessorEndpoint:
         self._report()
 
     def _report(self) -> None:
-        lost = {**self._losses.counts, "frames missed": self._signals.missed}
-        if lost != self._reported and self._link.control.is_open:
-            report = AgentReport(self._agent_id, self._name, lost)
-            if self._link.control.send_now(encode(MsgType.AGENT_REPORT, report)):
-                self._reported = lost
+        self._loss_report.tell({**self._losses.counts, "frames missed": self._signals.missed})
 
     async def _ask_roster_until_known(self) -> None:
         for pause_s in (_SETTLE_S, *_ROSTER_REPEAT_S):

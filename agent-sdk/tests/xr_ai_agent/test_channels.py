@@ -25,7 +25,7 @@ from xr_ai_agent import (
 )
 from xr_ai_agent._attendance import Attendance
 from xr_ai_agent._loss import LossCounter
-from xr_ai_agent._messages import FrameAsk, SpeechFlush
+from xr_ai_agent._messages import FrameAsk, HubWelcome, SpeechFlush
 from xr_ai_agent._stream_loss import StreamLoss
 from xr_ai_agent._utterances import Utterances, Verdict
 
@@ -409,3 +409,19 @@ async def test_a_filter_that_changes_is_no_loss(stage, hub, connector, eventuall
     hub._core.heartbeat()
     await agent.wait_subscribed()
     assert agent.losses == {}
+
+
+async def test_a_hub_that_announces_nonsense_is_served_through_the_contract_s_sockets(stage, connector, eventually):
+    agent, seen = await stage.agent(), []
+    agent.on_frame(lambda signal: seen.append(signal.seq))
+    await agent._link.follow(HubWelcome(2, "x", (), ("ipc://" + "x" * 200,), ("ipc://" + "y" * 200,)))
+    assert agent.losses["announced address unusable"] == 1
+    assert not agent._link.control.is_open
+    assert not agent._link.video.is_live
+    await agent.wait_subscribed()
+    await push(connector)
+    await eventually(lambda: seen)
+    heard: list = []
+    connector.on_return_audio(heard.append)
+    assert await agent.send_return_audio(speech(1))
+    await eventually(lambda: heard)
