@@ -176,7 +176,9 @@ async def test_people_type_speak_look_and_start_their_headsets(scene: Scene, unt
     assert len(scene.of("alice", "agent.transcript")) == 1, "other topics are no request"
 
     await scene.connector.notify_participant_left("bob", 0)
+    known = len(_statuses(scene, "bob"))
     await scene.join("bob")
+    await until(lambda: _statuses(scene, "bob")[known:] == ["loading", "idle"], "bob being let in again")
     await scene.type("bob", "add a red box")
     await until(lambda: len(scene.of("bob", "agent.response")) == 3, "a reply after leaving and coming back")
 
