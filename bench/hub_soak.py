@@ -181,7 +181,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _picture(number: int) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+def _picture(number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.full((*_SIZE, 3), 40 + number * 20 % 200, np.uint8)
 
 

@@ -238,6 +238,54 @@ def proxied_hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
     return make_hub(**settings).start().wait_ready()
 
 
+class OwnLiveKit:
+    """A server that is not the hub's child, and the hub that is told of it (not started)."""
+
+    def __init__(self, binary: Path, hub: HubProcess) -> None:
+        self.hub = hub
+        self._binary = binary
+        self._config = hub.folder / "livekit.yaml"
+        self._process: subprocess.Popen[bytes] | None = None
+        rtc_config = {"udp_port": hub.config["lk_port_udp"], "tcp_port": 0, "node_ip": "127.0.0.1"}
+        config = {
+            "port": hub.config["lk_port_ws"],
+            "bind_addresses": ["127.0.0.1"],
+            "keys": {"xr-hub": SPARE_SECRET},
+            "rtc": rtc_config | {"enable_loopback_candidate": True},
+            "room": {"auto_create": False},
+        }
+        self._config.write_text(yaml.safe_dump(config))
+
+    async def start(self) -> None:
+        with (self.hub.folder / "livekit.log").open("ab") as log:
+            command = [self._binary, "--config", self._config]
+            self._process = await asyncio.to_thread(subprocess.Popen, command, stdout=log, stderr=log)
+        await eventually(self._is_open)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _is_open(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.hub.config["lk_port_ws"])) == 0
+
+
+@pytest.fixture
+def own_livekit(
+    make_hub: Callable[..., HubProcess], livekit_binary: Path, request: pytest.FixtureRequest
+) -> Iterator[OwnLiveKit]:
+    """Settings of the hub may be given by indirect parametrization."""
+    hub = make_hub(api_secret=SPARE_SECRET, **getattr(request, "param", {}))
+    hub.config["livekit_url"] = f"ws://127.0.0.1:{hub.config['lk_port_ws']}"
+    server = OwnLiveKit(livekit_binary, hub)
+    yield server
+    server.kill()
+    if hub.process is not None:
+        hub.stop()
+
+
 class Agent:
     """An agent program on the hub's sockets that keeps everything it gets."""
 

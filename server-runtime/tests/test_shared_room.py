@@ -1,5 +1,6 @@
 """isolation: permissions. One room for clients that are trusted: what the hub itself sends stays with its addressee."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -75,6 +76,31 @@ async def test_replies_reach_their_addressee_alone(
         await client.publish_tone(level=0.01)
         await helpers.eventually(lambda name=name: name in agent.endpoint.connected_participants)
     await _assert_replies_are_private(agent, hostile, victim, helpers)
+
+
+@pytest.mark.parametrize("own_livekit", [{"isolation": "permissions", "room_name": ROOM}], indirect=True)
+async def test_replies_stay_private_when_the_media_server_comes_back(
+    own_livekit: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    """The SDK publishes the hub's tracks anew by itself, and a new server lets everybody hear what nobody restricts."""
+    hub = own_livekit.hub
+    await own_livekit.start()
+    await asyncio.to_thread(lambda: hub.start().wait_ready())
+    async with helpers.running_agent(hub) as agent:
+        hostile, victim = await join(hub, "hostile"), await join(hub, "victim")
+        for client, name in ((hostile, "hostile"), (victim, "victim")):
+            await client.publish_tone(level=0.01)
+            await helpers.eventually(lambda name=name: agent.peak(name) > 0)
+        await agent.say("victim", hz=500, seconds=60)
+        await helpers.eventually(lambda: victim.loud_since(0))
+        own_livekit.kill()
+        killed_at = time.monotonic()
+        await own_livekit.start()
+        agent.audio.clear()
+        await helpers.eventually(lambda: agent.peak("hostile") > 0 and agent.peak("victim") > 0, 40)
+        await agent.say("victim", hz=500, seconds=10)
+        await helpers.eventually(lambda: len(victim.loud_since(killed_at + 1)) > 50, 30)
+        assert not hostile.loud_since(0), "the other's reply was heard"
 
 
 async def test_data_is_of_whoever_sent_it(shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any) -> None:

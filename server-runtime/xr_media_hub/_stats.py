@@ -10,7 +10,8 @@ __all__ = ("COUNTED", "HubStats", "ParticipantStats", "QueueDepths", "TrackStats
 
 logger = logging.getLogger(__name__)
 
-_PERIOD_S = 5.0
+# As often as the status page is read.
+_PERIOD_S = 2.0
 
 
 @dataclass(slots=True)

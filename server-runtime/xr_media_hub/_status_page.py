@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ("status_page",)
 
-_REFRESH_S = 3
+_REFRESH_S = 2
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
