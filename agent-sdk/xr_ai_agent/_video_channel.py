@@ -9,8 +9,8 @@ from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._markers import SubscriptionMarkers
 from xr_ai_agent._sockets import SocketReader, open_socket
 
-# A second of 32 cameras; an agent this far behind skips to the newest anyway.
-_HWM_MESSAGES = 1_000
+# Four seconds of 32 cameras; an agent this far behind skips to the newest anyway.
+_HWM_MESSAGES = 4_000
 
 
 class VideoChannel:
