@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ("ControlServer", "listen_at")
 
-_BACKLOG = 16
+_BACKLOG = 128
 _MOST_CLIENTS = 64
 _READ_BYTES = 16 << 10
 # What a client has not taken yet; a status of 500 roles is 300 KiB.
@@ -96,6 +96,9 @@ class ControlServer:
             if self._chatter_timer is None:
                 self._chatter_timer = self._loop.call_later(_CHATTER_PAUSE_S, self._send_chatter)
             return
+        if kind == "ending" and self._chatter_timer is not None:
+            self._chatter_timer.cancel()
+            self._send_chatter()
         self._send_event(kind, role, text, exit_code)
 
     def close(self) -> None:

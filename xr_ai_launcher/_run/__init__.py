@@ -103,7 +103,7 @@ def _supervise(job: _Job, run_dir: RunDir, lifeline: int) -> int:
     screen = Screen(job.stdout, job.stderr)
     mask = mask_for(plan, environment)
     width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
-    report = Report(screen, width, colored=color_for(job.stderr, environment))
+    report = Report(screen, width, colored=color_for(job.stderr, environment), clean=mask.clean)
     record = Record(run_dir.logs, mask.clean)
     record.begin(_identity(plan, run_dir))
     has_table = wants_table(job.wishes, job.stderr, environment)

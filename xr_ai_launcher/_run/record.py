@@ -37,7 +37,11 @@ class Record:
 
     def take(self, kind: str, role: Role | None, text: str, exit_code: int | None) -> None:
         """Note one event."""
-        if kind in _UNRECORDED or (kind == "status" and role is not None and self._is_too_much(role)):
+        if (
+            kind in _UNRECORDED
+            or (kind == "status" and not text)
+            or (kind == "status" and role is not None and self._is_too_much(role))
+        ):
             return
         entry: dict[str, Any] = {"event": kind}
         if role is not None:

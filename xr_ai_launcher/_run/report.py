@@ -1,6 +1,6 @@
 """What the launcher itself says: one line per event, on stderr, beside the lines of the roles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,11 @@ class Ending:
 class Report:
     """Writes the launcher's own lines."""
 
-    def __init__(self, screen: Screen, width: int, *, colored: bool) -> None:
+    def __init__(
+        self, screen: Screen, width: int, *, colored: bool, clean: Callable[[str], str] = lambda text: text
+    ) -> None:
+        """``clean`` takes secrets out of a text."""
+        self._clean = clean
         self._screen = screen
         self._margin = f"{_SPEAKER.ljust(width)} │ "
         self.is_colored = colored
@@ -67,7 +71,9 @@ class Report:
             self._write(f"its whole log: {ending.log_path}", "")
 
     def _lines(self, lines: Sequence[str]) -> None:
-        self._screen.write_note("".join(f"{self._margin}{line}\n" for line in lines).encode(errors="replace"))
+        self._screen.write_note(
+            "".join(f"{self._margin}{self._clean(line)}\n" for line in lines).encode(errors="replace")
+        )
 
     def _write(self, text: str, style: str) -> None:
         styled = f"{style}{text}{_RESET}" if self.is_colored and style else text

@@ -25,12 +25,26 @@ __all__ = ("logs",)
 _LINES_BEFORE_FOLLOWING = 20
 
 
+def _duration(text: str | None) -> str | None:
+    """Return a duration in seconds, as text again."""
+    if text is None:
+        return None
+    from xr_ai_launcher._stack.values import parse_duration
+
+    try:
+        return str(parse_duration(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 @verb
 def logs(
     roles: Annotated[list[str] | None, typer.Argument(metavar="[ROLE]...", help="Only these roles.")] = None,
     stack: options.RunningStackOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come, until the stack ends.")] = False,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only what came in the last 30s, 5m, 2h.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", callback=_duration, help="Only what came in the last 30s, 5m, 2h.")
+    ] = None,
     lines: Annotated[int | None, typer.Option("--lines", "-n", min=0, help="Only so many lines from the end.")] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when each line came.")] = False,
     json_: options.JsonOption = False,
@@ -39,7 +53,7 @@ def logs(
     from xr_ai_launcher._control.log_sources import find_logs
 
     sources = find_logs(os.environ, stack, roles or ())
-    since_ns = 0 if since is None else time.time_ns() - _duration_ns(since)
+    since_ns = 0 if since is None else time.time_ns() - int(float(since) * 1e9)
     if follow and lines is None and since is None:
         lines = _LINES_BEFORE_FOLLOWING
     show = _json_lines if json_ else _plain_lines(sources, timestamps)
@@ -101,12 +115,3 @@ def _plain_lines(sources: "LogSources", timestamps: bool) -> "Callable[[Iterable
 def _stamp(time_ns: int) -> str:
     clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // 10**9))
     return f"{clock}.{time_ns // 10**6 % 1000:03} "
-
-
-def _duration_ns(text: str) -> int:
-    from xr_ai_launcher._stack.values import parse_duration
-
-    try:
-        return int(parse_duration(text) * 1e9)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None

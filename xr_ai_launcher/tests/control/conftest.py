@@ -1,0 +1,161 @@
+"""Real stacks, run by the real command line, in folders of their own; whatever a test leaves running is ended."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from xr_ai_launcher._control.client import Control
+from xr_ai_launcher._control.model import StackStatus
+from xr_ai_launcher._control.runs import find_runs
+
+XRSTACK = Path(sys.executable).parent / "xrstack"
+DEADLINE_S = 30.0
+_LOOK_AGAIN_S = 0.01
+
+ResultT = TypeVar("ResultT")
+
+
+def wait_for(look: Callable[[], ResultT], what: str, deadline_s: float = DEADLINE_S) -> ResultT:
+    """Return the first true result of ``look``; fail after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not (result := look()):
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(_LOOK_AGAIN_S)
+    return result
+
+
+class Project:
+    """A folder with a stack file, and its own places for sockets and logs."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="xr-"))  # short: sockets live below it
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_") or "CACHE" in key}
+        self.environment = inherited | {
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+        }
+        self._count = 0
+
+    def stack(self, text: str, name: str = "stack.yaml") -> None:
+        """Write a stack file."""
+        (self.folder / name).write_text(textwrap.dedent(text))
+
+    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a command; its words are to be had by `said`."""
+        self._count += 1
+        path = self.folder / f"said-{self._count}"
+        with path.open("wb") as said:
+            process = subprocess.Popen(
+                [str(XRSTACK), *words],
+                cwd=self.folder,
+                env=self.environment | (env or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        process.said = lambda: path.read_text(errors="replace")  # type: ignore[attr-defined]
+        return process
+
+    def run(self, *words: str, deadline_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [str(XRSTACK), *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=deadline_s,
+            check=False,
+        )
+
+    def up(self, *words: str) -> StackStatus:
+        """Start the stack so that it runs on, and return how it is."""
+        result = self.run("up", "--detach", *words)
+        assert result.returncode == 0, result.stderr
+        return self.runs()[-1]
+
+    def runs(self) -> list[StackStatus]:
+        """Return all runs, the oldest first."""
+        return list(find_runs(self.environment).running)
+
+    def status(self, role: str) -> Any:
+        """Return the newest run's role."""
+        return self.runs()[-1].role(role)
+
+    def control(self) -> Control:
+        """Connect to the newest run."""
+        return Control(Path(self.runs()[-1].runtime))
+
+    def records(self, pattern: str = "*/latest") -> list[dict[str, Any]]:
+        """Return the entries of the newest run's record."""
+        (folder,) = (self.folder / "state" / "xrstack").glob(pattern)
+        return [json.loads(line) for line in (folder / "run.jsonl").read_text().splitlines()]
+
+    def log(self, role: str) -> str:
+        """Return what the newest run's role has printed."""
+        found = list((self.folder / "state" / "xrstack").glob(f"*/latest/{role}.log"))
+        return found[0].read_text() if found else ""
+
+    def processes(self) -> list[int]:
+        """Return everything that lives and was started from here."""
+        mark = f"XDG_RUNTIME_DIR={self.folder}\0".encode()
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if mark in _environ(pid)]
+
+    def role_processes(self, role: str) -> list[int]:
+        """Return what lives of one role."""
+        return [pid for pid in self.processes() if f"XR_ROLE={role}\0".encode() in _environ(pid)]
+
+    def end_all(self) -> None:
+        """Kill everything and remove the folder."""
+        while left := self.processes():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _environ(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()  # a zombie's is empty
+    except OSError:
+        return b""
+
+
+@pytest.fixture
+def project() -> Iterator[Project]:
+    """A folder for a stack."""
+    made = Project()
+    yield made
+    made.end_all()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., Any]:
+    """`wait_for`, since test folders are not packages."""
+    return wait_for

@@ -1,0 +1,201 @@
+"""The control socket of a running stack: what it answers, and that nobody can disturb the stack through it."""
+
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from xr_ai_launcher._control.errors import ConnectionLostError, RefusedError
+
+STACK = """\
+    stack: toy
+    roles:
+      web:
+        command: python -u -c "import time; print('hello', flush=True); time.sleep(600)"
+        ready: {log: hello}
+        description: says hello
+      quiet: {command: sleep 600}
+"""
+
+
+@pytest.fixture
+def runtime(project):
+    project.stack(STACK)
+    return Path(project.up().runtime)
+
+
+def connect(runtime):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(str(runtime / "control"))
+    return connection
+
+
+def answer(connection):
+    with connection.makefile("rb") as file:
+        return json.loads(file.readline())
+
+
+def test_only_the_user_may_come_in(runtime):
+    assert stat.S_IMODE((runtime / "control").stat().st_mode) == 0o600
+    assert stat.S_IMODE(runtime.stat().st_mode) == 0o700
+
+
+def test_status_says_what_there_is_to_know(project, runtime):
+    with project.control() as control:
+        status = control.status()
+    assert (status.stack, status.state, status.runtime) == ("toy", "up", str(runtime))
+    assert status.source == str(project.folder / "stack.yaml")
+    assert os.path.exists(f"/proc/{status.launcher_pid}")
+    web = status.role("web")
+    assert (web.state, web.description, web.restarts, web.exit) == ("ready", "says hello", 0, None)
+    assert web.since - web.started == pytest.approx(web.ready_after_s, abs=0.01)
+    assert [web.pid] == project.role_processes("web")
+    assert Path(web.log_path).read_text() == "hello\n"
+
+
+def test_subscriber_hears_every_change(project, runtime):
+    with project.control() as control:
+        status = control.subscribe()
+        assert control.restart("web").state == "ready"
+        control.down()
+        events = []
+        for event in control.events(20):
+            status = status.after(event)
+            events.append((event.kind, event.role.name if event.role else ""))
+    web = [kind for kind, role in events if role == "web" and kind != "reason"]
+    assert web == ["restart", "exit", "started", "ready", "exit"]
+    assert ("stop", "") in events
+    assert events[-1] == ("ending", "")
+    assert status.state == "stopping"
+    assert status.role("web").state == "ended"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "expected one JSON object"),
+        (b'{"v": 7, "id": 1, "request": "down"}\n', "speaks version 1 of the control protocol, not 7"),
+        (b"x" * 100_000, "expected a line of at most 65536 bytes"),
+    ],
+)
+def test_what_is_not_understood_is_answered(project, runtime, text, words):
+    with connect(runtime) as connection:
+        connection.sendall(text)
+        assert words in answer(connection)["error"]
+    assert project.runs()[0].state == "up"
+
+
+def test_half_lines_and_disconnects_leave_no_trace(project, runtime):
+    supervisor = project.runs()[0].supervisor_pid
+    before = len(os.listdir(f"/proc/{supervisor}/fd"))
+    for text in (b"", b'{"v": 1, "id"', b'{"v": 1, "id": 1, "request": "subscribe"}\n', b"\n\n\n"):
+        for _ in range(20):
+            with connect(runtime) as connection:
+                connection.sendall(text)
+    with project.control() as control:
+        control.status()
+        control.status()  # by now everything before has been served
+        assert len(os.listdir(f"/proc/{supervisor}/fd")) <= before + 1
+
+
+def test_client_that_asks_and_never_reads_is_dropped(project, runtime):
+    with connect(runtime) as rude, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        while True:
+            rude.sendall(b'{"v": 1, "id": 1, "request": "status"}\n' * 100)
+    assert project.runs()[0].state == "up"
+
+
+def test_too_many_clients_are_told(project, runtime):
+    crowd = [connect(runtime) for _ in range(64)]
+    crowd[-1].sendall(b'{"v": 1, "id": 1, "request": "status"}\n')
+    assert answer(crowd[-1])["result"]["stack"] == "toy"
+    with connect(runtime) as late:
+        assert "there are 64 connections already" in answer(late)["error"]
+    for each in crowd:
+        each.close()
+    assert project.runs()[0].state == "up"
+
+
+def test_subscriber_of_a_quiet_stack_does_not_wake_the_supervisor(project, runtime):
+    supervisor = project.runs()[0].supervisor_pid
+    with project.control() as control:
+        control.subscribe()
+        before = wake_ups(supervisor)
+        assert list(control.events(1.0)) == []
+        # The answer to the subscription may still have been under way.
+        assert wake_ups(supervisor) - before <= 2
+
+
+def wake_ups(pid):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+
+
+def test_refusals_are_the_launchers_own_words(project, runtime):
+    with project.control() as control:
+        with pytest.raises(RefusedError, match="there is no role wbe in toy; its roles: web, quiet"):
+            control.restart("wbe")
+        control.status()
+
+
+def test_launcher_that_is_stopped_is_not_waited_for(project, runtime, monkeypatch):
+    import signal
+
+    from xr_ai_launcher._control import client
+
+    monkeypatch.setattr(client, "_ANSWER_TIMEOUT_S", 0.3)
+    supervisor = project.runs()[0].supervisor_pid
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        with (
+            project_control(runtime) as control,
+            pytest.raises(ConnectionLostError, match=f"process {supervisor} does not"),
+        ):
+            control.status()
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+
+
+def project_control(runtime):
+    from xr_ai_launcher._control.client import Control
+
+    return Control(runtime)
+
+
+def test_chatter_is_thinned_for_subscribers(project, wait_for):
+    """A role that reports a thousand times a second is not passed on a thousand times a second."""
+    project.stack("""\
+        stack: chatty
+        roles:
+          loader:
+            command:
+              - python
+              - -c
+              - |
+                import os, pathlib, socket, time
+                say = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                while not pathlib.Path("go").exists():
+                    time.sleep(0.01)
+                for number in range(2000):
+                    say.sendto(f"STATUS=step {number}".encode(), os.environ["NOTIFY_SOCKET"])
+                    time.sleep(0.0005)
+                say.sendto(b"READY=1\\nSTATUS=done", os.environ["NOTIFY_SOCKET"])
+                time.sleep(600)
+            ready: notify
+    """)
+    project.start("up", "--plain")
+    wait_for(project.runs, "the run")
+    with project.control() as control:
+        control.subscribe()
+        (project.folder / "go").touch()
+        events = []
+        for event in control.events(20):
+            events.append(event)
+            if event.kind == "up":
+                break
+        assert control.status().role("loader").status_text == "done"
+    assert 1 <= sum(event.kind == "status" for event in events) < 200
