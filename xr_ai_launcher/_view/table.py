@@ -51,6 +51,7 @@ def _ports(role: RoleStatus) -> str:
 
 
 _NAME = _Column("ROLE", lambda role, _: role.name, most_columns=24)
+_SHORT_NAME = _Column("ROLE", lambda role, _: role.name, most_columns=12)
 _STATE = _Column("STATE", lambda role, _: state_word(role), columns=8)
 _SINCE = _Column("SINCE", _since, columns=6, align_right=True, style=DIM)
 _ADDRESS = _Column("ADDRESS", lambda role, _: _address(role), most_columns=34)
@@ -69,6 +70,7 @@ _CHOICES = (
     (_NAME, _STATE, _SINCE, _MEMORY, _GPU),
     (_NAME, _STATE, _SINCE),
     (_NAME, _STATE),
+    (_SHORT_NAME, _STATE),
 )
 
 

@@ -20,7 +20,7 @@ def tui(
         ),
     ] = None,
 ) -> int:
-    """Show a running stack full-screen: its roles, their logs, restart and stop. Leaving it leaves the stack running."""
+    """Show a running stack full-screen: its roles, their logs, restart and stop. The stack runs on afterwards."""
     from xr_ai_launcher._view.tui.needs import require_tui
 
     require_tui(os.environ)

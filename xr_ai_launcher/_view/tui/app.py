@@ -66,6 +66,13 @@ class StackApp(App[None]):
         self._shown_role = ""
         self._ending = ""
         self._is_asked_to_stop = False
+        # Kept, since a query sees only the topmost screen, which may be a question.
+        self._heading = Static(id="title")
+        self._table = RolesTable(id="roles")
+        self._pane = LogPane(id="log")
+        self._field = Input(
+            placeholder="search the log; Enter, then n and Shift+N: next and previous, Esc: close", id="search"
+        )
 
     @property
     def status(self) -> StackStatus:
@@ -74,19 +81,18 @@ class StackApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """Textual asks for the widgets."""
-        yield Static(id="title")
-        yield RolesTable(id="roles")
+        yield self._heading
+        yield self._table
         with Vertical(id="log-area"):
-            yield LogPane(id="log")
-            yield Input(placeholder="search the log; Enter: next, Shift+N: previous, Esc: close", id="search")
+            yield self._pane
+            yield self._field
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to watch."""
-        self.query_one("#search").display = False
-        roles = self.query_one(RolesTable)
-        roles.fill(self._status.roles)
-        roles.focus()
+        self._field.display = False
+        self._table.fill(self._status.roles)
+        self._table.focus()
         self._take_figures()
         self._show_log(self._status.roles[0].name if self._status.roles else "")
         asyncio.get_running_loop().add_reader(self._control.fileno(), self._on_news)
@@ -125,15 +131,17 @@ class StackApp(App[None]):
         if self._is_asked_to_stop:
             self.exit()
             return
-        self.query_one("#title").add_class("ended")
+        self._heading.add_class("ended")
         self._refresh_roles()
 
     def _refresh_roles(self) -> None:
+        if not self._table.is_mounted:
+            return
         now = time.time()
         status = with_figures(self._status, self._figures)
-        self.query_one(RolesTable).show(status, now)
+        self._table.show(status, now)
         words = f"{self._status.stack} has ended: {self._ending} · q quits" if self._has_ended else title(status, now)
-        self.query_one("#title", Static).update(Text(f" {words}", no_wrap=True, overflow="ellipsis"))
+        self._heading.update(Text(f" {words}", no_wrap=True, overflow="ellipsis"))
 
     @property
     def _has_ended(self) -> bool:
@@ -156,63 +164,57 @@ class StackApp(App[None]):
             return
         self._shown_role = name
         self._tail = LogTail(Path(role.log_path)) if role.log_path else None
-        pane = self.query_one(LogPane)
-        pane.clear()
+        self._pane.clear()
         self._read_log()
         if self._tail is None:
-            pane.append([f"{name} is run by somebody else (launch: {role.launch}): its log is there"])
+            self._pane.append([f"{name} is run by somebody else (launch: {role.launch}): its log is there"])
 
     def _read_log(self) -> None:
-        pane = self.query_one(LogPane)
         if self._tail is not None:
-            pane.append(self._tail.read())
-        how = "following" if pane.is_following else "paused, f follows"
-        facts = [self._shown_role, how, f"/{pane.pattern} {pane.match_words}" if pane.pattern else ""]
-        pane.border_title = " · ".join(filter(None, facts))
+            self._pane.append(self._tail.read())
+        how = "following" if self._pane.is_following else "paused, f follows"
+        facts = [self._shown_role, how, f"/{self._pane.pattern} {self._pane.match_words}" if self._pane.pattern else ""]
+        self._pane.border_title = " · ".join(filter(None, facts))
 
     # -- what can be done
 
     def action_search(self) -> None:
         """Ask what to look for."""
-        field = self.query_one("#search", Input)
-        field.display = True
-        field.focus()
+        self._field.display = True
+        self._field.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Look for it; the same again: the place before."""
-        pane = self.query_one(LogPane)
-        if event.value and event.value == pane.pattern:
-            pane.next_match(-1)
+        if event.value and event.value == self._pane.pattern:
+            self._pane.next_match(-1)
         else:
-            pane.search(event.value)
-        pane.focus()
+            self._pane.search(event.value)
+        self._pane.focus()
         self._read_log()
 
     def action_match(self, step: int) -> None:
         """Go to another place where the text is."""
-        self.query_one(LogPane).next_match(step)
+        self._pane.next_match(step)
         self._read_log()
 
     def action_calm(self) -> None:
         """Leave the search, or the large log."""
-        field = self.query_one("#search", Input)
-        if field.display:
-            field.display = False
-            self.query_one(LogPane).search("")
+        if self._field.display:
+            self._field.display = False
+            self._pane.search("")
             self.action_follow()
-        self.query_one(RolesTable).display = True
-        self.query_one(RolesTable).focus()
+        self._table.display = True
+        self._table.focus()
 
     def action_follow(self) -> None:
         """Keep the newest line in sight."""
-        self.query_one(LogPane).is_following = True
+        self._pane.is_following = True
         self._read_log()
 
     def action_enlarge(self) -> None:
         """Give the log the whole screen, or take it back."""
-        roles = self.query_one(RolesTable)
-        roles.display = not roles.display
-        (roles if roles.display else self.query_one(LogPane)).focus()
+        self._table.display = not self._table.display
+        (self._table if self._table.display else self._pane).focus()
 
     def action_restart(self) -> None:
         """Restart the chosen role."""

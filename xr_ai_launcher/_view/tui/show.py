@@ -69,7 +69,7 @@ def _become_launcher(
     wishes: Wishes,
     words: IO[bytes],
 ) -> NoReturn:
-    """The rest of the launcher's life, in a session without this terminal; it ends with the view, whatever ends that."""
+    """The rest of the launcher's life, in a session without this terminal; whatever ends the view ends it."""
     code = _BUG_EXIT_CODE
     try:
         os.setsid()

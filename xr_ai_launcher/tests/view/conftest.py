@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -94,6 +95,12 @@ class TestTerminal:
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
+
+    def watch(self, duration_s: float) -> None:
+        """Do nothing but look for a time, to see what it costs to be looked at."""
+        end = time.monotonic() + duration_s
+        while (left_s := end - time.monotonic()) > 0:
+            self.read(left_s)
 
     def wait_for(self, look: Callable[[], Any], what: str) -> Any:
         """Return the first true result of ``look``, with the screen kept current."""
@@ -187,6 +194,14 @@ def bench() -> Iterator[Bench]:
 
 
 Start = Callable[..., TestTerminal]
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
