@@ -188,6 +188,10 @@ class SpareHub:
         taken, self._next = self._next.wait_ready(), self._start()
         return taken
 
+    def settle(self) -> None:
+        """Wait until nothing starts any more, before time is measured."""
+        self._next.wait_ready()
+
     def _start(self) -> HubProcess:
         return self._make_hub(api_secret=SPARE_SECRET).start()
 

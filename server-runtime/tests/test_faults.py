@@ -15,7 +15,8 @@ import pytest
 from livekit import api
 
 
-def test_the_death_of_livekit_ends_the_hub_at_once(spare_hub: Any, helpers: Any) -> None:
+def test_the_death_of_livekit_ends_the_hub_at_once(spare_hub: Any, spare_hubs: Any, helpers: Any) -> None:
+    spare_hubs.settle()
     asyncio.run(_join_and(spare_hub, helpers, lambda: _livekit_of(spare_hub).kill()))
     killed_at = time.monotonic()
 
