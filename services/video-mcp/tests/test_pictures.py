@@ -1,6 +1,7 @@
 """Pictures on disk: names that stay in their folder, whole files, and an end to growth."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +41,11 @@ def test_only_the_newest_files_are_kept_and_others_are_not_touched(tmp_path: Pat
 def test_the_folder_is_its_owners_alone(tmp_path: Path):
     PictureFolder(tmp_path / "new", 1)
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+
+
+def test_the_same_frame_can_be_written_by_two_callers_at_once(tmp_path: Path):
+    folder = PictureFolder(tmp_path, 10)
+    with ThreadPoolExecutor(8) as callers:
+        paths = {path for path in callers.map(lambda _: folder.save("anna", "latest", 5, PICTURE), range(64))}
+    assert len(paths) == 1
+    assert [item.suffix for item in tmp_path.iterdir()] == [".png"]

@@ -1,7 +1,9 @@
 """The folder in which pictures are handed to other tools: safe names, whole files, and a limit."""
 
 import hashlib
+import os
 import re
+import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -26,9 +28,11 @@ class PictureFolder:
     def save(self, participant_id: str, kind: str, stamp_us: int, picture: Rgb) -> Path:
         """Write ``picture`` (height, width, 3) and return its path; a reader never sees half a file. Raises OSError."""
         path = self._folder / f"{safe_name(participant_id)}_{kind}_{stamp_us}.png"
-        partial = path.with_suffix(".partial")
-        Image.fromarray(picture).save(partial, "PNG", compress_level=_PNG_COMPRESSION)
-        partial.replace(path)
+        # A name of its own: two callers may ask for the same frame at the same moment.
+        handle, partial = tempfile.mkstemp(suffix=".partial", dir=self._folder)
+        with os.fdopen(handle, "wb") as file:
+            Image.fromarray(picture).save(file, "PNG", compress_level=_PNG_COMPRESSION)
+        os.replace(partial, path)
         self._make_room(path)
         return path
 
