@@ -46,6 +46,6 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path):
 def test_the_same_frame_can_be_written_by_two_callers_at_once(tmp_path: Path):
     folder = PictureFolder(tmp_path, 10)
     with ThreadPoolExecutor(8) as callers:
-        paths = {path for path in callers.map(lambda _: folder.save("anna", "latest", 5, PICTURE), range(64))}
+        paths = set(callers.map(lambda _: folder.save("anna", "latest", 5, PICTURE), range(64)))
     assert len(paths) == 1
     assert [item.suffix for item in tmp_path.iterdir()] == [".png"]
