@@ -98,10 +98,31 @@ class LogPane(ScrollView, can_focus=True):
         strip = Strip(text.render(self.app.console)).crop(x, x + width)
         return strip.extend_cell_length(width).apply_style(self.rich_style)
 
+    # Said before the scrolling begins: lines that come before its first step would lead back to the end.
+
+    def action_scroll_home(self) -> None:
+        """Go to the first line."""
+        self.is_following = False
+        super().action_scroll_home()
+
+    def action_scroll_up(self) -> None:
+        """Go up by a line."""
+        self.is_following = False
+        super().action_scroll_up()
+
+    def action_page_up(self) -> None:
+        """Go up by a page."""
+        self.is_following = False
+        super().action_page_up()
+
+    def on_mouse_scroll_up(self) -> None:
+        """Go up with the wheel."""
+        self.is_following = False
+
     def watch_is_following(self) -> None:
         """Go to the end at once."""
         if self.is_following:
-            self.scroll_end(animate=False)
+            self._go_to_end()
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Whoever scrolls up wants to read; whoever comes back to the end wants to follow."""
@@ -114,8 +135,12 @@ class LogPane(ScrollView, can_focus=True):
     def _fit(self) -> None:
         self.virtual_size = Size(self._widest, len(self._lines))
         if self.is_following:
-            self.scroll_end(animate=False)
+            self._go_to_end()
         self.refresh()
+
+    def _go_to_end(self) -> None:
+        # At once: a jump that waits for the next picture would undo what the user scrolls meanwhile.
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
 
     def _forget(self, count: int) -> None:
         del self._lines[:count]
