@@ -16,6 +16,7 @@ from xr_ai_launcher._run.screen import write_all
 TIMES_ENTRY = struct.Struct("=QQ")
 # Lines that come closer together share a time: an entry is a fifth of a short line.
 _TIMES_STEP_NS = 1_000_000
+_TAIL_READ_BYTES = 16 << 10
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -44,18 +45,6 @@ class LogFile:
         """Close the files."""
         os.close(self._file)
         os.close(self._times)
-
-    def tail(self, byte_count: int) -> bytes:
-        """Return the last bytes, those of the part before included when this one is young."""
-        data = b""
-        for path in (self.path, older_part(self.path, 1)):
-            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - (byte_count - len(data))))
-                data = file.read(byte_count - len(data)) + data
-            if len(data) >= byte_count:
-                break
-        return data
 
     def _open(self) -> None:
         self._file = os.open(self.path, _FLAGS, 0o600)
@@ -90,3 +79,17 @@ class LogFile:
 def older_part(path: Path, number: int) -> Path:
     """Return the path of an older part; 1 is the newest of them."""
     return path.with_name(f"{path.name}.{number}")
+
+
+def tail_of(path: Path, lines: int) -> list[str]:
+    """Return the last lines of a log, those of the part before included when this one is young."""
+    data = b""
+    for part in (path, older_part(path, 1)):
+        wanted = _TAIL_READ_BYTES - len(data)
+        with contextlib.suppress(FileNotFoundError), open(part, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - wanted))
+            data = file.read(wanted) + data
+        if len(data) >= _TAIL_READ_BYTES:
+            break
+    text = data.decode(errors="replace")
+    return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")[-lines:]] if text.strip() else []

@@ -14,7 +14,6 @@ _PIPE_BYTES = 256 << 10
 _READ_BYTES = 256 << 10
 # A "line" longer than this reaches the screen in pieces; the log file always has it whole.
 _LONGEST_LINE_BYTES = 1 << 20
-_TAIL_READ_BYTES = 16 << 10
 
 LineWatcher = Callable[[bytes], None]
 """Called with whole lines, as they came, newline included."""
@@ -110,11 +109,6 @@ class Relay:
     def close(self) -> None:
         """Close the log file."""
         self._log.close()
-
-    def tail(self, lines: int) -> list[str]:
-        """Return the last lines that the role printed."""
-        text = self._log.tail(_TAIL_READ_BYTES).decode(errors="replace")
-        return [line.rstrip("\r") for line in text.rstrip("\n").split("\n")[-lines:]] if text.strip() else []
 
     def _forward(self, data: bytes) -> None:
         whole, newline, rest = data.rpartition(b"\n")

@@ -87,6 +87,16 @@ class Role:
         """Come into a state now."""
         self.state, self.since_s = state, monotonic()
 
+    def pause_after_exit(self) -> float | None:
+        """Count an exit of a role that is to come back; return the pause before that, None when it may not any more."""
+        plan, now = self.plan.restart, monotonic()
+        self.exits_s.append(now)
+        while now - self.exits_s[0] > plan.window_s:
+            self.exits_s.popleft()
+        if len(self.exits_s) > plan.limit:
+            return None
+        return min(plan.backoff_s * 2.0 ** (len(self.exits_s) - 1), plan.backoff_max_s)
+
     def forget_watches(self) -> None:
         """Stop waiting for readiness."""
         if self.watch is not None:

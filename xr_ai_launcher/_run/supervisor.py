@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 
+from xr_ai_launcher._run import endings
+from xr_ai_launcher._run.awaiting import Awaiting
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
 from xr_ai_launcher._run.kept_roles import KeptRoles
 from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.loop import Loop
 from xr_ai_launcher._run.mask import Mask
-from xr_ai_launcher._run.members import ROLE_VARIABLE, RUN_DIR_VARIABLE, RoleMark
 from xr_ai_launcher._run.news import News
-from xr_ai_launcher._run.readiness import WatchContext, start_watch
 from xr_ai_launcher._run.record import Record
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.report import Ending, Report
 from xr_ai_launcher._run.role import Role, State
 from xr_ai_launcher._run.rundir import RunDir
 from xr_ai_launcher._run.signals import send
-from xr_ai_launcher._run.spawn import spawn
+from xr_ai_launcher._run.starting import Starter
 from xr_ai_launcher._run.steering import Steering
 from xr_ai_launcher._run.stopping import Stopping
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
-from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code, signal_name
-from xr_ai_launcher._stack.plan import HttpProbe, McpProbe, NotifyProbe, ProbePlan, RolePlan, StackPlan, TcpProbe
+from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, signal_name
+from xr_ai_launcher._stack.plan import RolePlan, StackPlan
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from xr_ai_launcher._run.keeping import Keeper
     from xr_ai_launcher._run.views import View
 
-EXIT_NOT_READY = 4
-EXIT_PREREQUISITE = 5
-_TAIL_LINES = 15
-# Its keeper ends a role that is not ready in time; this is for a keeper that does not answer.
-_KEEPER_PATIENCE_S = 3.0
-# What a service manager told the launcher is not meant for its roles.
-_SERVICE_MANAGER_VARIABLES = {NOTIFY_VARIABLE, "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
 # Nobody is left to wait for a launcher that was killed: its roles get this long and no longer.
 _ABANDONED_GRACE_S = 1.0
 
@@ -67,14 +58,26 @@ class Supervisor:
     ) -> None:
         """``plan`` is the plan as it was before this run's folder was put in."""
         self._roles = {role.name: role for role in roles}
-        inherited = {key: value for key, value in environment.items() if key not in _SERVICE_MANAGER_VARIABLES}
-        self._environment = {**inherited, "PYTHONUNBUFFERED": "1", RUN_DIR_VARIABLE: str(run_dir.runtime)}
-        self._starter = environment.get(NOTIFY_VARIABLE)
-        self._run_dir = run_dir
+        self._notify_upward = partial(tell_starter, environment.get(NOTIFY_VARIABLE))
         self._report = report
         self._lifeline = lifeline
-        self._open_files = open_files
         self._loop = Loop()
+        self._starter = Starter(
+            environment,
+            run_dir,
+            loop=self._loop,
+            open_files=open_files,
+            on_notify=self._on_notify,
+            on_reason=self._on_reason,
+        )
+        self._awaiting = Awaiting(
+            self._loop,
+            self._starter.environment,
+            on_ready=self._on_ready,
+            on_reason=self._on_reason,
+            on_absent=self._on_absent,
+            on_deadline=self._on_deadline,
+        )
         self._began_s = monotonic()
         self._ending: Ending | None = None
         self._stopping: Stopping | None = None
@@ -148,7 +151,7 @@ class Supervisor:
         started = [role for role in due if self._ending is None and self._start(role)]
         for role in started:
             if self._ending is None:
-                self._await_readiness(role)
+                self._awaiting.begin(role)
         self._check_all_settled()
 
     def _may_start(self, role: Role) -> bool:
@@ -162,21 +165,11 @@ class Supervisor:
             return self._start_kept(role)
         if role.relay is None:
             return True
-        env = self._environment | dict(role.plan.env) | {ROLE_VARIABLE: role.name}
-        if isinstance(role.plan.ready, NotifyProbe):
-            env[NOTIFY_VARIABLE] = self._open_notify_socket(role)
-        output = role.relay.open_pipe()
         try:
-            pid = spawn(role.plan.argv, cwd=role.plan.cwd, env=env, output=output)
+            pid = self._starter.start(role)
         except SpawnError as error:
-            hints = " ".join(needed.hint for needed in role.plan.requires if needed.hint)
-            self._end(Ending(EXIT_PREREQUISITE, f"{role.name} cannot be started: {error}", hint=hints))
+            self._end(endings.unstartable(role, error))
             return False
-        finally:
-            os.close(output)
-        self._open_files.restore_for(pid)
-        role.mark = RoleMark(str(self._run_dir.runtime), role.name, pid)
-        role.is_alive = True
         self._loop.watch_child(pid, partial(self._on_exit, role))
         self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
         self._news.tell("started", role)
@@ -185,66 +178,18 @@ class Supervisor:
     def _start_kept(self, role: Role) -> bool:
         objection = self._kept.begin(role)
         if objection:
-            self._end(Ending(EXIT_PREREQUISITE, f"{role.name} cannot be started: {objection}"))
+            self._end(endings.unstartable(role, objection))
         elif role.relay is not None:
             self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
         return not objection
 
-    def _open_notify_socket(self, role: Role) -> str:
-        from xr_ai_launcher._run.readiness.notify import NotifySocket
-
-        if role.notify is None:
-            index = list(self._roles).index(role.name)
-            role.notify = NotifySocket(
-                self._run_dir.runtime / f"notify-{index}",
-                is_member=lambda pid: role.mark is not None and role.mark.owns(pid),
-                on_message=partial(self._on_notify, role),
-                on_stranger=lambda pid: self._on_reason(
-                    role, f"process {pid} said READY=1 but is not (or no longer) a process of this role"
-                ),
-            )
-            self._loop.add_reader(role.notify.fileno(), role.notify.receive)
-        return str(role.notify.path)
-
     # -- readiness
-
-    def _await_readiness(self, role: Role) -> None:
-        plan = role.plan
-        if role.kept is not None:  # its keeper watches it, and tells what the deadline found
-            patience_s = plan.ready_timeout_s + _KEEPER_PATIENCE_S
-            role.deadline = self._loop.call_later(patience_s, partial(self._on_deadline, role))
-            return
-        probe = plan.ready if role.relay is not None else _reuse_probe(plan)
-        if probe is None:
-            self._on_ready(role)
-            return
-        role.deadline = self._loop.call_later(plan.ready_timeout_s, partial(self._on_deadline, role))
-        self._watch(role, probe)
-
-    def _watch(self, role: Role, probe: ProbePlan) -> None:
-        plan = role.plan
-        context = WatchContext(
-            loop=self._loop,
-            on_ready=partial(self._on_ready, role),
-            on_reason=partial(self._on_reason, role),
-            on_absent=partial(self._on_absent, role),
-            started_ns=time.time_ns() - int((monotonic() - role.started_s) * 1e9),
-            relay=role.relay,
-            mark=role.mark,
-            cwd=plan.cwd,
-            env=self._environment | dict(plan.env),
-        )
-        role.watch = start_watch(probe, context)
 
     def _on_running(self, role: Role) -> None:
         """A persistent role is there from an earlier run: where it can be asked, it is asked again if it is ready."""
         assert role.kept is not None
         self._report.note(f"{role.name} runs already (launch: persist, process {role.kept.pid})")
-        probe = role.plan.ready
-        if isinstance(probe, HttpProbe | TcpProbe | McpProbe):
-            self._watch(role, probe)
-        else:
-            self._on_ready(role)
+        self._awaiting.ask_again(role)
 
     def _on_notify(self, role: Role, fields: Mapping[str, str]) -> None:
         is_ready = fields.get("READY") == "1"
@@ -278,7 +223,7 @@ class Supervisor:
         if self._is_up or self._ending is not None or not all(role.has_settled for role in self._roles.values()):
             return
         self._is_up = True
-        tell_starter(self._starter, "READY=1")
+        self._notify_upward("READY=1")
         slowest = max(self._roles.values(), key=lambda role: role.ready_s, default=None)
         text = f"{counted(len(self._roles), 'role')} ready in {seconds(monotonic() - self._began_s)}"
         if slowest is not None and len(self._roles) > 1 and slowest.plan.ready is not None:
@@ -290,25 +235,14 @@ class Supervisor:
                 self._report.good(f"{role.name}: {role.plan.url}")
 
     def _on_deadline(self, role: Role) -> None:
-        facts = [f"it says: {role.status}" if role.status else "", role.reason or _nothing_heard(role)]
-        sentence = (
-            f"{role.name} was not ready within {seconds(role.plan.ready_timeout_s)} (ready_timeout): "
-            f"{'; '.join(filter(None, facts))}"
-        )
-        self._end(self._blame(role, EXIT_NOT_READY, sentence))
+        self._end(endings.not_ready(role))
 
     def _on_absent(self, role: Role, reason: str) -> None:
         if role.kept is not None:
             self._report.bad(f"{role.name} runs, but is not ready any more: {reason}; starting it again")
             role.kept.restart()
             return
-        self._end(
-            Ending(
-                EXIT_PREREQUISITE,
-                f"{role.name} is to be reused, but does not run: {reason}",
-                hint=f"start it with: cd {role.plan.cwd} && {' '.join(role.plan.argv)}",
-            )
-        )
+        self._end(endings.absent(role, reason))
 
     # -- exits
 
@@ -326,7 +260,7 @@ class Supervisor:
         """The role's leader has ended."""
         was_ready = role.state is State.READY
         role.is_alive, role.exit_code = False, code
-        if not role.is_restarting:
+        if not role.is_restarting or self._ending is not None:
             role.enter(State.ENDED)
         role.forget_watches()
         if role.relay is not None:
@@ -342,8 +276,7 @@ class Supervisor:
             case "restart":
                 self._on_restartable_exit(role, code, lived)
             case "fail":
-                when = f"after {lived}" if was_ready else f"after {lived}, before it was ready"
-                self._end(self._blame(role, _failure_code(code), f"{role.name} ended {when}: {exit_words(code)}"))
+                self._end(endings.failed(role, code, lived, was_ready=was_ready))
 
     def _on_gone(self, role: Role, code: int, text: str) -> None:
         """A persistent role has ended together with its keeper, which did for it what `on_exit` says."""
@@ -355,7 +288,7 @@ class Supervisor:
             self._report.note(f"{role.name} ended: {text} (on_exit: ignore)")
             self._on_ignored_exit()
         else:
-            self._end(self._blame(role, code or 1, f"{role.name} (launch: persist): {text}"))
+            self._end(endings.gone(role, code, text))
 
     def _on_ignored_exit(self) -> None:
         if all(role.state is State.ENDED for role in self._roles.values()):
@@ -364,18 +297,10 @@ class Supervisor:
             self._settled()
 
     def _on_restartable_exit(self, role: Role, code: int, lived: str) -> None:
-        plan, now = role.plan.restart, monotonic()
-        role.exits_s.append(now)
-        while now - role.exits_s[0] > plan.window_s:
-            role.exits_s.popleft()
-        if len(role.exits_s) > plan.limit:
-            sentence = (
-                f"{role.name} ended {counted(len(role.exits_s), 'time')} within {seconds(plan.window_s)} "
-                f"(at most {plan.limit} restarts): {exit_words(code)}"
-            )
-            self._end(self._blame(role, _failure_code(code), sentence))
+        pause_s = role.pause_after_exit()
+        if pause_s is None:
+            self._end(endings.crash_loop(role, code))
             return
-        pause_s = min(plan.backoff_s * 2 ** (len(role.exits_s) - 1), plan.backoff_max_s)
         self._report.bad(
             f"{role.name} ended after {lived}: {exit_words(code)}; starting it again in {seconds(pause_s)}"
         )
@@ -395,13 +320,7 @@ class Supervisor:
         self._close_pipe(role)
         role.restarts += 1
         if self._start(role):
-            self._await_readiness(role)
-
-    def _blame(self, role: Role, exit_code: int, sentence: str) -> Ending:
-        if role.relay is None:
-            return Ending(exit_code, sentence)
-        role.relay.drain()
-        return Ending(exit_code, sentence, tail=tuple(role.relay.tail(_TAIL_LINES)), log_path=role.relay.log_path)
+            self._awaiting.begin(role)
 
     # -- ending
 
@@ -430,7 +349,7 @@ class Supervisor:
             return
         self._ending = ending
         self._news.tell("stop", None, ending.sentence, ending.exit_code)
-        tell_starter(self._starter, f"STOPPING=1\nSTATUS={ending.sentence}")
+        self._notify_upward(f"STOPPING=1\nSTATUS={ending.sentence}")
         running = [role for role in self._roles.values() if role.is_alive]
         others = f"; stopping {counted(len(running), 'role')}" if running else ""
         (self._report.bad if ending.is_failure else self._report.note)(f"{ending.sentence}{others}")
@@ -477,19 +396,3 @@ class Supervisor:
 def make_roles(plans: tuple[RolePlan, ...], relays: Mapping[str, Relay]) -> list[Role]:
     """Return the roles in their first state; ``relays`` has those that this run starts."""
     return [Role(plan, relays.get(plan.name)) for plan in plans]
-
-
-def _reuse_probe(plan: RolePlan) -> ProbePlan | None:
-    """How to see that a role which others run is there: its own probe, or its first port."""
-    if plan.ready is not None and not isinstance(plan.ready, NotifyProbe):
-        return plan.ready
-    return next((TcpProbe(plan.host, port) for port in plan.ports.values()), None)
-
-
-def _failure_code(code: int) -> int:
-    """A role that ends without being asked has failed, also when it says 0."""
-    return shell_code(code) or 1
-
-
-def _nothing_heard(role: Role) -> str:
-    return "it never said READY=1" if isinstance(role.plan.ready, NotifyProbe) else "nothing is known about it"

@@ -11,7 +11,7 @@ from pathlib import Path
 from xr_ai_launcher._errors import LauncherError
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS, end_family
-from xr_ai_launcher._run.log_file import LogFile
+from xr_ai_launcher._run.log_file import LogFile, tail_of
 from xr_ai_launcher._run.loop import Loop, Timer
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.screen import Screen
@@ -139,7 +139,7 @@ class _StepBench:
         command.ended.wait()
         if command.refusal:
             raise SetupError(f"`{' '.join(argv)}`: {command.refusal}")
-        return CommandResult(command.code, tuple(command.relay.tail(_TAIL_LINES)), command.relay.log_path)
+        return CommandResult(command.code, tuple(tail_of(command.relay.log_path, _TAIL_LINES)), command.relay.log_path)
 
     def say(self, text: str) -> None:
         self._worker.say(self._step, text)

@@ -113,9 +113,11 @@ def test_not_ready_in_time_is_4_and_leaves_nothing(project, wait_for):
 
 
 def test_interrupted_before_it_was_ready_it_does_not_stay(project, wait_for):
-    project.stack(
-        "stack: toy\nroles: {llm: {command: [sh, -c, 'echo hello; exec sleep 600'], ready: {log: never}, launch: persist}}"
-    )
+    project.stack("""\
+        stack: toy
+        roles:
+          llm: {command: [sh, -c, 'echo hello; exec sleep 600'], ready: {log: never}, launch: persist}
+    """)
     up = project.start("up", "--plain")
     wait_for(lambda: "llm     │ hello" in up.said(), "its first words")
     up.send_signal(signal.SIGINT)
@@ -193,7 +195,9 @@ def test_it_waits_for_what_it_is_to_wait_for(project, wait_for):
     project.stack("""\
         stack: toy
         roles:
-          first: {command: [sh, -c, 'while ! test -e go; do sleep 0.02; done; echo now; exec sleep 600'], ready: {log: now}}
+          first:
+            command: [sh, -c, 'while ! test -e go; do sleep 0.02; done; echo now; exec sleep 600']
+            ready: {log: now}
           llm: {command: [sh, -c, 'echo llm; exec sleep 600'], ready: {log: llm}, launch: persist, after: [first]}
     """)
     up = project.start("up", "--plain")

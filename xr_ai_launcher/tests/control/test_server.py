@@ -103,9 +103,9 @@ def test_half_lines_and_disconnects_leave_no_trace(project, runtime):
 
 
 def test_client_that_asks_and_never_reads_is_dropped(project, runtime):
+    # Answers to so many requests would fill the launcher's memory if it kept them all.
     with connect(runtime) as rude, pytest.raises((BrokenPipeError, ConnectionResetError)):
-        while True:
-            rude.sendall(b'{"v": 1, "id": 1, "request": "status"}\n' * 100)
+        rude.sendall(b'{"v": 1, "id": 1, "request": "status"}\n' * 500_000)
     assert project.runs()[0].state == "up"
 
 

@@ -209,7 +209,8 @@ def test_ctrl_c_while_waiting_stops_the_stack(project, wait_for):
 def test_second_up_says_so_in_one_sentence(project, free_port, detach):
     project.stack(f"""\
         stack: toy
-        roles: {{web: {{command: python -m http.server {free_port}, ports: {{http: {free_port}}}, ready: {{tcp: http}}}}}}
+        roles:
+          web: {{command: python -m http.server {free_port}, ports: {{http: {free_port}}}, ready: {{tcp: http}}}}
     """)
     run = project.up()
     result = project.run("up", *(["--detach"] if detach else []))
