@@ -48,6 +48,8 @@ export class Session {
   #grant: Grant | null = null;
   #wanted: { identity: string; code: string | null } | null = null;
   #attempt = 0;
+  /** The track in which the agent is heard now. */
+  #playing: RemoteTrack | null = null;
   #state: Connection = "idle";
 
   constructor(events: SessionEvents) {
@@ -123,7 +125,13 @@ export class Session {
     const grant = await fetchGrant(identity, code);
     if (attempt !== this.#attempt) return;
     this.#grant = grant;
-    const room = new Room({ disconnectOnPageLeave: true, reconnectPolicy: new DefaultReconnectPolicy(RESUME_DELAYS_MS) });
+    const room = new Room({
+      disconnectOnPageLeave: true,
+      reconnectPolicy: new DefaultReconnectPolicy(RESUME_DELAYS_MS),
+      // Discontinuous transmission sends next to nothing while nobody speaks; after a minute of that the server calls the
+      // connection lost and the client reconnects for no reason.
+      publishDefaults: { dtx: false },
+    });
     this.#room = room;
     this.#listen(room);
     // Others in a shared room must never be heard: each track of the hub is asked for by itself.
@@ -185,12 +193,16 @@ export class Session {
     const element = track.attach();
     element.hidden = true;
     document.body.append(element);
+    this.#playing = track;
     this.#events.returnAudio(track.mediaStreamTrack);
   }
 
   #silence(track: RemoteTrack): void {
     for (const element of track.detach()) element.remove();
-    if (track.kind === Track.Kind.Audio) this.#events.returnAudio(null);
+    // After a reconnect the old track's end may come later than the new track's beginning.
+    if (track !== this.#playing) return;
+    this.#playing = null;
+    this.#events.returnAudio(null);
   }
 
   /** The room is gone for good: join again by itself, unless somebody meant it. */
