@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, BinaryIO
 
-__all__ = ("SPEAKER", "Line", "event_line", "event_words", "merged", "parts_of", "read_events", "read_role")
+__all__ = ("SPEAKER", "Line", "Position", "event_line", "event_words", "merged", "parts_of", "read_events", "read_role")
 
 SPEAKER = "xrstack"
 """Who speaks in lines that come from the run record."""
@@ -43,39 +43,60 @@ def merged(streams: Iterable[Iterable[Line]], last: int | None = None) -> Iterab
     return lines if last is None else deque(lines, maxlen=last)
 
 
-def read_role(role: str, path: Path, *, since_ns: int = 0, last: int | None = None) -> Iterator[Line]:
-    """Yield a role's lines, those of older parts first; ``last``: no more than so many are wanted from the end."""
-    parts = parts_of(path)
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A byte of a file that may be renamed meanwhile, at the beginning of a line."""
+
+    device: int
+    inode: int
+    offset: int
+
+
+def read_role(
+    role: str, path: Path, *, since_ns: int = 0, last: int | None = None, until: Position | None = None
+) -> Iterator[Line]:
+    """Yield a role's lines, those of older parts first.
+
+    ``last``: no more than so many are wanted from the end, which is at ``until`` if that is given.
+    """
+    ends: dict[Path, int] = {}
+    for part in parts_of(path):
+        state = part.stat()
+        is_last = until is not None and (state.st_dev, state.st_ino) == (until.device, until.inode)
+        ends[part] = until.offset if until is not None and is_last else state.st_size
+        if is_last:
+            break
     starts: dict[Path, int] = {}
     wanted = last
-    for part in reversed(parts):
+    for part in reversed(ends):
         starts[part] = 0
         if wanted is not None:
-            starts[part], found = _start_of_last(part, wanted)
+            starts[part], found = _start_of_last(part, wanted, ends[part])
             wanted -= found
             if wanted <= 0:
                 break
-    for part in parts:
-        if part in starts:
-            yield from _read_part(role, part, starts[part], since_ns)
+    for part in reversed(starts):
+        yield from _read_part(role, part, starts[part], ends[part], since_ns)
 
 
 def parts_of(path: Path) -> list[Path]:
-    """Return the files of a log, the oldest first."""
-    older: list[Path] = []
-    while (part := older_part(path, len(older) + 1)).exists():
-        older.append(part)
-    return [*reversed(older), *([path] if path.exists() else [])]
+    """Return the files of a log, the oldest first. While it is rotated one may be missing."""
+    before = path.name + "."
+    numbers = [entry.name[len(before) :] for entry in os.scandir(path.parent) if entry.name.startswith(before)]
+    older = [older_part(path, number) for number in sorted(map(int, filter(str.isdigit, numbers)), reverse=True)]
+    return [*older, *([path] if path.exists() else [])]
 
 
-def read_events(logs: Path, *, since_ns: int = 0) -> Iterator[Line]:
+def read_events(logs: Path, *, since_ns: int = 0, until: Position | None = None) -> Iterator[Line]:
     """Yield what the run record of a folder says, in words."""
     try:
         file = (logs / FILE_NAME).open("rb")
     except FileNotFoundError:
         return
     with file:
-        for text in file:
+        left = os.fstat(file.fileno()).st_size if until is None else until.offset
+        while left > 0 and (text := file.readline()):
+            left -= len(text)
             line = event_line(text)
             if line is not None and line.time_ns >= since_ns:
                 yield line
@@ -113,13 +134,12 @@ def event_words(entry: dict[str, Any]) -> str:
     return ""
 
 
-def _read_part(role: str, path: Path, start: int, since_ns: int) -> Iterator[Line]:
+def _read_part(role: str, path: Path, start: int, end: int, since_ns: int) -> Iterator[Line]:
     entries = _times_of(path)
     offsets = [offset for offset, _ in entries]
     with path.open("rb") as file:
-        start = max(start, _since_offset(entries, since_ns, os.fstat(file.fileno()).st_size))
-        offset = _begin_line(file, start)
-        for text in file:
+        offset = _begin_line(file, max(start, _since_offset(entries, since_ns, end)))
+        while offset < end and (text := file.readline()):
             index = bisect_right(offsets, offset) - 1
             offset += len(text)
             yield Line(entries[index][1] if index >= 0 else 0, role, text.rstrip(b"\n"))
@@ -149,10 +169,9 @@ def _begin_line(file: BinaryIO, start: int) -> int:
     return start
 
 
-def _start_of_last(path: Path, count: int) -> tuple[int, int]:
-    """Return where the last ``count`` lines of a file begin, and how many there really are."""
+def _start_of_last(path: Path, count: int, end: int) -> tuple[int, int]:
+    """Return where the last ``count`` lines before ``end`` begin, and how many there really are."""
     with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
         position, found = end, 0
         while position > 0:
             step = min(_BLOCK_BYTES, position)

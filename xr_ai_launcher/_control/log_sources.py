@@ -36,11 +36,17 @@ class LogSources:
         """Whose lines there are."""
         return (*self.files, *((SPEAKER,) if self.has_events else ()))
 
-    def lines(self, since_ns: int, last: int | None) -> Iterable[Line]:
-        """Return what there is now."""
-        streams = [read_role(role, path, since_ns=since_ns, last=last) for role, path in self.files.items()]
+    def lines(self, since_ns: int, last: int | None, followers: Sequence[Follower] = ()) -> Iterable[Line]:
+        """Return what there is now; with ``followers`` what is before the place where they begin."""
+        ends = {follower.path: follower.begin for follower in followers}
+        streams = [
+            read_role(role, path, since_ns=since_ns, last=last, until=ends.get(path))
+            for role, path in self.files.items()
+        ]
         if self.has_events:
-            streams += [read_events(folder, since_ns=since_ns) for folder in self.folders]
+            streams += [
+                read_events(folder, since_ns=since_ns, until=ends.get(folder / FILE_NAME)) for folder in self.folders
+            ]
         return merged(streams, last)
 
     def followers(self) -> list[Follower]:

@@ -15,8 +15,9 @@ from xr_ai_launcher.cli._border import verb
 from xr_ai_launcher.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from xr_ai_launcher._control.follow import Follower
     from xr_ai_launcher._control.log_lines import Line
     from xr_ai_launcher._control.log_sources import LogSources
 
@@ -58,15 +59,15 @@ def logs(
         lines = _LINES_BEFORE_FOLLOWING
     show = _json_lines if json_ else _plain_lines(sources, timestamps)
     with ExitStack() as cleanup:
-        following = _followed(sources, cleanup) if follow else ()
-        _write(show(sources.lines(since_ns, lines)))
-        for line in following:
-            _write(show((line,)))
+        # Opened first, so that no line falls between what was and what comes.
+        followers = sources.followers() if follow else []
+        _write(show(sources.lines(since_ns, lines, followers)))
+        for batch in _followed(sources, followers, cleanup) if follow else ():
+            _write(show(batch))
     return ExitCode.OK
 
 
-def _followed(sources: "LogSources", cleanup: ExitStack) -> "Iterator[Line]":
-    """Open everything now, so that no line falls between what was and what comes."""
+def _followed(sources: "LogSources", followers: "Sequence[Follower]", cleanup: ExitStack) -> "Iterator[Iterable[Line]]":
     from xr_ai_launcher._control.client import Control
     from xr_ai_launcher._control.errors import ConnectionLostError
     from xr_ai_launcher._control.follow import follow
@@ -77,7 +78,7 @@ def _followed(sources: "LogSources", cleanup: ExitStack) -> "Iterator[Line]":
             controls.append(cleanup.enter_context(Control(runtime)))
         except ConnectionLostError:
             continue  # has just ended
-    return follow(sources.followers(), sources.folders, controls)
+    return follow(followers, sources.folders, controls)
 
 
 def _write(texts: "Iterable[bytes]") -> None:

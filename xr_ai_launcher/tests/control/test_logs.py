@@ -215,7 +215,8 @@ def wake_ups(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt"))
 
 
-def test_following_loses_nothing_over_rotations(project, wait_for):
+@pytest.mark.parametrize("begins", ["before", "amid"])
+def test_following_loses_nothing_over_rotations(project, wait_for, begins):
     count = 60_000
     project.stack(f"""\
         stack: toy
@@ -237,7 +238,9 @@ def test_following_loses_nothing_over_rotations(project, wait_for):
             ready: {{log: ready}}
     """)
     run = project.up()
-    following = project.start("logs", "-f", "flood")
+    if begins == "amid":
+        (project.folder / "go").touch()
+    following = project.start("logs", "-f", "--lines", "1000000", "flood")
     wait_for(lambda: "ready" in following.said(), "what was")
     (project.folder / "go").touch()
     wait_for(lambda: following.said().endswith("flood │ end\n"), "the end of the flood")
