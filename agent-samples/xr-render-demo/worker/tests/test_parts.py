@@ -83,6 +83,7 @@ def test_a_claim_needs_a_change_or_at_least_a_tool_that_vouches_when_nobody_can_
         ("add_primitive", '{"prim_type": "box"}', "Adding a box"),
         ("add_primitive", "{broken", "Adding an object"),
         ("remove_primitive", '["x"]', "Removing the object"),
+        ("update_primitive", '{"obj_id": "sphere-12", "x": 1}', "Changing the sphere"),
         ("list_live_participants", "", "Using list live participants"),
     ],
 )

@@ -6,8 +6,8 @@ __all__ = ("progress_text",)
 
 _TEXTS = {
     "add_primitive": "Adding a {prim_type}",
-    "update_primitive": "Changing {obj_id}",
-    "remove_primitive": "Removing {obj_id}",
+    "update_primitive": "Changing the {kind}",
+    "remove_primitive": "Removing the {kind}",
     "get_scene_state": "Looking at the scene",
     "get_head_pose": "Checking where you are looking",
     "position_ahead": "Finding the spot ahead of you",
@@ -33,6 +33,8 @@ def progress_text(tool: str, arguments: str) -> str:
     if template is None:
         return f"Using {tool.replace('_', ' ')}"
     try:
-        return template.format_map(json.loads(arguments or "{}"))
-    except (ValueError, LookupError, TypeError):
-        return template.replace("a {prim_type}", "an object").replace("{obj_id}", "the object")
+        given = json.loads(arguments or "{}")
+        # An id such as "box-0" is not for people: its kind is said instead.
+        return template.format_map({**given, "kind": str(given.get("obj_id", "object")).rpartition("-")[0] or "object"})
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return template.replace("a {prim_type}", "an object").replace("{kind}", "object")
