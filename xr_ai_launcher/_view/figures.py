@@ -40,20 +40,20 @@ class Thrift:
     def __init__(self, share: float, least_interval_s: float) -> None:
         self._share, self._least_interval_s = share, least_interval_s
         self._began_s = 0.0
-        self._cost_s = 0.0
+        self._cost_s: float | None = None
 
     def __enter__(self) -> None:
         self._began_s = thread_time()
 
     def __exit__(self, *_: object) -> None:
         cost_s = thread_time() - self._began_s
-        # One slow round, for instance the first, must not silence the figures for a minute.
-        self._cost_s = cost_s if not self._cost_s else 0.5 * (self._cost_s + cost_s)
+        # The first round also loads modules, which no other does; and one slow round is no reason for a long silence.
+        self._cost_s = 0.0 if self._cost_s is None else 0.5 * (self._cost_s + cost_s)
 
     @property
     def interval_s(self) -> float:
         """The pause after which another round stays within the share."""
-        return max(self._least_interval_s, self._cost_s / self._share)
+        return max(self._least_interval_s, (self._cost_s or 0.0) / self._share)
 
 
 class Sampler:
