@@ -36,7 +36,8 @@ from launcher_processes import reap_all
 from launcher_report import machine, markdown, summarise
 from launcher_scenarios import Bench
 
-SCENARIOS = ("start", "polite", "hostile", "sigterm", "log")
+SCENARIOS = ("start", "polite", "log", "hostile", "sigterm")
+LONG_SCENARIOS = ("log", "hostile", "sigterm")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -45,6 +46,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--bin-dir", action="append", default=[], help="where peers are; repeatable")
     parser.add_argument("--ours", default="", help="our command, with {file} for the stack file")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--long-runs", type=int, help="runs of log, hostile, sigterm and idle; default: as --runs")
     parser.add_argument("--n", type=int, default=50)
     parser.add_argument("--lines", type=int, default=500_000)
     parser.add_argument("--idle-s", type=float, default=10)
@@ -73,8 +75,13 @@ def installed_peers(arguments: argparse.Namespace, absent: dict[str, str]) -> li
     return present
 
 
-def measure(bench: Bench, peers: list[Peer], only: set[str], runs: int, ends_at: float, raw: dict[str, Any]) -> None:
-    """Run every scenario, the peers in turn, so that other load on the machine meets them all."""
+def measure(
+    bench: Bench, peers: list[Peer], only: set[str], runs: tuple[int, int], ends_at: float, raw: dict[str, Any]
+) -> None:
+    """Run every scenario, the peers in turn, so that other load on the machine meets them all.
+
+    ``runs`` are those of the short and of the long scenarios.
+    """
     jobs = {
         "start": bench.start,
         "polite": lambda peer: bench.fail(peer, False),
@@ -83,7 +90,7 @@ def measure(bench: Bench, peers: list[Peer], only: set[str], runs: int, ends_at:
         "log": bench.log,
     }
     for scenario in (each for each in SCENARIOS if each in only):
-        for run in range(runs):
+        for run in range(runs[scenario in LONG_SCENARIOS]):
             for peer in peers:
                 if run > 0 and peer.fail_fast == "none" and scenario in ("polite", "hostile"):
                     continue  # once is enough to confirm that it has none
@@ -134,12 +141,13 @@ def main() -> int:
     for peer in peers:
         empty: dict[str, Any] = {scenario: [] for scenario in (*SCENARIOS, "idle_kill")}
         out["raw"][peer.name] = {"version": peer.version, "fail_fast": peer.fail_fast, **empty}
+    long_runs = arguments.runs if arguments.long_runs is None else arguments.long_runs
     bench, only = Bench(arguments), set(arguments.only.split(","))
     ends_at = time.time() + arguments.budget_s
     try:
-        measure(bench, peers, only, arguments.runs, ends_at, out["raw"])
         if "idle" in only:
-            measure_idle(bench, peers, arguments.runs, ends_at, out["raw"])
+            measure_idle(bench, peers, long_runs, ends_at, out["raw"])
+        measure(bench, peers, only, (arguments.runs, long_runs), ends_at, out["raw"])
     finally:
         left = reap_all()
         shutil.rmtree(bench.root, ignore_errors=True)
