@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xr_ai_launcher._view.figures import Sampler
+from xr_ai_launcher._view.gpu_memory import GpuMemory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +26,11 @@ def with_figures(runs: Sequence[StackStatus], look_s: float = _LOOK_S) -> list[S
     leaders = {f"{run.run_id} {role.name}": role.pid for run in runs for role in run.roles if role.pid}
     if not leaders:
         return list(runs)
-    sampler = Sampler()
+    sampler, gpu_memory = Sampler(), GpuMemory()
+    gpu_memory.refresh()
     sampler.read(leaders)
     time.sleep(look_s)
-    figures = sampler.read(leaders)
+    figures = sampler.read(leaders, gpu_memory.by_pid)
     return [
         replace(run, roles=tuple(_measured(role, figures.get(f"{run.run_id} {role.name}")) for role in run.roles))
         for run in runs
@@ -42,4 +44,5 @@ def _measured(role: RoleStatus, figures: Figures | None) -> RoleStatus:
         role,
         cpu_percent=None if figures.cpu_percent is None else round(figures.cpu_percent, 1),
         memory_bytes=figures.memory_bytes,
+        gpu_memory_bytes=figures.gpu_memory_bytes,
     )

@@ -13,7 +13,8 @@ __all__ = ("main",)
 
 _COMPLETE_VARIABLE = "_XRSTACK_COMPLETE"  # set when a shell asks for completions, see `completion`
 _QUICK_VERBS = frozenset({"up", "check"})
-_VERBS_WITH_STACK = frozenset({"up", "check", "plan", "graph", "doctor"})
+_VERBS_WITH_STACK = frozenset({"up", "check", "plan", "graph", "doctor", "ps", "down", "tui"})
+_VERBS_WITH_ROLES = frozenset({"logs", "restart"})
 
 
 def main(argv: Sequence[str] | None = None, *, stack: Path | None = None) -> int:
@@ -46,4 +47,6 @@ def main(argv: Sequence[str] | None = None, *, stack: Path | None = None) -> int
 def _for_stack(words: list[str], stack: Path) -> list[str]:
     if words and words[0] in _VERBS_WITH_STACK:
         return [words[0], str(stack), *words[1:]]
+    if words and words[0] in _VERBS_WITH_ROLES:
+        return [words[0], "--stack", str(stack), *words[1:]]
     return words if words and words[0] in {"--version", "schema"} else ["up", str(stack), *words]

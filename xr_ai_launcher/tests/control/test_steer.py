@@ -247,3 +247,21 @@ def test_foreign_holder_of_a_port_is_still_named(project, free_port, wait_for):
     assert result.returncode == 2
     assert f"port {free_port}" in result.stderr
     assert "runs already" not in result.stderr
+
+
+def test_one_word_command_of_a_product_steers_its_own_stack(project, monkeypatch, capfd):
+    """``xr_render_demo logs hub`` means the stack of this product, whatever else runs."""
+    from xr_ai_launcher.cli import main
+
+    project.stack(TWO, "mine.yaml")
+    project.stack("stack: other\nroles: {web: {command: sleep 600}}", "other.yaml")
+    project.up("mine.yaml")
+    project.up("other.yaml")
+    for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, project.environment[name])
+    mine = project.folder / "mine.yaml"
+    assert main(["restart", "web"], stack=mine) == 0
+    assert main(["logs", "web"], stack=mine) == 0
+    assert capfd.readouterr().out == "web │ life\nweb │ life\n"
+    assert main(["down"], stack=mine) == 0
+    assert [run.stack for run in project.runs()] == ["other"]
