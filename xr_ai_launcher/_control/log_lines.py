@@ -6,6 +6,7 @@ import json
 import os
 from bisect import bisect_right
 from collections import deque
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
@@ -24,6 +25,8 @@ __all__ = ("SPEAKER", "Line", "Position", "event_line", "event_words", "merged",
 SPEAKER = "xrstack"
 """Who speaks in lines that come from the run record."""
 _BLOCK_BYTES = 64 << 10
+# A rotation takes a fraction of a millisecond; a log that rotates faster than it can be listed is read as it comes.
+_SNAPSHOT_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +62,57 @@ def read_role(
 
     ``last``: no more than so many are wanted from the end, which is at ``until`` if that is given.
     """
-    ends: dict[Path, int] = {}
-    for part in parts_of(path):
-        state = part.stat()
-        is_last = until is not None and (state.st_dev, state.st_ino) == (until.device, until.inode)
-        ends[part] = until.offset if until is not None and is_last else state.st_size
-        if is_last:
-            break
-    starts: dict[Path, int] = {}
-    wanted = last
-    for part in reversed(ends):
-        starts[part] = 0
-        if wanted is not None:
-            starts[part], found = _start_of_last(part, wanted, ends[part])
-            wanted -= found
+    with ExitStack() as opened:
+        parts = _open_parts(path, opened)
+        ends = [os.fstat(part.file.fileno()).st_size for part in parts]
+        if until is not None:
+            places = [(part.device, part.inode) for part in parts]
+            if (until.device, until.inode) in places:
+                newest = places.index((until.device, until.inode))
+                parts, ends = parts[: newest + 1], [*ends[:newest], until.offset]
+        starts = [0] * len(parts)
+        wanted, oldest = last, 0
+        for index in reversed(range(len(parts)) if wanted is not None else ()):
+            starts[index], found = _start_of_last(parts[index].file, wanted or 0, ends[index])
+            wanted, oldest = (wanted or 0) - found, index
             if wanted <= 0:
                 break
-    for part in reversed(starts):
-        yield from _read_part(role, part, starts[part], ends[part], since_ns)
+        for part, start, end in list(zip(parts, starts, ends, strict=True))[oldest:]:
+            yield from _read_part(role, part, start, end, since_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An open part of a log: its name may be another part's by the time it is read."""
+
+    file: BinaryIO
+    device: int
+    inode: int
+    times: Sequence[tuple[int, int]]
+
+
+def _open_parts(path: Path, opened: ExitStack) -> list[_Part]:
+    """Open the parts of a log, the oldest first, as they were at one moment between two rotations."""
+    for attempt in range(_SNAPSHOT_ATTEMPTS):
+        names = parts_of(path)
+        with ExitStack() as attempted, suppress(FileNotFoundError):
+            found = [_open_part(name, attempted) for name in names]
+            unchanged = [(part.device, part.inode) for part in found] == [_identity(name) for name in parts_of(path)]
+            if unchanged or attempt == _SNAPSHOT_ATTEMPTS - 1:
+                opened.enter_context(attempted.pop_all())
+                return found
+    return []
+
+
+def _open_part(path: Path, opened: ExitStack) -> _Part:
+    file = opened.enter_context(path.open("rb"))
+    state = os.fstat(file.fileno())
+    return _Part(file, state.st_dev, state.st_ino, _times_of(path))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_dev, state.st_ino
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -134,15 +170,13 @@ def event_words(entry: dict[str, Any]) -> str:
     return ""
 
 
-def _read_part(role: str, path: Path, start: int, end: int, since_ns: int) -> Iterator[Line]:
-    entries = _times_of(path)
-    offsets = [offset for offset, _ in entries]
-    with path.open("rb") as file:
-        offset = _begin_line(file, max(start, _since_offset(entries, since_ns, end)))
-        while offset < end and (text := file.readline()):
-            index = bisect_right(offsets, offset) - 1
-            offset += len(text)
-            yield Line(entries[index][1] if index >= 0 else 0, role, text.rstrip(b"\n"))
+def _read_part(role: str, part: _Part, start: int, end: int, since_ns: int) -> Iterator[Line]:
+    offsets = [offset for offset, _ in part.times]
+    offset = _begin_line(part.file, max(start, _since_offset(part.times, since_ns, end)))
+    while offset < end and (text := part.file.readline()):
+        index = bisect_right(offsets, offset) - 1
+        offset += len(text)
+        yield Line(part.times[index][1] if index >= 0 else 0, role, text.rstrip(b"\n"))
 
 
 def _times_of(path: Path) -> Sequence[tuple[int, int]]:
@@ -163,25 +197,24 @@ def _since_offset(entries: Sequence[tuple[int, int]], since_ns: int, size: int) 
 
 def _begin_line(file: BinaryIO, start: int) -> int:
     """Go to the beginning of the line that begins at ``start`` or next after it."""
+    file.seek(max(0, start - 1))
     if start:
-        file.seek(start - 1)
         start += len(file.readline()) - 1
     return start
 
 
-def _start_of_last(path: Path, count: int, end: int) -> tuple[int, int]:
+def _start_of_last(file: BinaryIO, count: int, end: int) -> tuple[int, int]:
     """Return where the last ``count`` lines before ``end`` begin, and how many there really are."""
-    with path.open("rb") as file:
-        position, found = end, 0
-        while position > 0:
-            step = min(_BLOCK_BYTES, position)
-            position -= step
-            file.seek(position)
-            block = file.read(step)
-            # The newline that ends the file begins no line.
-            at = len(block) - 1 if position + step == end else len(block)
-            while (at := block.rfind(b"\n", 0, at)) >= 0:
-                found += 1
-                if found == count:
-                    return position + at + 1, count
-        return 0, found + 1 if end else 0
+    position, found = end, 0
+    while position > 0:
+        step = min(_BLOCK_BYTES, position)
+        position -= step
+        file.seek(position)
+        block = file.read(step)
+        # The newline that ends the file begins no line.
+        at = len(block) - 1 if position + step == end else len(block)
+        while (at := block.rfind(b"\n", 0, at)) >= 0:
+            found += 1
+            if found == count:
+                return position + at + 1, count
+    return 0, found + 1 if end else 0

@@ -81,11 +81,14 @@ class HubTarget:
     """One hub, fed input after input; `run` raises AssertionError when something does not hold."""
 
     def __init__(self) -> None:
-        logging.getLogger("xr_ai_agent").setLevel(logging.CRITICAL + 1)
+        self._logger = logging.getLogger("xr_ai_agent")
+        self._level = self._logger.level
+        self._logger.setLevel(logging.CRITICAL + 1)
         self.ring = ConnectorRing.create(f"xr_fuzz_{secrets.token_hex(4)}", 4, 4096)
 
     def close(self) -> None:
         self.ring.close()
+        self._logger.setLevel(self._level)
 
     def run(self, data: bytes) -> None:
         """Feed one input: a sequence of (kind u8, length u16, payload)."""
