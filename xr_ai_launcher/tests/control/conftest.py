@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from xr_ai_launcher import testing
 from xr_ai_launcher._control.client import Control
 from xr_ai_launcher._control.model import StackStatus
 from xr_ai_launcher._control.runs import find_runs
@@ -150,9 +150,7 @@ def project() -> Iterator[Project]:
 @pytest.fixture
 def free_port() -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return testing.free_port()
 
 
 @pytest.fixture(name="wait_for")

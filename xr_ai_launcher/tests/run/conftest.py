@@ -5,7 +5,6 @@ import os
 import pickle
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
+from xr_ai_launcher import testing
 from xr_ai_launcher._run.linux import descendants_of, process_info
 from xr_ai_launcher._stack.plan import RolePlan, StackPlan
 
@@ -165,9 +165,7 @@ def start() -> Iterator[StartStack]:
 @pytest.fixture
 def free_port() -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return testing.free_port()
 
 
 @pytest.fixture(name="wait_for")

@@ -5,7 +5,6 @@ import os
 import pty
 import select
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import pyte
 import pytest
 
+from xr_ai_launcher import testing
 from xr_ai_launcher._view.footer import Footer
 
 XRSTACK = Path(sys.executable).parent / "xrstack"
@@ -199,9 +199,7 @@ Start = Callable[..., TestTerminal]
 @pytest.fixture
 def free_port() -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return testing.free_port()
 
 
 @pytest.fixture
