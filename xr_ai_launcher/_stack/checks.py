@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xr_ai_config import Problem, did_you_mean, format_path, one_of, similar_file
+from xr_ai_launcher._stack.free_ports import PortClaim, claimed_ports
 from xr_ai_launcher._stack.load import LoadedStack
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.plan import Requirement, RolePlan, RunStep, StackPlan
@@ -28,7 +29,7 @@ def check_stack(loaded: LoadedStack) -> Findings:
     problems = [
         *_order_problems("roles", {role.name: role.after for role in plan.roles}, "after", places),
         *_order_problems("setup", {step.name: step.needs for step in plan.setup}, "needs", places),
-        *_shared_ports(plan.enabled_roles, places),
+        *_shared_ports(plan, places),
         *_missing_paths(loaded),
         *_reuse_without_probe(plan.enabled_roles, places),
         *_unexported_references(plan, places),
@@ -70,17 +71,14 @@ def find_circle(order: Mapping[str, Sequence[str]]) -> list[str]:
     return next((circle for circle in map(visit, order) if circle), [])
 
 
-def _shared_ports(roles: Sequence[RolePlan], places: Places) -> Iterator[Problem]:
-    owners: dict[int, tuple[str, str]] = {}
-    for role in roles:
-        for key, port in role.ports.items():
-            if port in owners:
-                first = owners[port]
-                where = places.mark("roles", first[0], "ports", first[1])
-                message = f"port {port} is used twice: {first[0]} has it at {where}"
-                yield places.problem(message, "roles", role.name, "ports", key, hint="give one of them another port")
-            else:
-                owners[port] = (role.name, key)
+def _shared_ports(plan: StackPlan, places: Places) -> Iterator[Problem]:
+    claims: dict[int, PortClaim] = {}
+    for claim in claimed_ports(plan):
+        first = claims.setdefault(claim.port, claim)
+        if first is not claim:
+            where = places.mark(*first.path)
+            message = f"port {claim.port} is used twice: {first.owner} has it at {where}"
+            yield places.problem(message, *claim.path, hint="give one of them another port")
 
 
 def _missing_paths(loaded: LoadedStack) -> Iterator[Problem]:

@@ -1,31 +1,58 @@
-"""Asks the system whether the ports of a plan can be listened on now."""
+"""Which ports a plan needs, and whether the system would give them now."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._stack.plan import RolePlan, StackPlan
 
-__all__ = ("are_ports_free", "refused_ports")
+__all__ = ("METRICS_HOST", "PortClaim", "are_ports_free", "claimed_ports", "refused_ports")
+
+METRICS_HOST = "127.0.0.1"
+"""Figures tell what runs here; other machines reach them only through what their owner puts in front."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortClaim:
+    """One port that a stack wants to listen on."""
+
+    host: str
+    port: int
+    owner: str
+    """Who wants it, in words: the role's name, or ``metrics``."""
+    path: tuple[str, ...]
+    """Where the stack says so."""
+    is_ours: bool = True
+    """Whether this run opens it; ports of persistent and reused roles may be open already."""
+
+
+def claimed_ports(plan: StackPlan) -> Iterator[PortClaim]:
+    """Yield the ports of the enabled roles, and that of the metrics."""
+    for role in plan.enabled_roles:
+        yield from _of_role(role)
+    if plan.metrics_port:
+        yield PortClaim(METRICS_HOST, plan.metrics_port, "metrics", ("metrics",))
 
 
 def are_ports_free(plan: StackPlan) -> bool:
-    """Whether every port that this plan's roles will listen on is free."""
+    """Whether every port that this plan's run will listen on is free."""
     return next(refused_ports(plan), None) is None
 
 
-def refused_ports(plan: StackPlan) -> Iterator[tuple[RolePlan, str, int, OSError]]:
-    """Yield role, key, number and reason of each port that cannot be had.
+def refused_ports(plan: StackPlan) -> Iterator[tuple[PortClaim, OSError]]:
+    """Yield each port of this run that cannot be had, and why."""
+    for claim in claimed_ports(plan):
+        error = _bind_error(claim.host, claim.port) if claim.is_ours else None
+        if error is not None:
+            yield claim, error
 
-    Persistent and reused roles may be running already, so theirs are not asked for.
-    """
-    for role in plan.enabled_roles:
-        if role.launch == "own":
-            for key, port in role.ports.items():
-                error = _bind_error(role.host, port)
-                if error is not None:
-                    yield role, key, port, error
+
+def _of_role(role: RolePlan) -> Iterator[PortClaim]:
+    for key, port in role.ports.items():
+        at = ("roles", role.name, "ports", key)
+        yield PortClaim(role.host, port, role.name, at, role.launch == "own")
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

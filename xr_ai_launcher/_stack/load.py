@@ -21,7 +21,7 @@ from xr_ai_launcher._stack.surroundings import Surroundings
 
 __all__ = ("LoadedStack", "StackOptions", "load")
 
-_OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "secrets", "logs", "setup", "roles"})
+_OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "secrets", "logs", "metrics", "setup", "roles"})
 _FILE_KEYS = frozenset({"include", "profiles"})
 
 

@@ -285,6 +285,8 @@ class _Overlay(_Part):
     """Environment variables every role needs and nobody may see, each with one sentence on where to get its value."""
     logs: LogsModel = LogsModel()
     """Size of log files."""
+    metrics: int | None = Field(default=None, ge=0, le=65535)
+    """Port of 127.0.0.1 on which figures of the roles are served to Prometheus, at /metrics; 0 takes any free port."""
     setup: dict[Name, SetupModel] = {}
     """Things to prepare before roles start; they run concurrently."""
     roles: dict[Name, RoleModel] = {}

@@ -271,6 +271,8 @@ class StackPlan:
     secrets: tuple[str, ...] = ()
     """Environment variables whose values appear in no log, beside those whose name sounds secret."""
     logs: LogsPlan = LogsPlan()
+    metrics_port: int | None = None
+    """Where figures are served to Prometheus: a port of this machine, 0 for any free one, None for nowhere."""
 
     @property
     def enabled_roles(self) -> tuple[RolePlan, ...]:

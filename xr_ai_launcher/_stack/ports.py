@@ -16,16 +16,15 @@ def check_ports(loaded: LoadedStack) -> list[Problem]:
 
 
 def _taken_ports(loaded: LoadedStack) -> Iterator[Problem]:
-    for role, key, port, error in refused_ports(loaded.plan):
-        at = ("roles", role.name, "ports", key)
-        repair = f"--set {format_path(at)}=NUMBER"
-        holder = _holder(port) if error.errno == errno.EADDRINUSE else ""
+    for claim, error in refused_ports(loaded.plan):
+        repair = f"--set {format_path(claim.path)}=NUMBER"
+        holder = _holder(claim.port) if error.errno == errno.EADDRINUSE else ""
         if holder:
-            message, hint = f"port {port} is taken by {holder}", f"stop it, or choose another port with {repair}"
+            message, hint = f"port {claim.port} is taken by {holder}", f"stop it, or choose another port with {repair}"
         else:
-            message = f"port {port} on {role.host}: {error.strerror}"
+            message = f"port {claim.port} on {claim.host}: {error.strerror}"
             hint = f"choose another host or port, for instance with {repair}"
-        yield loaded.places.problem(message, *at, hint=hint)
+        yield loaded.places.problem(message, *claim.path, hint=hint)
 
 
 def _holder(port: int) -> str:

@@ -51,6 +51,7 @@ class Resolver:
             warnings=tuple(self.warnings),
             secrets=self._secrets(),
             logs=plan.LogsPlan(self.model.logs.part, self.model.logs.keep),
+            metrics_port=self.model.metrics,
         )
 
     def _secrets(self) -> tuple[str, ...]:

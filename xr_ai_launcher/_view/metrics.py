@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from xr_ai_launcher._stack.free_ports import METRICS_HOST
 from xr_ai_launcher._view.figures import Sampler
 from xr_ai_launcher._view.words import state_word
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ("MetricsServer", "metrics_text", "serve_metrics")
 
-_HOST = "127.0.0.1"
 _BACKLOG = 8
 _MOST_CLIENTS = 16
 _LONGEST_REQUEST_BYTES = 16 << 10
@@ -33,11 +33,11 @@ def serve_metrics(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((_HOST, port))
+        listener.bind((METRICS_HOST, port))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        report.bad(f"no metrics: port {port} on {_HOST}: {error.strerror}; choose another with --metrics")
+        report.bad(f"no metrics: port {port} on {METRICS_HOST}: {error.strerror}; choose another with --metrics PORT")
         return None
     server = MetricsServer(listener, loop, read_status)
     report.good(f"metrics: {server.url}")
@@ -58,7 +58,7 @@ class MetricsServer:
     @property
     def url(self) -> str:
         """What a scraper is given."""
-        return f"http://{_HOST}:{self._listener.getsockname()[1]}/metrics"
+        return f"http://{METRICS_HOST}:{self._listener.getsockname()[1]}/metrics"
 
     def resized(self) -> None:
         """Of no interest here."""

@@ -36,6 +36,8 @@ def plan_text(loaded: LoadedStack) -> Iterator[str]:
     shared = _shared_environment(plan.enabled_roles)
     if shared:
         yield "env      " + ", ".join(f"{key}={_first_line(value)}" for key, value in shared.items())
+    if plan.metrics_port is not None:
+        yield f"metrics  {f'port {plan.metrics_port}' if plan.metrics_port else 'any free port'}, for Prometheus"
     if plan.secrets:
         yield f"secrets  {', '.join(plan.secrets)}"
     if plan.setup:

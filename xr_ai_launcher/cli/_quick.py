@@ -86,7 +86,11 @@ def _plans(request: Request) -> dict[Path, StackPlan] | None:
 def _up(plans: dict[Path, StackPlan]) -> int:
     (plan,) = plans.values()
     announce(plan)
-    return start(plan)
+    if plan.metrics_port is None:
+        return start(plan)
+    from xr_ai_launcher._run.views import Wishes  # late: `check` runs nothing
+
+    return start(plan, Wishes(metrics_port=plan.metrics_port))
 
 
 def _check(plans: dict[Path, StackPlan]) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xr_ai_launcher._dataclasses import replace
 from xr_ai_launcher.cli import _options as options
 from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._border import verb
@@ -31,7 +32,10 @@ def up(
     tui: Annotated[bool, typer.Option("--tui", help="Show it full-screen; leaving that stops the stack.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Show lines only, also on a terminal.")] = False,
     metrics: Annotated[
-        int | None, typer.Option("--metrics", metavar="PORT", help="Serve /metrics for Prometheus on this port.")
+        int | None,
+        typer.Option(
+            "--metrics", metavar="PORT", min=0, max=65535, help="Serve /metrics for Prometheus here (0: any free port)."
+        ),
     ] = None,
 ) -> int:
     """Check the stack, prepare what is missing, start every role and stop them together."""
@@ -41,6 +45,8 @@ def up(
     from xr_ai_launcher.cli._told import announce
 
     path, wanted = options.find_stack(stack), options.stack_options(profile, file, set_, only, without)
+    if metrics is not None:
+        wanted = replace(wanted, assignments=(*wanted.assignments, f"metrics={metrics}"))
     if setup_only:
         plan = open_stack(path, wanted).plan
         announce(plan)
@@ -54,7 +60,7 @@ def up(
     announce(plan)
     if detach:
         return _detach(plan)
-    wishes = Wishes(is_plain=plain, metrics_port=metrics)
+    wishes = Wishes(is_plain=plain, metrics_port=plan.metrics_port)
     return start_shown(plan, wishes) if tui else start(plan, wishes)
 
 

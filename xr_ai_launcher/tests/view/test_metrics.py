@@ -79,13 +79,30 @@ def test_clients_that_say_nothing_or_too_much_do_no_harm(url: str) -> None:
         client.close()
 
 
-def test_a_taken_port_is_said_and_does_not_stop_the_stack(tmp_path: Path, on_terminal: Start) -> None:
+def test_the_stack_file_names_the_port_and_the_command_line_another(
+    tmp_path: Path, on_terminal: Start, free_port: int
+) -> None:
+    (tmp_path / "stack.yaml").write_text(f"{STACK}metrics: {free_port}\n")
+    for _ in range(2):  # the second is started from the stored plan
+        terminal = on_terminal("up", "--plain")
+        terminal.wait_for_text(f"metrics: http://127.0.0.1:{free_port}/metrics")
+        terminal.wait_for_text("2 roles ready")
+        assert "xrstack_up" in _scrape(f"http://127.0.0.1:{free_port}/metrics")
+        terminal.type("\x03")
+        terminal.wait_for_end()
+    terminal = on_terminal("up", "--plain", "--metrics", "0")
+    terminal.wait_for_text("metrics: http://127.0.0.1:")
+    assert f":{free_port}/metrics" not in terminal.text
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, on_terminal: Start) -> None:
     (tmp_path / "stack.yaml").write_text(STACK)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         terminal = on_terminal("up", "--plain", "--metrics", str(port))
-        terminal.wait_for_text(f"no metrics: port {port} on 127.0.0.1: Address already in use")
-        terminal.wait_for_text("2 roles ready")
+        assert terminal.wait_for_end() == 2
+        terminal.wait_for_text(f"metrics: port {port} is taken by ")
+        assert "role" not in terminal.text
 
 
 def test_names_cannot_break_the_format() -> None:
