@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,11 @@ import pytest
 from livekit import api
 
 import yaml
+from xr_ai_agent import ProcessorEndpoint
+from xr_ai_client import MAX_DATA_BYTES
 
 START_LIMIT_S = 30.0
-WAIT_LIMIT_S = 15.0
+WAIT_LIMIT_S = 30.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _API_KEY = "test-key"
 
@@ -121,6 +123,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, livekit_binary: Path) -> Itera
         "lk_port_udp": free_port(socket.SOCK_DGRAM),
         "node_ip": "127.0.0.1",
         "join_code": Hub.code,
+        "max_data_bytes": MAX_DATA_BYTES,
         "hub_push_addr": f"ipc://{folder}/in",
         "hub_sub_addr": f"ipc://{folder}/pub",
     }
@@ -131,6 +134,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory, livekit_binary: Path) -> Itera
     command = [sys.executable, "-m", "xr_media_hub", "--config", str(path), "--ready-file", str(ready)]
     with running(command, folder / "log", ready.exists, env=environment, cwd=folder):
         yield Hub(f"https://127.0.0.1:{port}", config["hub_push_addr"], config["hub_sub_addr"])
+
+
+@pytest.fixture
+async def agent(hub: Hub) -> AsyncIterator[ProcessorEndpoint]:
+    agent = ProcessorEndpoint(hub.pub, hub.pull)
+    running = asyncio.create_task(agent.run())
+    await agent.wait_connected()
+    yield agent
+    agent.close()
+    await running
 
 
 def _listens(port: int) -> bool:

@@ -58,3 +58,17 @@ def test_a_full_mailbox_keeps_the_newest_and_counts_what_it_lost():
         assert mailbox.lost == 2
 
     asyncio.run(scenario())
+
+
+def test_a_mailbox_with_a_weight_limit_keeps_the_newest_item_however_heavy():
+    async def scenario() -> None:
+        mailbox: Mailbox[bytes] = Mailbox(10, len)
+        for size in (3, 4, 5, 20, 6, 4):
+            mailbox.put(bytes(size))
+        mailbox.close()
+        assert [len(item) async for item in mailbox] == [6, 4]
+        assert mailbox.lost == 4
+        mailbox.put(bytes(20))
+        assert [len(item) async for item in mailbox] == [20]
+
+    asyncio.run(scenario())

@@ -8,22 +8,12 @@ import httpx2
 import numpy as np
 import pytest
 
-from xr_ai_agent import AudioChunk, DataMessage, PixelFormat, ProcessorEndpoint
+from xr_ai_agent import AudioChunk, DataMessage, PixelFormat
 from xr_ai_client import ConnectionFailedError, JoinRefusedError, Participant
 
 pytestmark = pytest.mark.anyio
 
 RATE_HZ = 48_000
-
-
-@pytest.fixture
-async def agent(hub):
-    agent = ProcessorEndpoint(hub.pub, hub.pull)
-    running = asyncio.create_task(agent.run())
-    await agent.wait_connected()
-    yield agent
-    agent.close()
-    await running
 
 
 async def test_a_participant_talks_to_an_agent_and_is_answered(hub, agent, eventually):

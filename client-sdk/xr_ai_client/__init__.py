@@ -15,21 +15,34 @@ Errors (all derive from `ClientError`)::
     ClientError
     ├── JoinRefusedError                        the hub refuses the identity or the code (``status``)
     ├── ConnectionFailedError (ConnectionError) no hub there, an untrusted certificate, no way into the room
-    └── NotConnectedError (RuntimeError)        the participant has left
+    ├── NotConnectedError (RuntimeError)        the participant has left
+    ├── NotSentError (ConnectionError)          the connection broke before a data message was sent
+    └── DataTooLargeError (ValueError)          no hub takes so large a data message
 """
 
-from xr_ai_client._errors import ClientError, ConnectionFailedError, JoinRefusedError, NotConnectedError
+from xr_ai_client._data_line import MAX_DATA_BYTES, ReceivedData
+from xr_ai_client._errors import (
+    ClientError,
+    ConnectionFailedError,
+    DataTooLargeError,
+    JoinRefusedError,
+    NotConnectedError,
+    NotSentError,
+)
 from xr_ai_client.audio import HeardAudio, read_wav, rms
-from xr_ai_client.participant import HUB_IDENTITY, Camera, Participant, ReceivedData
+from xr_ai_client.participant import HUB_IDENTITY, Camera, Participant
 
 __all__ = (
     "HUB_IDENTITY",
+    "MAX_DATA_BYTES",
     "Camera",
     "ClientError",
     "ConnectionFailedError",
+    "DataTooLargeError",
     "HeardAudio",
     "JoinRefusedError",
     "NotConnectedError",
+    "NotSentError",
     "Participant",
     "ReceivedData",
     "read_wav",

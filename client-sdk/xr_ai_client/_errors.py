@@ -19,3 +19,11 @@ class ConnectionFailedError(ClientError, ConnectionError):
 
 class NotConnectedError(ClientError, RuntimeError):
     """The participant has left, or was disconnected."""
+
+
+class DataTooLargeError(ClientError, ValueError):
+    """A data message is larger than any hub takes."""
+
+
+class NotSentError(ClientError, ConnectionError):
+    """The connection broke before a data message was sent."""

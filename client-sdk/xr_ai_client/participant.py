@@ -3,16 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
+from livekit.rtc.room import DataStreamOptions
 
 from xr_ai_client._admission import Admission, ask_admission, is_tls, tls_context
 from xr_ai_client._camera import Camera, Picture
+from xr_ai_client._data_line import MAX_DATA_BYTES, DataLine, ReceivedData
 from xr_ai_client._errors import ConnectionFailedError, NotConnectedError
 from xr_ai_client._mailbox import Mailbox
 from xr_ai_client._microphone import Microphone
@@ -20,7 +21,7 @@ from xr_ai_client._tls_relay import TlsRelay
 from xr_ai_client._track_streams import TrackStreams
 from xr_ai_client.audio import HeardAudio, as_int16, read_wav
 
-__all__ = ("HUB_IDENTITY", "Camera", "Participant", "ReceivedData")
+__all__ = ("HUB_IDENTITY", "Camera", "Participant")
 
 logger = logging.getLogger(__name__)
 
@@ -28,24 +29,11 @@ HUB_IDENTITY = "xr-hub-connector"
 """Who the hub is in a room."""
 
 _DEFAULT_FPS = 15.0
-# An unread minute of either: more means that nobody reads.
-_DATA_CAPACITY = 10_000
+# An unread minute of sound, a few of the largest messages or many small ones: more means that nobody reads.
 _AUDIO_CAPACITY = 6_000
+_DATA_CAPACITY_BYTES = 4 * MAX_DATA_BYTES
+_DATA_OVERHEAD_BYTES = 1_000
 _CONNECT_TIMEOUT_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedData:
-    """A data message from the hub."""
-
-    topic: str
-    data: bytes = field(repr=False)
-    sender: str
-
-    @property
-    def text(self) -> str:
-        """The payload as UTF-8 text; bytes that are none are replaced."""
-        return self.data.decode("utf-8", "replace")
 
 
 class Participant:
@@ -57,7 +45,12 @@ class Participant:
             print(message.topic, message.text)
     """
 
-    def __init__(self, admission: Admission, hub_identity: str | None = HUB_IDENTITY) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        hub_identity: str | None = HUB_IDENTITY,
+        max_data_bytes: int = MAX_DATA_BYTES,
+    ) -> None:
         """Prepare; use `join` or `connect`. With no ``hub_identity`` everybody in the room is heard."""
         self.identity = admission.identity
         self._admission = admission
@@ -70,9 +63,9 @@ class Participant:
         self._audio_listeners: list[Callable[[HeardAudio], None]] = []
         self._mailboxes: list[Mailbox[ReceivedData] | Mailbox[HeardAudio]] = []
         self._streams = TrackStreams(self._heard)
+        self._line = DataLine(self._room, hub_identity, self._on_data, max_data_bytes)
         self._disconnected = asyncio.Event()
         self._is_closed = False
-        self._room.on("data_received", self._on_data)
         self._room.on("track_subscribed", self._on_track)
         self._room.on("track_unsubscribed", self._on_track_gone)
         self._room.on("disconnected", self._on_disconnected)
@@ -87,6 +80,7 @@ class Participant:
         ca_file: Path | None = None,
         verify: bool = True,
         hub_identity: str | None = HUB_IDENTITY,
+        max_data_bytes: int = MAX_DATA_BYTES,
     ) -> "Participant":
         """Ask a hub for a token and enter its room.
 
@@ -97,6 +91,7 @@ class Participant:
             ca_file: authority to trust, such as the PEM that the hub serves at ``/cert``.
             verify: False trusts any certificate.
             hub_identity: whom to hear and answer.
+            max_data_bytes: the largest data message to take; larger ones are refused (`data_refused`).
 
         Raises:
             ConnectionFailedError: no hub there, an untrusted certificate, or no way into the room.
@@ -104,7 +99,7 @@ class Participant:
         """
         context = tls_context(ca_file, verify=verify)
         admission = await ask_admission(hub_url, identity, code, context)
-        participant = cls(admission, hub_identity)
+        participant = cls(admission, hub_identity, max_data_bytes)
         try:
             url = admission.url
             if is_tls(url):
@@ -152,19 +147,29 @@ class Participant:
 
     # --- data ---
 
+    @property
+    def data_refused(self) -> int:
+        """Messages that did not reach anybody here: too large, or given up by their sender in the middle."""
+        return self._line.refused
+
     async def send_data(self, topic: str, data: bytes) -> None:
-        """Send bytes to the hub, reliably and in order. Raises NotConnectedError."""
+        """Send bytes of any size to the hub, reliably; messages of one topic arrive in the order of the calls.
+
+        Raises:
+            NotConnectedError: the participant has left.
+            NotSentError: the connection broke before all of it was sent.
+            DataTooLargeError: more than `MAX_DATA_BYTES`. (A hub may take less and then drops and counts the message.)
+        """
         self._check_connected()
-        to = [self._hub_identity] if self._hub_identity else []
-        await self._room.local_participant.publish_data(data, reliable=True, destination_identities=to, topic=topic)
+        await self._line.send(topic, data)
 
     def on_data(self, callback: Callable[[ReceivedData], None]) -> None:
-        """Call a plain function with each data message."""
+        """Call a plain function with each data message, once per message whatever its size."""
         self._data_listeners.append(callback)
 
     def data(self) -> Mailbox[ReceivedData]:
         """Return the data messages from now on, to be iterated; ends when the participant leaves."""
-        mailbox: Mailbox[ReceivedData] = Mailbox(_DATA_CAPACITY)
+        mailbox: Mailbox[ReceivedData] = Mailbox(_DATA_CAPACITY_BYTES, _data_weight)
         self._mailboxes.append(mailbox)
         self._data_listeners.append(mailbox.put)
         return mailbox
@@ -225,6 +230,7 @@ class Participant:
         if self._is_closed:
             return
         self._is_closed = True
+        await self._line.aclose()
         await self._streams.aclose()
         if self._microphone is not None:
             await self._microphone.aclose()
@@ -238,7 +244,11 @@ class Participant:
     # --- private ---
 
     async def _enter(self, url: str) -> None:
-        options = rtc.RoomOptions(auto_subscribe=self._hub_identity is None, connect_timeout=_CONNECT_TIMEOUT_S)
+        options = rtc.RoomOptions(
+            auto_subscribe=self._hub_identity is None,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            data_stream=DataStreamOptions(max_payload_byte_length=self._line.max_bytes),
+        )
         # Only the hub is subscribed to: whoever else is in the room is none of our business.
         self._room.on("track_published", self._on_published)
         try:
@@ -258,26 +268,20 @@ class Participant:
         if not self.is_connected:
             raise NotConnectedError(f"{self.identity} is not in the room any more")
 
-    def _is_hub(self, identity: str) -> bool:
-        return self._hub_identity is None or identity == self._hub_identity
-
     def _on_published(self, publication: rtc.RemoteTrackPublication, peer: rtc.RemoteParticipant) -> None:
-        if self._is_hub(peer.identity):
+        if self._line.hears(peer.identity):
             publication.set_subscribed(True)
 
     def _on_track(self, track: rtc.Track, _: rtc.RemoteTrackPublication, peer: rtc.RemoteParticipant) -> None:
-        if track.kind == rtc.TrackKind.KIND_AUDIO and self._is_hub(peer.identity) and not self._is_closed:
+        if track.kind == rtc.TrackKind.KIND_AUDIO and self._line.hears(peer.identity) and not self._is_closed:
             self._streams.start(track, peer.identity)
 
     def _on_track_gone(self, track: rtc.Track, *_: object) -> None:
         self._streams.stop(track.sid)
 
-    def _on_data(self, packet: rtc.DataPacket) -> None:
-        sender = packet.participant.identity if packet.participant else ""
-        if self._is_hub(sender):
-            message = ReceivedData(packet.topic or "", packet.data, sender)
-            for listener in self._data_listeners:
-                _call(listener, message)
+    def _on_data(self, message: ReceivedData) -> None:
+        for listener in self._data_listeners:
+            _call(listener, message)
 
     def _heard(self, audio: HeardAudio) -> None:
         for listener in self._audio_listeners:
@@ -287,6 +291,10 @@ class Participant:
         self._disconnected.set()
         for mailbox in self._mailboxes:
             mailbox.close()
+
+
+def _data_weight(message: ReceivedData) -> int:
+    return len(message.data) + _DATA_OVERHEAD_BYTES
 
 
 def _call(listener: Callable[..., None], value: object) -> None:
