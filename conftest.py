@@ -1,0 +1,15 @@
+"""What every test of the house starts from, however the test run was started."""
+
+import signal
+
+
+def pytest_configure() -> None:
+    """Take signals as a terminal's foreground does.
+
+    A run in the background of a script, or under nohup, is born with SIGINT or SIGHUP ignored and hands that on to
+    every program it starts, which would then rightly not stop on them.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
