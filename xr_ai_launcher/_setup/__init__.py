@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from xr_ai_launcher._run.rundir import state_root
 from xr_ai_launcher._setup.errors import SetupError, SourceUnavailable
 from xr_ai_launcher._stack.plan import SetupPlan, StackPlan
 
@@ -25,6 +24,7 @@ def prepare(plan: StackPlan, *, environment: Mapping[str, str] | None = None, st
     steps = plan.enabled_setup
     if not steps:
         return {}
+    from xr_ai_launcher._run.rundir import state_root  # late: packages with further kinds of step run nothing
     from xr_ai_launcher._setup.steps import current_result
 
     surroundings = os.environ if environment is None else environment

@@ -5,25 +5,27 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from xr_ai_launcher._setup import run_step, sources
+from xr_ai_launcher._setup import kind_step, run_step, sources
 from xr_ai_launcher._setup.bench import Bench
 from xr_ai_launcher._setup.errors import SetupError
 from xr_ai_launcher._setup.fingerprint import is_current
-from xr_ai_launcher._stack.plan import BinaryStep, RunStep, SetupPlan
+from xr_ai_launcher._stack.plan import BinaryStep, KindStep, RunStep, SetupPlan
 
 
-def current_result(step: SetupPlan, environment: Mapping[str, str], state: Path) -> tuple[bool, Path | None]:
-    """Return whether the step has nothing to do, and the program it stands for (None for a ``run`` step)."""
+def current_result(step: SetupPlan, environment: Mapping[str, str], state: Path) -> tuple[bool, Path | str | None]:
+    """Return whether the step has nothing to do, and the program or other result it stands for, if any."""
     match step.step:
         case RunStep() as command:
             return is_current(command, state), None
         case BinaryStep() as binary:
             found = sources.find(binary, environment)
             return found is not None, found
+        case KindStep() as further:
+            return kind_step.look(further, environment)
 
 
-def take_step(step: SetupPlan, bench: Bench, state: Path) -> Path | None:
-    """Do what is to be done, while no other launcher does the same, and return the program if the step is about one.
+def take_step(step: SetupPlan, bench: Bench, state: Path) -> Path | str | None:
+    """Do what is to be done, while no other launcher does the same, and return what the step stands for, if anything.
 
     Raises:
         SetupError: it cannot be done here; the message says what to do.
@@ -40,10 +42,13 @@ def take_step(step: SetupPlan, bench: Bench, state: Path) -> Path | None:
         bench.say("another launcher is preparing the same; waiting for it")
         lock.acquire()
     try:
-        if isinstance(step.step, RunStep):
-            run_step.take(step.step, bench, state)
-            return None
-        return sources.obtain(step.step, bench)
+        match step.step:
+            case RunStep() as command:
+                return run_step.take(command, bench, state)
+            case BinaryStep() as binary:
+                return sources.obtain(binary, bench)
+            case KindStep() as further:
+                return kind_step.take(further, bench)
     finally:
         lock.release()
 
@@ -67,4 +72,6 @@ def _lock_path(step: SetupPlan, state: Path) -> Path:
         case BinaryStep() as binary:
             folders = {str(to) for source in binary.sources if (to := getattr(source, "to", None))}
             target = "\0".join(sorted(folders)) or step.name
+        case KindStep() as further:
+            target = "\0".join(map(str, further.creates)) or f"{further.kind}\0{further.settings}"
     return state / "locks" / f"{hashlib.sha256(target.encode()).hexdigest()[:16]}.lock"

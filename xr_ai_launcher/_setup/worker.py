@@ -90,7 +90,7 @@ class SetupWorker:
         else:
             self._loop.post(partial(self._succeed, step, path))
 
-    def _succeed(self, step: SetupPlan, path: Path | None) -> None:
+    def _succeed(self, step: SetupPlan, path: Path | str | None) -> None:
         if step.export and path is not None:
             self.exports[step.export] = str(path)
         self.say(step.name, f"ready: {path}" if path is not None else "ready")

@@ -107,7 +107,7 @@ def _missing_path(
 
 
 def _made_by_setup(plan: StackPlan) -> list[Path]:
-    return [path for step in plan.enabled_setup if isinstance(step.step, RunStep) for path in step.step.creates]
+    return [path for step in plan.enabled_setup for path in getattr(step.step, "creates", ())]
 
 
 def _reuse_without_probe(roles: Sequence[RolePlan], places: Places) -> Iterator[Problem]:

@@ -7,11 +7,12 @@ from pathlib import Path
 from xr_ai_config import ConfigError, MapNode, Mark, Node, Problem, locate, validate
 from xr_ai_launcher._hardware import GpuReport, read_gpus
 from xr_ai_launcher._stack.broken import without_consequences, without_places
+from xr_ai_launcher._stack.further_steps import explain_unknown_kinds, separate_kinds
 from xr_ai_launcher._stack.merge import pick, without
 from xr_ai_launcher._stack.model import ProfileModel, StackModel
 from xr_ai_launcher._stack.options import StackOptions
 from xr_ai_launcher._stack.places import Places
-from xr_ai_launcher._stack.plan import StackPlan
+from xr_ai_launcher._stack.plan import KindStep, StackPlan
 from xr_ai_launcher._stack.profiles import Choice, choose_profile
 from xr_ai_launcher._stack.read import Layers, read_layers
 from xr_ai_launcher._stack.references import Resolution, resolve_references
@@ -21,6 +22,8 @@ from xr_ai_launcher._stack.surroundings import Surroundings
 
 __all__ = ("LoadedStack", "StackOptions", "load")
 
+_Validated = tuple[Resolution, StackModel, dict[str, list[KindStep]]]
+"""A stack without references, its model, and its setup steps of further kinds."""
 _OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "secrets", "logs", "metrics", "setup", "roles"})
 _FILE_KEYS = frozenset({"include", "profiles"})
 
@@ -55,9 +58,9 @@ def load(
     for name in checker.profile_names():
         if name != choice.name:
             checker.check_other(name)
-    resolution, model = checker.chosen(choice)
+    resolution, model, further_steps = checker.chosen(choice)
     places = Places(resolution.tree)
-    resolver = Resolver(model, places, layers.files[0], surroundings)
+    resolver = Resolver(model, places, layers.files[0], surroundings, further_steps)
     plan = resolver.resolve(choice.name, choice.reason, resolution.variables)
     plan, unknown = select_roles(plan, options.only, options.without)
     problems = without_consequences([*checker.problems, *resolver.problems, *unknown], layers.problems)
@@ -106,40 +109,46 @@ class _Checker:
         except ConfigError as error:
             self.problems.extend(error.problems)
 
-    def chosen(self, choice: Choice) -> tuple[Resolution, StackModel]:
+    def chosen(self, choice: Choice) -> _Validated:
         """Return the resolved stack with the chosen profile; what is broken in it is a problem and left out.
 
         Raises:
             ConfigError: everything found so far, when what is left makes no stack.
         """
         try:
-            resolution, model = self._validated(choice.name, self.surroundings)
+            validated = self._validated(choice.name, self.surroundings)
         except ConfigError as error:
             self.problems.extend(error.problems)
             try:
-                resolution, model = self._validated(
+                validated = self._validated(
                     choice.name, self.surroundings, broken=frozenset(p.mark for p in error.problems)
                 )
             except ConfigError:
                 raise ConfigError(self.problems) from None
+        resolution, model, _ = validated
         if model.stack is None and not any(problem.key_path == "stack" for problem in self.problems):
             self.problems.append(Problem("required key is missing", Places(resolution.tree).mark(), "stack"))
-        return resolution, model
+        return validated
 
     def _validated(
         self,
         profile: str | None,
         environment: Mapping[str, str],
         broken: frozenset[Mark | None] = frozenset(),
-    ) -> tuple[Resolution, StackModel]:
+    ) -> _Validated:
         base = self.layers.merged()
         overlay = None
         if profile is not None:
             overlay = pick(locate(base, ("profiles", profile)).node, _OVERLAY_KEYS)
         tree = without_places(without(self.layers.merged(overlay), _FILE_KEYS), broken)
         resolution = resolve_references(tree, profile, environment)
-        model = validate(resolution.tree, StackModel, folder=Path.cwd(), problems=resolution.problems)
-        return resolution, model
+        further = separate_kinds(resolution.tree, self.surroundings)
+        problems = [*resolution.problems, *further.problems]
+        try:
+            model = validate(further.tree, StackModel, folder=Path.cwd(), problems=problems)
+        except ConfigError as error:
+            raise ConfigError(explain_unknown_kinds(error.problems)) from None
+        return resolution, model, further.steps
 
 
 class _AnyEnvironment(Mapping[str, str]):

@@ -231,13 +231,23 @@ class BinaryStep:
 
 
 @dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class KindStep:
+    """A step of a kind that an installed package brings."""
+
+    kind: str
+    settings: str
+    """What the kind's own model made of the stack file, as JSON."""
+    creates: tuple[Path, ...] = ()
+
+
 class SetupPlan:
     """One thing to prepare before roles start. Steps run concurrently, each after its ``needs``."""
 
     name: str
-    step: RunStep | BinaryStep
+    step: RunStep | BinaryStep | KindStep
     export: str | None = None
-    """Environment variable in which roles find the program of a `BinaryStep`."""
+    """Environment variable in which roles find the program of a `BinaryStep`, or the result of a `KindStep`."""
     needs: tuple[str, ...] = ()
     requires: tuple[Requirement, ...] = ()
     """Programs needed only when the step has something to do."""

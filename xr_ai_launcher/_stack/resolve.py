@@ -1,7 +1,7 @@
 """Turns the checked model of a merged stack into a plan: absolute paths, full environments, commands found."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Resolver:
     places: Places
     source: Path
     surroundings: Surroundings
+    further_steps: Mapping[str, Sequence[plan.KindStep]]
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -36,7 +37,7 @@ class Resolver:
         shared_env = self._environment((), self.model.env_file, self.model.env)
         roles = tuple(self._role(name, role, shared_env) for name, role in self.model.roles.items())
         setup = tuple(
-            resolve_setup(name, step, self.places, self.surroundings, self.problems)
+            resolve_setup(name, step, self.further_steps.get(name, ()), self.places, self.surroundings, self.problems)
             for name, step in self.model.setup.items()
         )
         return plan.StackPlan(

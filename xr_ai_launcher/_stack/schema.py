@@ -3,22 +3,27 @@
 import ast
 import inspect
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from xr_ai_launcher._stack import model
 
+if TYPE_CHECKING:
+    from xr_ai_launcher.setup_kinds import SetupKind
+
 __all__ = ("schema_text", "stack_schema")
 
 # The newest draft that yaml-language-server and check-jsonschema understand alike.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
+_FURTHER_KIND = "Settings of a further kind of step, which an installed package adds."
 _REFERENCE: JsonSchemaValue = {"type": "string", "pattern": r"\$\{"}
 
 
-def stack_schema() -> dict[str, Any]:
-    """Return the schema of a stack file."""
+def stack_schema(kinds: Mapping[str, "SetupKind[Any]"] | None = None) -> dict[str, Any]:
+    """Return the schema of a stack file; with ``kinds``, further kinds of setup step by name, of theirs as well."""
     schema = model.StackModel.model_json_schema(schema_generator=_Generator)
     definitions = schema.pop("$defs", {})
     described = _descriptions()
@@ -26,12 +31,13 @@ def stack_schema() -> dict[str, Any]:
     for name, definition in definitions.items():
         _describe(definition, described.get(name, {}))
     _allow_notify(definitions["ProbeModel"], schema, definitions)
+    _allow_kinds(definitions, kinds or {})
     return {"$schema": _DRAFT, **schema, "$defs": definitions}
 
 
-def schema_text() -> str:
+def schema_text(kinds: Mapping[str, "SetupKind[Any]"] | None = None) -> str:
     """Return the schema as it is kept in the tree."""
-    return json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(stack_schema(kinds), indent=2, ensure_ascii=False) + "\n"
 
 
 class _Generator(GenerateJsonSchema):
@@ -96,3 +102,18 @@ def _allow_notify(probe: dict[str, Any], schema: dict[str, Any], definitions: di
         for field in definition.get("properties", {}).values():
             if reference in field.get("anyOf", ()):
                 field["anyOf"].insert(0, {"const": "notify"})
+
+
+def _allow_kinds(definitions: dict[str, Any], kinds: Mapping[str, "SetupKind[Any]"]) -> None:
+    """A setup step may have a key of a kind that a package adds; what stands under it is some mapping."""
+    step = definitions["SetupModel"]
+    step["additionalProperties"] = {"type": "object", "description": _FURTHER_KIND}
+    for name, kind in kinds.items():
+        schema = kind.settings.model_json_schema(schema_generator=_Generator, ref_template=f"#/$defs/{name}.{{model}}")
+        for definition, body in schema.pop("$defs", {}).items():
+            definitions[f"{name}.{definition}"] = body
+        definitions[name] = {**schema, "additionalProperties": False}
+        step["properties"][name] = {
+            "description": inspect.cleandoc(type(kind).__doc__ or ""),
+            "$ref": f"#/$defs/{name}",
+        }

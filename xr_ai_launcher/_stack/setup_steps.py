@@ -1,5 +1,6 @@
 """Turns the `setup` section's models into plans."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xr_ai_config import Problem
@@ -12,23 +13,36 @@ from xr_ai_launcher._stack.values import env_text
 
 __all__ = ("resolve_setup",)
 
+_KINDS = ("run", "binary")
+_ONLY_WITH_RUN = frozenset({"dir", "env", "inputs", "creates"})
+
 _At = tuple[str | int, ...]
 
 
 def resolve_setup(
-    name: str, step: SetupModel, places: Places, surroundings: Surroundings, problems: list[Problem]
+    name: str,
+    step: SetupModel,
+    further: Sequence[plan.KindStep],
+    places: Places,
+    surroundings: Surroundings,
+    problems: list[Problem],
 ) -> plan.SetupPlan:
-    """Return the plan of one step; what cannot work is added to ``problems``."""
+    """Return the plan of one step; what cannot work is added to ``problems``.
+
+    ``further`` is what the step says of kinds that packages bring.
+    """
     at = ("setup", name)
-    if (step.run is None) == (step.binary is None):
-        hint = "`run: command` runs something, `binary: [sources]` finds or fetches a program"
-        problems.append(places.problem(f"the setup step {name} needs exactly one of run, binary", *at, hint=hint))
-    if step.export is not None and step.binary is None:
-        problems.append(places.problem("only a `binary` step has a program to export", *at, "export"))
+    problems += _contradictions(name, step, further, places)
+    if further:
+        work: plan.RunStep | plan.BinaryStep | plan.KindStep = further[0]
+    elif step.binary is not None:
+        work = _binary_step(step, places, at)
+    else:
+        work = _run_step(step, places, surroundings, at)
     return plan.SetupPlan(
         name=name,
         description=step.description,
-        step=_binary_step(step, places, at) if step.binary is not None else _run_step(step, places, surroundings, at),
+        step=work,
         export=step.export,
         needs=tuple(step.needs),
         requires=requirements(step.requires, places, (*at, "requires")),
@@ -36,6 +50,22 @@ def resolve_setup(
         disabled_reason="" if step.enabled else places.switched_off(*at),
         where=str(places.key_mark(*at)),
     )
+
+
+def _contradictions(name: str, step: SetupModel, further: Sequence[plan.KindStep], places: Places) -> Iterator[Problem]:
+    """Yield what the step says that cannot be meant together."""
+    at = ("setup", name)
+    kinds = [*(key for key in _KINDS if key in step.model_fields_set), *(each.kind for each in further)]
+    if len(kinds) != 1:
+        hint = "`run: command` runs something, `binary: [sources]` finds or fetches a program"
+        found = f"found {' and '.join(kinds)}; " if kinds else ""
+        message = f"the setup step {name} needs exactly one of {', '.join(_KINDS)}"
+        yield places.problem(message, *at, hint=found + hint)
+    elif kinds[0] != "run":
+        for key in sorted(_ONLY_WITH_RUN & step.model_fields_set):
+            yield places.problem(f"`{key}` belongs to a `run` step; this one is a `{kinds[0]}` step", *at, key)
+    elif step.export is not None:
+        yield places.problem("a `run` step has nothing to export; a `binary` step has a program", *at, "export")
 
 
 def _run_step(step: SetupModel, places: Places, surroundings: Surroundings, at: _At) -> plan.RunStep:

@@ -1,6 +1,7 @@
 """A plan in words for people, and as plain data for programs; secrets are masked in both."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from xr_ai_config import ListNode, MapNode, Mark, Node, ScalarNode, format_path
 from xr_ai_launcher._dataclasses import replace
 from xr_ai_launcher._stack.load import LoadedStack
-from xr_ai_launcher._stack.plan import BinaryStep, ProbePlan, RolePlan, RunStep, SetupPlan, StackPlan
+from xr_ai_launcher._stack.plan import BinaryStep, KindStep, ProbePlan, RolePlan, RunStep, SetupPlan, StackPlan
 from xr_ai_launcher._stack.read import display_name
 from xr_ai_launcher._stack.secret_names import MASK, sounds_secret
 
@@ -95,6 +96,10 @@ def _setup_lines(step: SetupPlan) -> list[str]:
         kinds = [type(source).__name__.removesuffix("Source").lower() for source in step.step.sources]
         exported = f" as {step.export}" if step.export else ""
         return [f"find a program{exported}: {', then '.join(kinds)}"]
+    if isinstance(step.step, KindStep):
+        exported = f" as {step.export}" if step.export else ""
+        settings = json.loads(step.step.settings).items()
+        return [f"{step.step.kind}{exported}: {', '.join(f'{key} {_first_line(value)}' for key, value in settings)}"]
     return [f"run {_command(step.step.argv)} in {display_name(step.step.cwd)}"]
 
 
@@ -137,10 +142,16 @@ def _without_secrets(plan: StackPlan) -> StackPlan:
     def hidden(variables: Mapping[str, str]) -> dict[str, str]:
         return {name: _masked(name, value, plan) for name, value in variables.items()}
 
-    steps = tuple(
-        replace(step, step=replace(step.step, env=hidden(step.step.env))) if isinstance(step.step, RunStep) else step
-        for step in plan.setup
-    )
+    def without(step: SetupPlan) -> SetupPlan:
+        match step.step:
+            case RunStep() as command:
+                return replace(step, step=replace(command, env=hidden(command.env)))
+            case KindStep() as further:
+                settings = json.dumps(_masked_inside(json.loads(further.settings), plan), ensure_ascii=False)
+                return replace(step, step=replace(further, settings=settings))
+        return step
+
+    steps = tuple(map(without, plan.setup))
     roles = tuple(replace(role, env=hidden(role.env)) for role in plan.roles)
     return replace(plan, roles=roles, setup=steps, variables=hidden(plan.variables))
 
@@ -150,7 +161,15 @@ def _masked(name: str, value: Any, plan: StackPlan) -> Any:
     return MASK if is_secret and value and not isinstance(value, bool) else value
 
 
+def _masked_inside(value: Any, plan: StackPlan) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(key, _masked_inside(each, plan), plan) for key, each in value.items()}
+    return [_masked_inside(each, plan) for each in value] if isinstance(value, list) else value
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, KindStep):
+        return {"kind": value.kind, "settings": json.loads(value.settings), "creates": _plain(value.creates)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         kind = type(value).__name__

@@ -96,7 +96,9 @@ def _stack(loaded: "LoadedStack") -> Iterator[Finding]:
 
 
 def _setup(loaded: "LoadedStack") -> Iterator[Finding]:
-    from xr_ai_launcher._stack.plan import BinaryStep
+    from xr_ai_launcher._setup.errors import SetupError
+    from xr_ai_launcher._setup.kind_step import look
+    from xr_ai_launcher._stack.plan import BinaryStep, KindStep
     from xr_ai_launcher._stack.programs import find_program
 
     for step in loaded.plan.enabled_setup:
@@ -109,6 +111,13 @@ def _setup(loaded: "LoadedStack") -> Iterator[Finding]:
         if isinstance(step.step, BinaryStep):
             states = [_source_state(source) for source in step.step.sources]
             yield Finding(f"setup.{step.name}", True, "; ".join(filter(None, states)) or "no source")
+        elif isinstance(step.step, KindStep):
+            try:
+                is_current, result = look(step.step, os.environ)
+            except (SetupError, OSError) as error:
+                yield Finding(f"setup.{step.name}", False, str(error))
+            else:
+                yield Finding(f"setup.{step.name}", True, str(result or "done") if is_current else "would be done")
 
 
 def _source_state(source: "BinarySource") -> str:

@@ -9,8 +9,15 @@ __all__ = ("schema",)
 
 @verb
 def schema() -> int:
-    """Write the JSON schema of stack files, for editors and checkers."""
+    """Write the JSON schema of stack files, for editors and checkers. It knows the setup kinds installed here."""
+    from xr_ai_launcher._stack.kinds import KindError, installed_kind_names, load_kind
     from xr_ai_launcher._stack.schema import schema_text
 
-    _output.data(schema_text().rstrip("\n"))
+    kinds = {}
+    for name in installed_kind_names():
+        try:
+            kinds[name] = load_kind(name).kind
+        except KindError as error:
+            _output.note(f"left out: {error}")
+    _output.data(schema_text(kinds).rstrip("\n"))
     return ExitCode.OK
