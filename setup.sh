@@ -20,6 +20,17 @@ fail() {
     exit "$EXIT_PREREQUISITE"
 }
 
+# --- one setup at a time: `make demo` and `make test` may be started side by side on a fresh clone -----------------------
+
+mkdir -p .run
+if command -v flock > /dev/null 2>&1; then
+    exec 9> .run/setup.lock
+    flock -n 9 || {
+        say "setup: waiting for another setup of this checkout to end"
+        flock 9
+    }
+fi
+
 # --- system packages -------------------------------------------------------------------------------------------------
 
 # Debian packages that are still missing, filled by `need`.
@@ -31,26 +42,44 @@ need() { # need COMMAND DEBIAN-PACKAGE...
     missing="$missing $*"
 }
 
+need_any() { # need_any DEBIAN-PACKAGE COMMAND...   (one of the commands is enough)
+    package=$1
+    shift
+    for command in "$@"; do
+        if command -v "$command" > /dev/null 2>&1; then return; fi
+    done
+    missing="$missing $package"
+}
+
 install_missing() {
     [ -n "$missing" ] || return 0
-    command="apt-get install -y --no-install-recommends$missing"
+    install="apt-get install -y --no-install-recommends$missing"
     if ! command -v apt-get > /dev/null 2>&1; then
         fail "these programs are missing (Debian's package names):$missing. Install them with your system's package manager, then run this again."
     elif [ "$(id -u)" = 0 ]; then
         sudo=""
-    elif command -v sudo > /dev/null 2>&1 && sudo -n true 2> /dev/null; then
+    elif ! command -v sudo > /dev/null 2>&1; then
+        fail "system packages are missing; install them as root and run this again:
+    su -c 'apt-get update && $install'"
+    elif sudo -n true 2> /dev/null; then
         sudo="sudo"
     else
         fail "system packages are missing; install them and run this again:
-    sudo $command"
+    sudo apt-get update && sudo $install"
     fi
     say "setup: installing$missing"
+    log=.run/setup-apt.log
+    # The lists of a fresh machine are empty, so an update comes first (a broken source of somebody else's packages need not
+    # matter); another program may hold apt's lock for a while; neither apt nor a package may wait for an answer.
     # shellcheck disable=SC2086  # the package list is meant to be split
-    { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo $command -qq; } > .setup-apt.log 2>&1 || {
-        tail -n 5 .setup-apt.log >&2
-        fail "installing system packages failed (whole output: .setup-apt.log). Repair apt, or install by hand: sudo $command"
+    { $sudo apt-get update -qq || true; $sudo env DEBIAN_FRONTEND=noninteractive $install -qq -o DPkg::Lock::Timeout=120; } \
+        > "$log" 2>&1 < /dev/null || {
+        tail -n 5 "$log" >&2
+        fail "installing system packages failed (whole output: $log). Repair apt, or install by hand:
+    ${sudo:+sudo }apt-get update && ${sudo:+sudo }$install"
     }
-    rm -f .setup-apt.log
+    rm -f "$log"
+    missing=""
 }
 
 need python3 python3 python3-venv
@@ -58,7 +87,7 @@ need git git
 need node nodejs
 need npm npm
 if [ "${1:-}" = "--with-tests" ]; then
-    need chromium chromium
+    need_any chromium chromium chromium-browser google-chrome
     need flite flite
     need sox sox
     need tmux tmux

@@ -1,8 +1,10 @@
 """The page's own checks: types, unit tests, and its browser tests against a real media server."""
 
+import os
 import subprocess
 
 import pytest
+from kit.person import CHROMIUM
 from kit.stack import ROOT
 
 SOURCES = ROOT / "client-samples" / "web-xr-build"
@@ -12,6 +14,12 @@ SOURCES = ROOT / "client-samples" / "web-xr-build"
 @pytest.mark.parametrize("script", ["check", "test:unit", pytest.param("test:browser", marks=pytest.mark.browser)])
 def test_npm_script_passes(script: str) -> None:
     result = subprocess.run(
-        ["npm", "run", "--silent", script], cwd=SOURCES, capture_output=True, text=True, timeout=380, check=False
+        ["npm", "run", "--silent", script],
+        cwd=SOURCES,
+        env={**os.environ, "CHROMIUM_BIN": CHROMIUM},
+        capture_output=True,
+        text=True,
+        timeout=380,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,6 +1,8 @@
 """A person at the page: a real headless Chromium, spoken or typed requests, eyes on the canvas, ears on the replies."""
 
 import base64
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +20,10 @@ from kit.speech import spoken
 
 __all__ = ("CHROMIUM", "Person", "Turn", "browser", "person")
 
-CHROMIUM = "/usr/bin/chromium"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM_BIN") or next(filter(None, map(shutil.which, _BROWSERS)), "/usr/bin/chromium")
+"""The browser of the system: `$CHROMIUM_BIN`, or the first one on PATH."""
+
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -1,0 +1,99 @@
+"""setup.sh where something is missing: exit code 5 and the exact command, and never a half-made environment."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from kit.stack import ROOT
+
+# What the script itself is written in; everything else counts as a prerequisite of ours.
+SHELL_TOOLS = ("sh", "id", "cat", "mkdir", "dirname", "tail", "rm", "env", "flock", "sha256sum", "cut")
+NOBODY = 65534
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that anybody may write to; of the project only what the script reads before it installs."""
+    tmp_path.chmod(0o755)
+    for folder in list(tmp_path.parents)[:2]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    folder.chmod(0o777)
+    shutil.copy(ROOT / "setup.sh", folder)
+    return folder
+
+
+def programs(folder: Path, **answers: str) -> Path:
+    """A folder that is all a PATH has to offer: the shell's own tools, and a program for each of ``answers``."""
+    folder.mkdir()
+    for name in SHELL_TOOLS:
+        found = shutil.which(name)
+        assert found, name
+        folder.joinpath(name).symlink_to(found)
+    for name, script in answers.items():
+        program = folder / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    return folder
+
+
+def setup(checkout: Path, path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run the script as somebody who is not root."""
+    return subprocess.run(
+        [str(checkout / "setup.sh"), *options],
+        env={"PATH": str(path), "HOME": str(checkout)},
+        user=NOBODY if os.getuid() == 0 else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+PRESENT = {"python3": "exit 0", "git": "exit 0"}
+APT = {"apt-get": "echo 'apt-get was started' >&2; exit 1"}
+REFUSING_SUDO = {"sudo": "echo 'sudo: a password is required' >&2; exit 1"}
+
+
+def test_without_root_or_sudo_the_command_for_root_is_printed(checkout: Path, tmp_path: Path) -> None:
+    result = setup(checkout, programs(tmp_path / "bin", **PRESENT, **APT))
+    assert result.returncode == 5, result.stderr
+    assert "su -c 'apt-get update && apt-get install -y --no-install-recommends nodejs npm'" in result.stderr
+    assert "was started" not in result.stderr
+
+
+def test_where_sudo_wants_a_password_the_command_is_printed(checkout: Path, tmp_path: Path) -> None:
+    path = programs(tmp_path / "bin", **PRESENT, **APT, **REFUSING_SUDO)
+    result = setup(checkout, path, "--with-tests")
+    assert result.returncode == 5, result.stderr
+    packages = "nodejs npm chromium flite sox tmux"
+    assert f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {packages}" in result.stderr
+    assert "was started" not in result.stderr
+
+
+def test_without_apt_the_packages_are_named(checkout: Path, tmp_path: Path) -> None:
+    result = setup(checkout, programs(tmp_path / "bin", **PRESENT))
+    assert result.returncode == 5, result.stderr
+    assert "nodejs npm" in result.stderr
+    assert "package manager" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "version", "complaint"),
+    [
+        ("python3", "Python 3.10.12", "Python 3.11 or newer is needed, found Python 3.10.12"),
+        ("node", "v16.20.2", "Node.js 18 or newer is needed, found v16.20.2"),
+    ],
+)
+def test_a_program_that_is_too_old_is_named_with_its_version(
+    checkout: Path, tmp_path: Path, program: str, version: str, complaint: str
+) -> None:
+    too_old = {program: f'case "$1" in -[vV]) echo {version};; *) exit 1;; esac'}
+    present = {**PRESENT, "node": "exit 0", "npm": "exit 0", **too_old}
+    result = setup(checkout, programs(tmp_path / "bin", **present))
+    assert result.returncode == 5, result.stderr
+    assert complaint in result.stderr
+    assert not (checkout / ".venv").exists()
