@@ -3,94 +3,171 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+__all__ = ("Rig", "Worker", "rigs")
 
 _WORKER = Path(__file__).with_name("hub_worker.py")
+_QUIT_LIMIT_S = 3.0
+_SETTLE_LIMIT_S, _POLL_S = 20.0, 0.01
+# Nothing more comes once so long nothing came: what is missing then is lost.
+_SILENCE_S = 0.4
 
 
-class Proc:
-    def __init__(self, spec, workdir, opts, log):
-        self.p = subprocess.Popen(
-            [sys.executable, str(_WORKER), spec, workdir, json.dumps(opts)],
+class Worker:
+    """A process that plays hub, connector or agent; see hub_worker.py for what it can be told."""
+
+    def __init__(self, spec: str, folder: str, options: dict[str, Any], log: Any) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(_WORKER), spec, folder, json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
         )
-        self.p.stdout.readline()
+        self._is_ready = False
 
-    def post(self, cmd, **kw):
-        self.p.stdin.write(json.dumps({"cmd": cmd, **kw}) + "\n")
-        self.p.stdin.flush()
+    def post(self, command: str, **arguments: Any) -> None:
+        """Tell it something; `get` returns its answer."""
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"cmd": command, **arguments}) + "\n")
+        self._process.stdin.flush()
 
-    def get(self):
-        line = self.p.stdout.readline()
+    def get(self) -> Any:
+        """Return the answer to what was posted; ``{"error": …}`` if it failed."""
+        assert self._process.stdout
+        if not self._is_ready:
+            self._process.stdout.readline()
+            self._is_ready = True
+        line = self._process.stdout.readline()
         if not line:
-            return {"error": f"process ended ({self.p.poll()})"}
-        r = json.loads(line)
-        return r.get("ok", r) if "ok" in r else r
+            return {"error": f"process ended ({self._process.poll()})"}
+        answer = json.loads(line)
+        return answer.get("ok", answer) if "ok" in answer else answer
 
-    def __call__(self, cmd, **kw):
-        self.post(cmd, **kw)
+    def __call__(self, command: str, **arguments: Any) -> Any:
+        self.post(command, **arguments)
         return self.get()
 
-    def kill(self, sig=signal.SIGKILL):
-        self.p.send_signal(sig)
-        self.p.wait()
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
 
-    def quit(self):
-        if self.p.poll() is None:
-            try:
-                self.p.stdin.write('{"cmd":"quit"}\n')
-                self.p.stdin.flush()
-                self.p.wait(3)
-            except (subprocess.TimeoutExpired, BrokenPipeError):
-                self.p.kill()
-                self.p.wait()
+    def quit(self) -> None:
+        """End it; safe to call again."""
+        if self._process.poll() is not None:
+            return
+        try:
+            self.post("quit")
+            self._process.wait(_QUIT_LIMIT_S)
+        except (subprocess.TimeoutExpired, BrokenPipeError):
+            self._process.kill()
+            self._process.wait()
 
 
 class Rig:
-    """One hub, one connector (same or separate process) and n agents."""
+    """One hub, one connector (in the hub's process unless ``is_split``) and some agents that listen to ``pids``."""
 
-    def __init__(self, spec, topology, agents=1, pids=("p0",), slots=10, max_frame_bytes=12_441_600):
-        self.spec, self.dir = spec, tempfile.mkdtemp(prefix="hubbench-")
-        self.opts = {"slots": slots, "max_frame_bytes": max_frame_bytes}
-        self.logpath = os.path.join(self.dir, "log")
-        self.log = open(self.logpath, "ab")  # noqa: SIM115 - closed by close()
+    def __init__(
+        self,
+        spec: str,
+        *,
+        is_split: bool = False,
+        agents: int = 1,
+        pids: Sequence[str] = ("p0",),
+        slots: int = 10,
+        max_frame_bytes: int = 12_441_600,
+    ) -> None:
+        self.spec, self.folder = spec, tempfile.mkdtemp(prefix="hubbench-")
+        self._options = {"slots": slots, "max_frame_bytes": max_frame_bytes}
+        self._log = Path(self.folder, "log").open("ab")  # noqa: SIM115 - closed by close()
+        self.pids = list(pids)
         self.hub = self.spawn()
-        self.hub("start_hub")
-        self.conn = self.hub if topology == "shared" else self.spawn()
-        self.conn("start_conn")
+        self.connector = self.spawn() if is_split else self.hub
         self.agents = [self.spawn() for _ in range(agents)]
-        for a in self.agents:
-            a("start_agent")
-            a("subscribe", pids=list(pids))
-        time.sleep(0.3)
-        self.conn("join", pids=list(pids))
-        time.sleep(0.3)
 
-    def spawn(self):
-        return Proc(self.spec, self.dir, self.opts, self.log)
+    @property
+    def agent(self) -> Worker:
+        """The first agent."""
+        return self.agents[0]
 
-    def procs(self):
-        return list({id(p): p for p in [self.hub, self.conn, *self.agents]}.values())
+    def start(self, limit_s: float = _SETTLE_LIMIT_S) -> Rig:
+        """Let everybody join, and return when the agents hear every participant (or never will)."""
+        self.hub("start_hub")
+        self.connector("start_conn")
+        for agent in self.agents:
+            agent("start_agent")
+            agent("subscribe", pids=self.pids)
+        self.connector("join", pids=self.pids)
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            for pid in self.pids:
+                self.connector("audio", pids=[pid], secs=1, rate=1)
+            time.sleep(_POLL_S)
+            if all(agent("heard_pids") == len(self.pids) for agent in self.agents):
+                break
+        self.clear()
+        return self
 
-    def cpu(self):
-        return [p("stats")["cpu"] for p in self.procs()]
+    def spawn(self) -> Worker:
+        """Return one more process of the same kind, which plays nothing yet."""
+        return Worker(self.spec, self.folder, self._options, self._log)
 
-    def logtext(self):
-        with open(self.logpath, errors="replace") as f:
-            return f.read()
+    def clear(self) -> None:
+        """Forget what was received so far."""
+        for worker in self.workers():
+            worker("clear")
 
-    def close(self):
-        for p in reversed(self.procs()):
-            p.quit()
-        self.log.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+    def workers(self) -> list[Worker]:
+        """Return every process once."""
+        return list({id(worker): worker for worker in (self.hub, self.connector, *self.agents)}.values())
+
+    def cpu_s(self) -> list[float]:
+        """Return the processor time of each process so far."""
+        return [worker("cpu") for worker in self.workers()]
+
+    def until_received(self, worker: Worker, kind: str, wanted: int) -> int:
+        """Return how many frames, sounds ("audio") or return sounds ("ret") came, at the latest when it gets silent."""
+        count, last_news = -1, time.monotonic()
+        while time.monotonic() - last_news < _SILENCE_S:
+            now = worker("received", kind=kind)
+            if now >= wanted:
+                return int(now)
+            if now != count:
+                count, last_news = now, time.monotonic()
+            time.sleep(_POLL_S)
+        return count
+
+    def log_text(self) -> str:
+        """Return what the processes wrote to stderr."""
+        return Path(self.folder, "log").read_text(errors="replace")
+
+    def close(self) -> None:
+        """End everything."""
+        for worker in reversed(self.workers()):
+            worker.quit()
+        self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def rigs(specs: Iterable[str], make: Callable[[str], Rig]) -> Iterator[dict[str, Rig]]:
+    """Start a rig of each kind; all of them run until the block ends."""
+    with ExitStack() as stack:
+        made: dict[str, Rig] = {}
+        for spec in specs:
+            made[spec] = make(spec)
+            stack.callback(made[spec].close)
+        for rig in made.values():
+            rig.start()
+        yield made

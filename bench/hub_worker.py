@@ -9,254 +9,315 @@ import os
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from hub_adapters import Adapter, RingFull, frame_bytes, now_us
-from hub_numbers import cpu_s, rss_mb, summary
+import numpy as np
+from hub_adapters import Adapter, ConnectorAdapter, ProcessorAdapter, RingFull, frame_bytes, now_us
+from hub_numbers import cpu_s, median_of, resident_mb, summary
 
 ADAPTERS = {
     "ours": "hub_ours:OurAdapter",
     "floor": "hub_floor:FloorAdapter",
     "floor-ask": "hub_floor:FloorAskAdapter",
 }
+_PICTURES = 8
+_BATCH = 32
+_SOUND_SAMPLES = 480  # 10 ms
 
 
-class Worker:
-    """Runs any of the roles; answers one JSON line per command line on stdin."""
+class Player:
+    """Plays any of the roles. Every public method is a command."""
 
-    def __init__(self, adapter: Adapter):
-        self.a = adapter
-        self.conn = self.agent = None
-        self.reset()
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self._connector: ConnectorAdapter | None = None
+        self._agent: ProcessorAdapter | None = None
+        self._ever_heard: set[str] = set()
+        self._reset()
 
-    def reset(self):
-        self.lat, self.alat, self.rlat = [], [], []
-        self.cancelled_before = self.conn.cancelled() if self.conn else 0
-        self.seq, self.gaps, self.flushes = {}, 0, []
-        self.count = defaultdict(int)
+    # --- becoming somebody ---
 
-    # callbacks
-    def _frame(self, pid, track, seq, pts):
-        self.lat.append(now_us() - pts)
-        last = self.seq.get((pid, track))
-        if last is not None and seq > last + 1:
-            self.gaps += seq - last - 1
-        self.seq[(pid, track)] = seq
-        self.count[pid] += 1
+    async def start_hub(self) -> None:
+        """Serve."""
+        await self._adapter.start_hub()
 
-    def _audio(self, pid, track, pts, n):
-        self.alat.append(now_us() - pts)
-        self.count[pid] += 1
+    async def start_conn(self) -> None:
+        """Be a connector of the hub in this process or, if there is none, of the hub elsewhere."""
+        self._connector = await self._adapter.connector()
+        self._connector.on_return_audio(self._on_return)
+        self._connector.on_flush(lambda pid: self._flushes.append((now_us(), len(self._latencies["ret"]))))
+        await self._connector.announce()
 
-    def _ret(self, pid, pts, n):
-        self.rlat.append(now_us() - pts)
+    async def start_agent(self) -> None:
+        """Be an agent."""
+        self._agent = await self._adapter.processor()
+        self._agent.on_frame(self._on_frame)
+        self._agent.on_audio(self._on_audio)
 
-    # commands
-    async def start_hub(self):
-        await self.a.start_hub()
+    async def subscribe(self, pids: list[str]) -> None:
+        """As agent: listen to these."""
+        for pid in pids:
+            self.agent.subscribe(pid)
 
-    async def start_conn(self):
-        self.conn = await self.a.connector()
-        self.conn.on_return_audio(self._ret)
-        self.conn.on_flush(lambda pid: self.flushes.append((now_us(), len(self.rlat))))
-        await self.conn.announce()
+    async def join(self, pids: list[str]) -> None:
+        """As connector: these are here."""
+        for pid in pids:
+            await self.connector.join(pid)
 
-    async def start_agent(self):
-        self.agent = await self.a.processor()
-        self.agent.on_frame(self._frame)
-        self.agent.on_audio(self._audio)
+    async def leave(self, pids: list[str]) -> None:
+        """As connector: these are gone."""
+        for pid in pids:
+            await self.connector.leave(pid)
 
-    async def subscribe(self, pids):
-        for p in pids:
-            self.agent.subscribe(p)
+    # --- what came so far ---
 
-    async def join(self, pids):
-        for p in pids:
-            await self.conn.join(p)
+    async def cpu(self) -> float:
+        """Return the processor time of this process."""
+        return cpu_s()
 
-    async def leave(self, pids):
-        for p in pids:
-            await self.conn.leave(p)
+    async def received(self, kind: str) -> int:
+        """Return how many "frames", "audio" or "ret" (speech to participants) came since `clear`."""
+        return len(self._latencies[kind])
 
-    async def stats(self):
+    async def heard_pids(self) -> int:
+        """Return from how many participants anything ever came."""
+        return len(self._ever_heard)
+
+    async def stats(self) -> dict[str, Any]:
+        """Return latencies and counts since `clear`."""
         return {
-            "frames": summary(self.lat),
-            "audio": summary(self.alat),
-            "ret": summary(self.rlat),
-            "gaps": self.gaps,
-            "flush": self.flushes,
-            "cancelled": self.conn.cancelled() - self.cancelled_before if self.conn else 0,
+            **{kind: summary(self._latencies[kind]) for kind in ("frames", "audio", "ret")},
+            "gaps": self._gaps,
+            "flush": self._flushes,
+            "cancelled": self._connector.cancelled() - self._cancelled_before if self._connector else 0,
             "cpu": cpu_s(),
-            "rss": rss_mb(),
-            "per_pid": dict(list(self.count.items())[:4]),
+            "rss": resident_mb(),
+            "per_pid": dict(list(self._per_pid.items())[:4]),
         }
 
-    async def clear(self):
-        self.reset()
+    async def clear(self) -> None:
+        """Begin to count anew."""
+        self._reset()
 
-    async def _paced(self, rate, secs, fn):
-        """fn(i) at absolute deadlines; returns (sent, full)."""
-        n, full, t0 = int(rate * secs), 0, time.monotonic()
-        for i in range(n):
-            d = t0 + i / rate - time.monotonic()
-            if d > 0:
-                await asyncio.sleep(d)
+    # --- sending ---
+
+    async def signals(self, pids: list[str], secs: float, rate: float = 0) -> dict[str, Any]:
+        """As connector: send frame signals in turn for these; without a rate as fast as it goes."""
+
+        def send(number: int) -> Awaitable[None]:
+            return self.connector.push_signal(pids[number % len(pids)], "v", now_us())
+
+        return await (self._paced(rate, secs, send) if rate else self._flat_out(secs, send))
+
+    async def audio(self, pids: list[str], secs: float, rate: float = 0) -> dict[str, Any]:
+        """As connector: send 10 ms chunks in turn for these; without a rate as fast as it goes."""
+        data = b"\0\0\0\0" * _SOUND_SAMPLES
+
+        def send(number: int) -> Awaitable[None]:
+            pid = pids[number % len(pids)]
+            return self.connector.push_audio(pid, "a", now_us(), 48_000, 1, _SOUND_SAMPLES, data)
+
+        return await (self._paced(rate, secs, send) if rate else self._flat_out(secs, send))
+
+    async def frames(self, pids: list[str], secs: float, rate: float, w: int, h: int, fmt: str) -> dict[str, Any]:
+        """As connector: send pictures of one value each."""
+        size = frame_bytes(w, h, fmt)
+        pictures = [np.full(size, number + 1, np.uint8).tobytes() for number in range(_PICTURES)]
+
+        def send(number: int) -> Awaitable[None]:
+            pid = pids[number % len(pids)]
+            return self.connector.push_frame(pid, "v", w, h, fmt, pictures[number % _PICTURES], now_us())
+
+        return await self._paced(rate, secs, send)
+
+    async def ret_burst(self, pid: str, n: int, rate: float = 0, flush_after: bool = False) -> dict[str, Any]:
+        """As agent: send speech, all at once or at a rate, and perhaps a flush behind it."""
+        data = b"\0\0\0\0" * _SOUND_SAMPLES
+
+        def send(_: int) -> Awaitable[None]:
+            return self.agent.send_return_audio(pid, now_us(), 48_000, 1, _SOUND_SAMPLES, data)
+
+        if rate:
+            return await self._paced(rate, n / rate, send)
+        started = time.monotonic()
+        for number in range(n):
+            await send(number)
+        sent_us = now_us()
+        if flush_after:
+            await self.agent.flush(pid)
+        return {"secs": time.monotonic() - started, "flush_sent": sent_us}
+
+    async def rubbish(self, kind: str, n: int = 1) -> None:
+        """Throw something at the hub's inlet that no peer would send."""
+        import zmq
+
+        socket = zmq.Context.instance().socket(zmq.PUSH)
+        inlet = self._adapter.raw_inlet()
+        assert inlet is not None
+        socket.connect(inlet)
+        make: dict[str, Callable[[], bytes | None]] = {
+            "empty": lambda: b"",
+            "random": lambda: os.urandom(200),
+            "unknown": self._adapter.encode_unknown,
+            "truncated": lambda: b"\x01\x99\x00",
+            "big": lambda: self._adapter.encode_big(10_000_000),
+        }
+        for _ in range(n):
+            socket.send(make[kind]() or b"")
+        await asyncio.sleep(0.2)
+        socket.close(linger=1000)
+
+    # --- reading ---
+
+    async def fetch(self, pid: str, secs: float, think: float = 0.0, hold: float = 0.0) -> dict[str, Any]:
+        """As agent: get the newest frame again and again; each is checked to be one picture throughout."""
+        latencies, ages, counts = [], [], defaultdict(int)
+        started, cpu_before = time.monotonic(), cpu_s()
+        while time.monotonic() - started < secs:
+            asked_us = now_us()
+            frame = await self.agent.request_frame(pid, "v")
+            if frame is None:
+                counts["none"] += 1
+                await asyncio.sleep(0.002)
+                continue
+            latencies.append(now_us() - asked_us)
+            _, pts_us, pixels, is_good = frame
+            ages.append(now_us() - pts_us)
+            await _examine(pixels, is_good, hold, counts)
+            del pixels, frame
+            await asyncio.sleep(think)
+        return {
+            "lat": summary(latencies),
+            "age": summary(ages),
+            **{name: counts[name] for name in ("none", "torn", "changed", "reported")},
+            "rate": len(latencies) / (time.monotonic() - started),
+            "cpu": cpu_s() - cpu_before,
+            "rss": resident_mb(),
+        }
+
+    async def copy(self, size: int, times: int = 30) -> float:
+        """Return how long a plain copy of so many bytes takes, in µs."""
+        source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
+        np.copyto(target, source)
+        took = []
+        for _ in range(times):
+            started = time.perf_counter()
+            np.copyto(target, source)
+            took.append(1e6 * (time.perf_counter() - started))
+        return median_of(took)
+
+    async def block(self, secs: float) -> None:
+        """Do nothing, and let nothing else run either."""
+        time.sleep(secs)  # noqa: ASYNC251 - the stall is what is measured
+
+    # --- private ---
+
+    @property
+    def connector(self) -> ConnectorAdapter:
+        assert self._connector is not None
+        return self._connector
+
+    @property
+    def agent(self) -> ProcessorAdapter:
+        assert self._agent is not None
+        return self._agent
+
+    def _reset(self) -> None:
+        self._latencies: dict[str, list[int]] = {"frames": [], "audio": [], "ret": []}
+        self._cancelled_before = self._connector.cancelled() if self._connector else 0
+        self._last_seq: dict[tuple[str, str], int] = {}
+        self._gaps = 0
+        self._flushes: list[tuple[int, int]] = []
+        self._per_pid: dict[str, int] = defaultdict(int)
+
+    def _on_frame(self, pid: str, track: str, seq: int, pts_us: int) -> None:
+        self._latencies["frames"].append(now_us() - pts_us)
+        last = self._last_seq.get((pid, track))
+        if last is not None and seq > last + 1:
+            self._gaps += seq - last - 1
+        self._last_seq[(pid, track)] = seq
+        self._per_pid[pid] += 1
+
+    def _on_audio(self, pid: str, track: str, pts_us: int, size: int) -> None:
+        self._latencies["audio"].append(now_us() - pts_us)
+        self._per_pid[pid] += 1
+        self._ever_heard.add(pid)
+
+    def _on_return(self, pid: str, pts_us: int, size: int) -> None:
+        self._latencies["ret"].append(now_us() - pts_us)
+
+    async def _paced(self, rate: float, secs: float, send: Callable[[int], Awaitable[Any]]) -> dict[str, Any]:
+        count, full, started = max(1, int(rate * secs)), 0, time.monotonic()
+        for number in range(count):
+            wait_s = started + number / rate - time.monotonic()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
             try:
-                await fn(i)
+                await send(number)
             except RingFull:
                 full += 1
-        return {"sent": n - full, "full": full}
+        return {"sent": count - full, "full": full, "secs": time.monotonic() - started}
 
-    async def _flat_out(self, secs, fn):
-        sent = full = i = 0
-        t0 = time.monotonic()
-        while (t := time.monotonic()) - t0 < secs:
-            for _ in range(32):
+    async def _flat_out(self, secs: float, send: Callable[[int], Awaitable[Any]]) -> dict[str, Any]:
+        sent = full = 0
+        started = time.monotonic()
+        while (now := time.monotonic()) - started < secs:
+            for _ in range(_BATCH):
                 try:
-                    await fn(i)
+                    await send(sent)
                     sent += 1
-                    i += 1
                 except RingFull:
                     full += 1
                     await asyncio.sleep(0)
-        return {"sent": sent, "full": full, "secs": t - t0}
+        return {"sent": sent, "full": full, "secs": now - started}
 
-    async def signals(self, pids, secs, rate=0):
-        def f(i):
-            return self.conn.push_signal(pids[i % len(pids)], "v", now_us())
-
-        return await (self._paced(rate, secs, f) if rate else self._flat_out(secs, f))
-
-    async def audio(self, pids, secs, rate=0, samples=480):
-        data = b"\0\0\0\0" * samples
-
-        def f(i):
-            return self.conn.push_audio(pids[i % len(pids)], "a", now_us(), 48000, 1, samples, data)
-
-        return await (self._paced(rate, secs, f) if rate else self._flat_out(secs, f))
-
-    async def frames(self, pids, secs, rate, w, h, fmt):
-        import numpy as np
-
-        n = frame_bytes(w, h, fmt)
-        bufs = [np.full(n, i + 1, np.uint8).tobytes() for i in range(8)]
-
-        def f(i):
-            return self.conn.push_frame(pids[i % len(pids)], "v", w, h, fmt, bufs[i % 8], now_us())
-
-        return await self._paced(rate, secs, f)
-
-    async def fetch(self, pid, secs, think=0.0, hold=0.0):
-        """Closed loop of request_frame; every buffer is checked to be of one value."""
-        import numpy as np
-
-        lat, none, torn, changed, reported, nbytes, age = [], 0, 0, 0, 0, 0, []
-        t0 = time.monotonic()
-        c0 = cpu_s()
-        while time.monotonic() - t0 < secs:
-            t = now_us()
-            r = await self.agent.request_frame(pid, "v")
-            if r is None:
-                none += 1
-                await asyncio.sleep(0.002)
-                continue
-            lat.append(now_us() - t)
-            _, pts, buf, release = r
-            age.append(now_us() - pts)
-            v = np.frombuffer(buf, np.uint8)
-            nbytes, first = v.size, int(v[0])
-            if hold:
-                await asyncio.sleep(hold)
-            bad = v[0] != v[-1] or v[0] != v[v.size // 2]
-            other = v[0] != first  # another frame under our feet
-            del v
-            if release() is False:
-                reported += 1
-            else:
-                torn += bool(bad)
-                changed += bool(other)
-            del buf, r
-            await asyncio.sleep(think)
-        return {
-            "lat": summary(lat),
-            "none": none,
-            "torn": torn,
-            "changed": changed,
-            "reported": reported,
-            "bytes": nbytes,
-            "age": summary(age),
-            "rate": len(lat) / (time.monotonic() - t0),
-            "cpu": cpu_s() - c0,
-            "rss": rss_mb(),
-        }
-
-    async def ret_burst(self, pid, n, samples=480, rate=0, flush_after=False):
-        data = b"\0\0\0\0" * samples
-
-        def f(i):
-            return self.agent.send_return_audio(pid, now_us(), 48000, 1, samples, data)
-
-        if rate:
-            return await self._paced(rate, n / rate, f)
-        t0 = time.monotonic()
-        for i in range(n):
-            await f(i)
-        t = now_us()
-        if flush_after:
-            await self.agent.flush(pid)
-        return {"secs": time.monotonic() - t0, "flush_sent": t}
-
-    async def rubbish(self, kind, n=1):
-        import zmq
-
-        s = zmq.Context.instance().socket(zmq.PUSH)
-        s.connect(self.a.raw_inlet())
-        m = {
-            "empty": lambda: b"",
-            "random": lambda: os.urandom(200),
-            "unknown": self.a.encode_unknown,
-            "truncated": lambda: b"\x01\x99\x00",
-            "big": lambda: self.a.encode_big(10_000_000),
-        }[kind]
-        for _ in range(n):
-            s.send(m())
-        await asyncio.sleep(0.2)
-        s.close(linger=1000)
-
-    async def block(self, secs):
-        time.sleep(secs)  # noqa: ASYNC251 - the stall is what is measured
-
-    async def main(self):
+    async def serve(self) -> None:
+        """Answer commands until told to quit."""
         loop = asyncio.get_running_loop()
-        r = asyncio.StreamReader(limit=1 << 20)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(r), sys.stdin)
-        out = os.fdopen(os.dup(1), "w")
-        os.dup2(2, 1)
-        out.write('{"ready":1}\n')
-        out.flush()
-        while line := await r.readline():
-            req = json.loads(line)
-            cmd = req.pop("cmd")
-            if cmd == "quit":
-                break
-            try:
-                res = {"ok": await getattr(self, cmd)(**req)}
-            except Exception as e:  # reported to the driver, not hidden
-                res = {"error": f"{type(e).__name__}: {e}"}
-            out.write(json.dumps(res) + "\n")
-            out.flush()
-        for x in (self.agent, self.conn):
-            if x:
-                await x.stop()
-        await self.a.stop_hub()
+        reader = asyncio.StreamReader(limit=1 << 20)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        with os.fdopen(os.dup(1), "w") as out:
+            os.dup2(2, 1)
+            print('{"ready": 1}', file=out, flush=True)
+            while line := await reader.readline():
+                request = json.loads(line)
+                command = request.pop("cmd")
+                if command == "quit":
+                    break
+                try:
+                    answer = {"ok": await getattr(self, command)(**request)}
+                except Exception as error:  # reported to the driver, not hidden
+                    answer = {"error": f"{type(error).__name__}: {error}"}
+                print(json.dumps(answer), file=out, flush=True)
+        for endpoint in (self._agent, self._connector):
+            if endpoint is not None:
+                await endpoint.stop()
+        await self._adapter.stop_hub()
 
 
-def load_adapter(spec: str, workdir: str, opts: dict) -> Adapter:
+async def _examine(pixels: Any, is_good: Callable[[], bool | None], hold: float, counts: dict[str, int]) -> None:
+    view = np.frombuffer(pixels, np.uint8)
+    first = int(view[0])
+    if hold:
+        await asyncio.sleep(hold)
+    is_torn = view[0] != view[-1] or view[0] != view[view.size // 2]
+    is_other = view[0] != first  # another frame under our feet
+    if is_good() is False:
+        counts["reported"] += 1
+    else:
+        counts["torn"] += bool(is_torn)
+        counts["changed"] += bool(is_other)
+
+
+def load_adapter(spec: str, folder: str, options: dict[str, Any]) -> Adapter:
     """Return an adapter by the name it has in `ADAPTERS`, or as ``module:Class``."""
     module, _, name = ADAPTERS.get(spec, spec).partition(":")
-    return getattr(importlib.import_module(module), name)(workdir, opts)
+    adapter: Adapter = getattr(importlib.import_module(module), name)(folder, options)
+    return adapter
 
 
 if __name__ == "__main__":
-    adapter = load_adapter(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
-    adapter.install_loop()
-    asyncio.run(Worker(adapter).main())
+    chosen = load_adapter(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
+    chosen.install_loop()
+    asyncio.run(Player(chosen).serve())
