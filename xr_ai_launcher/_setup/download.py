@@ -11,6 +11,7 @@ from xr_ai_launcher._setup.archive import is_archive, take_member
 from xr_ai_launcher._setup.bench import Bench
 from xr_ai_launcher._setup.errors import SourceUnavailable
 from xr_ai_launcher._setup.files import is_program, put_in_place, sha256_of, write_atomically
+from xr_ai_launcher._setup.proxies import proxy_for
 from xr_ai_launcher._stack.plan import DownloadSource
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ _CONNECT_TIMEOUT_S = 5.0
 _STALL_TIMEOUT_S = 20.0
 _ATTEMPTS = 3
 _ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
-_HTTP_PARTIAL, _HTTP_BAD_RANGE = 206, 416
+_HTTP_PARTIAL, _HTTP_PROXY_AUTHENTICATION, _HTTP_BAD_RANGE = 206, 407, 416
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,21 @@ def fetch(source: DownloadSource, bench: Bench) -> Path:
         SourceUnavailable: the server, its answer or the file is not what was expected.
     """
     _check_platform(source)
-    partial = source.to / f".{source.result.name}.{hashlib.sha256(source.url.encode()).hexdigest()[:8]}.partial"
     source.to.mkdir(parents=True, exist_ok=True)
-    bench.say(f"downloading {source.url}")
+    for mirror in source.mirrors:
+        try:
+            return _fetch_from(mirror, source, bench)
+        except SourceUnavailable as error:
+            bench.say(f"mirror {mirror}: {error}")
+    return _fetch_from(source.url, source, bench)
+
+
+def _fetch_from(url: str, source: DownloadSource, bench: Bench) -> Path:
+    partial = source.to / f".{source.result.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.partial"
+    bench.say(f"downloading {url}")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _transfer(source.url, partial, bench)
+            _transfer(url, partial, bench)
             break
         except _Interrupted as error:
             if attempt == _ATTEMPTS:
@@ -124,8 +135,13 @@ def _transfer(url: str, partial: Path, bench: Bench) -> None:
             client.stream("GET", url, headers=headers) as response,
         ):
             _receive(response, partial, have, bench)
-    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
-        raise SourceUnavailable(f"cannot connect: {error or type(error).__name__}") from error
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise SourceUnavailable(_unreachable(url, str(error) or type(error).__name__)) from error
+    except httpx2.ProxyError as error:
+        proxy = proxy_for(url)
+        raise SourceUnavailable(proxy.refusal(str(error)) if proxy else f"the proxy refuses: {error}") from error
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, ImportError, ValueError) as error:
+        raise SourceUnavailable(_unusable(url, error)) from error
     except httpx2.TooManyRedirects as error:
         raise SourceUnavailable(f"the server redirects for ever: {error}") from error
     except httpx2.TransportError as error:
@@ -139,7 +155,11 @@ def _receive(response: "httpx2.Response", partial: Path, have: int, bench: Bench
         partial.unlink()
         raise _Interrupted("the server does not continue the file")
     if not response.is_success:
-        raise SourceUnavailable(f"the server answered {response.status_code} {response.reason_phrase}")
+        answer, proxy = f"{response.status_code} {response.reason_phrase}", proxy_for(str(response.url))
+        if proxy is not None and response.status_code == _HTTP_PROXY_AUTHENTICATION:
+            raise SourceUnavailable(proxy.refusal(answer))
+        through = f" (through {proxy})" if proxy is not None else ""
+        raise SourceUnavailable(f"the server answered {answer}{through}")
     is_resumed = response.status_code == _HTTP_PARTIAL
     done = have if is_resumed else 0
     length = response.headers.get("Content-Length")
@@ -154,6 +174,22 @@ def _receive(response: "httpx2.Response", partial: Path, have: int, bench: Bench
             bench.progress(done, total)
     if total is not None and done != total:
         raise _Interrupted(f"the transfer ended after {done} of {total} bytes")
+
+
+def _unreachable(url: str, reason: str) -> str:
+    if _UNTRUSTED in reason:
+        repair = "if this network puts a certificate of its own in between, name its file in SSL_CERT_FILE"
+        return f"the server's certificate is not trusted: {reason}; {repair}"
+    proxy = proxy_for(url)
+    return proxy.unreachable(reason) if proxy is not None else f"cannot connect: {reason}"
+
+
+def _unusable(url: str, error: Exception) -> str:
+    """What to say when the address, or that of the proxy, is of no use."""
+    proxy = proxy_for(url)
+    if proxy is None:
+        return f"not an address to download from: {error}"
+    return f"{proxy} cannot be used: expected http://HOST:PORT ({str(error).partition('.')[0]})"
 
 
 def _check_platform(source: DownloadSource) -> None:

@@ -9,6 +9,8 @@ from xr_ai_launcher._setup.errors import SourceUnavailable
 from xr_ai_launcher._setup.files import is_program, put_in_place, write_atomically
 from xr_ai_launcher._stack.plan import GoSource
 
+_NETWORK_TROUBLE = ("dial tcp", "proxyconnect", "i/o timeout", "no such host")
+
 
 def cached(source: GoSource) -> Path:
     """Return the program that an earlier build left.
@@ -42,12 +44,19 @@ def install(source: GoSource, bench: Bench) -> Path:
         result = bench.run([go, "install", target], cwd=workshop, env={"GOBIN": str(workshop)})
         if result.code != 0:
             reason = f": {result.tail[-1]}" if result.tail else ""
-            raise SourceUnavailable(f"go install ended with {result.code}{reason} (log: {result.log_path})")
+            raise SourceUnavailable(
+                f"go install ended with {result.code}{reason}{_advice(reason)} (log: {result.log_path})"
+            )
         put_in_place(workshop / source.result.name, source.result, executable=True)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
     write_atomically(_version_path(source), json.dumps(source.version).encode())
     return source.result
+
+
+def _advice(reason: str) -> str:
+    is_network = any(words in reason for words in _NETWORK_TROUBLE)
+    return "; if this network needs a proxy or a mirror, set HTTPS_PROXY or GOPROXY" if is_network else ""
 
 
 def _version_path(source: GoSource) -> Path:

@@ -44,7 +44,8 @@ def take_step(step: SetupPlan, bench: Bench, state: Path) -> Path | str | None:
     try:
         match step.step:
             case RunStep() as command:
-                return run_step.take(command, bench, state)
+                run_step.take(command, bench, state)
+                return None
             case BinaryStep() as binary:
                 return sources.obtain(binary, bench)
             case KindStep() as further:

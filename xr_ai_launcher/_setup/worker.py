@@ -11,7 +11,7 @@ from pathlib import Path
 from xr_ai_launcher._errors import LauncherError
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS, end_family
-from xr_ai_launcher._run.log_file import LogFile, tail_of
+from xr_ai_launcher._run.log_file import LogFile
 from xr_ai_launcher._run.loop import Loop, Timer
 from xr_ai_launcher._run.relay import Relay
 from xr_ai_launcher._run.screen import Screen
@@ -25,6 +25,7 @@ from xr_ai_launcher._stack.plan import SetupPlan
 
 _LOG_PART_BYTES = 64 << 20
 _TAIL_LINES = 15
+_TAIL_BYTES = 16 << 10
 _STILL_WORKING_INTERVAL_S = 15.0
 _EXIT_FAILED = 1
 
@@ -135,17 +136,30 @@ class _StepBench:
         program = find_program(argv[0], cwd=cwd, search_path=self.environment.get("PATH", os.defpath))
         command = _Command([program or argv[0], *argv[1:]], cwd, {**self.environment, **env})
         command.relay = self._worker.relay_for(self._step)
+        log_path = Path(command.relay.log_path)
+        begin = log_path.stat().st_size if log_path.exists() else 0
         self._loop.post(partial(command.start, self._loop, partial(self._worker.say, self._step)))
         command.ended.wait()
         if command.refusal:
             raise SetupError(f"`{' '.join(argv)}`: {command.refusal}")
-        return CommandResult(command.code, tuple(tail_of(command.relay.log_path, _TAIL_LINES)), command.relay.log_path)
+        return CommandResult(command.code, _last_lines(log_path, begin), log_path)
 
     def say(self, text: str) -> None:
         self._worker.say(self._step, text)
 
     def progress(self, done: int, total: int | None) -> None:
         self._worker.update(self._step, done, total)
+
+
+def _last_lines(log_path: Path, begin: int) -> tuple[str, ...]:
+    """Return the last lines of a log that one command wrote: those after ``begin``, unless a new file was begun."""
+    if not log_path.exists():  # nothing was ever written
+        return ()
+    with log_path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(begin if begin <= size else 0, size - _TAIL_BYTES))
+        text = file.read().decode(errors="replace")
+    return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-_TAIL_LINES:]
 
 
 class _Command:

@@ -24,7 +24,7 @@ __all__ = ("LoadedStack", "StackOptions", "load")
 
 _Validated = tuple[Resolution, StackModel, dict[str, list[KindStep]]]
 """A stack without references, its model, and its setup steps of further kinds."""
-_OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "secrets", "logs", "metrics", "setup", "roles"})
+_OVERLAY_KEYS = frozenset({"vars", "env", "env_file", "secrets", "logs", "metrics", "mirrors", "setup", "roles"})
 _FILE_KEYS = frozenset({"include", "profiles"})
 
 

@@ -287,6 +287,8 @@ class _Overlay(_Part):
     """Size of log files."""
     metrics: int | None = Field(default=None, ge=0, le=65535)
     """Port of 127.0.0.1 on which figures of the roles are served to Prometheus, at /metrics; 0 takes any free port."""
+    mirrors: dict[str, str] = {}
+    """Where downloads and images are tried first: beginning of an address → its replacement. Also XRSTACK_MIRRORS."""
     setup: dict[Name, SetupModel] = {}
     """Things to prepare before roles start; they run concurrently."""
     roles: dict[Name, RoleModel] = {}

@@ -177,6 +177,8 @@ class DownloadSource:
     platform: str | None = None
     """``system/machine`` this file is for, such as ``linux/x86_64``; elsewhere the source is passed over."""
     where: str = ""
+    mirrors: tuple[str, ...] = ()
+    """Addresses that are tried before ``url``."""
 
     @property
     def result(self) -> Path:
@@ -207,6 +209,8 @@ class DockerSource:
     to: Path
     run_args: tuple[str, ...] = ("--network", "host")
     where: str = ""
+    mirrors: tuple[str, ...] = ()
+    """Names under which the image is pulled before ``image`` itself."""
 
 
 BinarySource = EnvSource | PathSource | FileSource | YamlSource | DownloadSource | GoSource | DockerSource
@@ -231,7 +235,6 @@ class BinaryStep:
 
 
 @dataclass(frozen=True, slots=True)
-@dataclass(frozen=True, slots=True)
 class KindStep:
     """A step of a kind that an installed package brings."""
 
@@ -242,6 +245,7 @@ class KindStep:
 
 
 class SetupPlan:
+@dataclass(frozen=True, slots=True)
     """One thing to prepare before roles start. Steps run concurrently, each after its ``needs``."""
 
     name: str

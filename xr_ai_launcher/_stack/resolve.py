@@ -9,6 +9,7 @@ from xr_ai_config import Problem
 from xr_ai_launcher._hardware import pin_environment, twins
 from xr_ai_launcher._stack import plan
 from xr_ai_launcher._stack.env_file import EnvFileError, read_env_file
+from xr_ai_launcher._stack.mirrors import find_mirrors
 from xr_ai_launcher._stack.model import RoleModel, StackModel
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.probes import resolve_probe
@@ -36,8 +37,11 @@ class Resolver:
         """Return the plan; meaningless when ``problems`` is not empty afterwards."""
         shared_env = self._environment((), self.model.env_file, self.model.env)
         roles = tuple(self._role(name, role, shared_env) for name, role in self.model.roles.items())
+        mirrors = find_mirrors(self.model.mirrors, self.places, self.surroundings, self.problems)
         setup = tuple(
-            resolve_setup(name, step, self.further_steps.get(name, ()), self.places, self.surroundings, self.problems)
+            resolve_setup(
+                name, step, self.further_steps.get(name, ()), mirrors, self.places, self.surroundings, self.problems
+            )
             for name, step in self.model.setup.items()
         )
         return plan.StackPlan(

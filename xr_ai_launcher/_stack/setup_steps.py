@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xr_ai_config import Problem
 from xr_ai_launcher._stack import plan
+from xr_ai_launcher._stack.mirrors import Mirrors
 from xr_ai_launcher._stack.model import SetupModel, SourceModel
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.requirements import requirements
@@ -23,6 +24,7 @@ def resolve_setup(
     name: str,
     step: SetupModel,
     further: Sequence[plan.KindStep],
+    mirrors: Mirrors,
     places: Places,
     surroundings: Surroundings,
     problems: list[Problem],
@@ -36,7 +38,7 @@ def resolve_setup(
     if further:
         work: plan.RunStep | plan.BinaryStep | plan.KindStep = further[0]
     elif step.binary is not None:
-        work = _binary_step(step, places, at)
+        work = _binary_step(step, mirrors, places, at)
     else:
         work = _run_step(step, places, surroundings, at)
     return plan.SetupPlan(
@@ -83,12 +85,12 @@ def _run_step(step: SetupModel, places: Places, surroundings: Surroundings, at: 
     )
 
 
-def _binary_step(step: SetupModel, places: Places, at: _At) -> plan.BinaryStep:
+def _binary_step(step: SetupModel, mirrors: Mirrors, places: Places, at: _At) -> plan.BinaryStep:
     sources = step.binary or ()
-    return plan.BinaryStep(tuple(_source(each, places, (*at, "binary", n)) for n, each in enumerate(sources)))
+    return plan.BinaryStep(tuple(_source(each, mirrors, places, (*at, "binary", n)) for n, each in enumerate(sources)))
 
 
-def _source(source: SourceModel, places: Places, at: _At) -> plan.BinarySource:
+def _source(source: SourceModel, mirrors: Mirrors, places: Places, at: _At) -> plan.BinarySource:
     where = str(places.mark(*at))
 
     def path(text: str, *key: str) -> Path:
@@ -111,10 +113,12 @@ def _source(source: SourceModel, places: Places, at: _At) -> plan.BinarySource:
             member=wanted.member,
             executable=wanted.executable,
             platform=wanted.platform,
+            mirrors=mirrors.of(wanted.url),
             where=where,
         )
     if source.go is not None:
         return plan.GoSource(source.go.package, source.go.version, path(source.go.to, "go", "to"), where)
     assert source.docker is not None, "a source has exactly one kind; its model checks that"
     docker = source.docker
-    return plan.DockerSource(docker.image, path(docker.to, "docker", "to"), tuple(docker.run_args), where)
+    to, elsewhere = path(docker.to, "docker", "to"), mirrors.of(docker.image)
+    return plan.DockerSource(docker.image, to, tuple(docker.run_args), elsewhere, where)

@@ -17,6 +17,8 @@ import pytest
 from xr_ai_launcher._stack.plan import SetupPlan, StackPlan
 
 DEADLINE_S = 30.0
+POLL_S = 0.01
+"""How long a server takes to notice that it is to end."""
 PROGRAM = b"#!/bin/sh\necho downloaded\n" + os.urandom(600_000)
 _LOOK_AGAIN_S = 0.005
 
@@ -46,7 +48,7 @@ class FileServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True).start()
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/{path}"
