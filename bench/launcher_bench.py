@@ -58,7 +58,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def installed_peers(arguments: argparse.Namespace, absent: dict[str, str]) -> list[Peer]:
     """Return the peers to measure; why others cannot be goes into ``absent``."""
-    folders = [Path(folder) for folder in arguments.bin_dir]
+    folders = [Path(folder).resolve() for folder in arguments.bin_dir]  # launchers start in other folders than ours
     wanted: list[Peer] = [peer(folders) for peer in PEERS]
     if arguments.ours:
         wanted = [Ours(folders, arguments.ours), OursAtFirst(folders, arguments.ours), *wanted]

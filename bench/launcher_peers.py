@@ -325,7 +325,8 @@ class Ours(Peer):
 
     def __init__(self, dirs, command: str):
         super().__init__(dirs)
-        self.command = command
+        program, space, options = command.partition(" ")
+        self.command = (str(Path(program).absolute()) if "/" in program else program) + space + options
 
     def find(self):
         if not self.command:

@@ -6,7 +6,6 @@ Nothing here, and nothing it imports, loads what reads and checks stack files un
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from xr_ai_launcher._stack.free_ports import are_ports_free
 from xr_ai_launcher._stack.options import StackOptions
@@ -15,6 +14,8 @@ from xr_ai_launcher._stack.stored import recall
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xr_ai_launcher._run import Wishes
 
 __all__ = ("prepare", "start", "start_detached", "start_shown", "startable_plan")
@@ -81,7 +82,7 @@ def _refuse_second_run(plan: StackPlan) -> None:
     from xr_ai_launcher._run.rundir import folder_name, run_dirs
 
     stem = folder_name(plan.name)
-    if any(folder.name.rpartition("-")[0] == stem for folder in run_dirs(os.environ)):
+    if any(os.path.basename(folder).rpartition("-")[0] == stem for folder in run_dirs(os.environ)):
         from xr_ai_launcher._control.already import refuse_second_run
 
         refuse_second_run(plan, os.environ)

@@ -27,7 +27,7 @@ def refuse_second_run(plan: StackPlan, environment: Mapping[str, str]) -> None:
         AlreadyRunningError: there is one; the message says which, since when and what to type.
     """
     for run in find_runs(environment).running:
-        if run.source == str(plan.source) and not run.persists and _is_same(run, plan):
+        if run.source == plan.source and not run.persists and _is_same(run, plan):
             clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
             raise AlreadyRunningError(
                 f"{plan.name} runs already, since {clock} (process {run.launcher_pid}): `xrstack ps` shows it, "

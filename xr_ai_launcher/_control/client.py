@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import socket
 import struct
 from collections import deque
@@ -16,7 +17,7 @@ from xr_ai_launcher._control.protocol import SOCKET_NAME, VERSION, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from os import PathLike
     from typing import Self
 
 __all__ = ("Control",)
@@ -36,8 +37,8 @@ class Control:
         ConnectionLostError: nobody answers there. Every method may raise it later.
     """
 
-    def __init__(self, runtime: Path) -> None:
-        self._path = runtime / SOCKET_NAME
+    def __init__(self, runtime: str | PathLike[str]) -> None:
+        self._path = os.path.join(runtime, SOCKET_NAME)
         self._ids = itertools.count(1)
         self._buffer = bytearray()
         self._answers: dict[int, dict[str, Any]] = {}
@@ -47,7 +48,7 @@ class Control:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._socket.settimeout(_ANSWER_TIMEOUT_S)
         try:
-            self._socket.connect(str(self._path))
+            self._socket.connect(self._path)
         except OSError as error:
             self._socket.close()
             raise ConnectionLostError(f"{self._path}: nobody answers there: {error.strerror}") from None

@@ -7,11 +7,11 @@ import os
 from bisect import bisect_right
 from collections import deque
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.log_file import TIMES_ENTRY, older_part
 from xr_ai_launcher._run.record import FILE_NAME
 from xr_ai_launcher._run.words import seconds
@@ -119,7 +119,8 @@ def parts_of(path: Path) -> list[Path]:
     """Return the files of a log, the oldest first. While it is rotated one may be missing."""
     before = path.name + "."
     numbers = [entry.name[len(before) :] for entry in os.scandir(path.parent) if entry.name.startswith(before)]
-    older = [older_part(path, number) for number in sorted(map(int, filter(str.isdigit, numbers)), reverse=True)]
+    ordered = sorted(map(int, filter(str.isdigit, numbers)), reverse=True)
+    older = [Path(older_part(str(path), number)) for number in ordered]
     return [*older, *([path] if path.exists() else [])]
 
 

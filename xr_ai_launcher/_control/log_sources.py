@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from xr_ai_launcher._control.errors import NoSuchRunError
 from xr_ai_launcher._control.follow import Follower
 from xr_ai_launcher._control.log_lines import SPEAKER, event_line, merged, read_events, read_role
 from xr_ai_launcher._control.runs import STACK_FILE, find_runs, same_stack, the_stack
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.record import FILE_NAME
 from xr_ai_launcher._run.rundir import LATEST_LINK, state_root
 
@@ -84,7 +84,7 @@ def _running(environment: Mapping[str, str], stack: str | None) -> LogSources:
 def _finished(environment: Mapping[str, str], stack: str | None) -> LogSources | None:
     """The newest run whose record says that it is of the stack."""
     candidates = []
-    for link in state_root(environment).glob(f"*/{LATEST_LINK}"):
+    for link in Path(state_root(environment)).glob(f"*/{LATEST_LINK}"):
         record = link / FILE_NAME
         try:
             with record.open("rb") as file:

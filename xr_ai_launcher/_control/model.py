@@ -6,12 +6,12 @@ unknown keys are passed over, missing ones have their default.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from xr_ai_launcher._dataclasses import asdict, dataclass, field_names, replace
 
+TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Literal
+    from typing import Any, Literal
 
     RoleState = Literal["waiting", "starting", "ready", "paused", "stopping", "ended"]
     StackState = Literal["starting", "up", "stopping"]
@@ -152,5 +152,5 @@ _STATE_AFTER: dict[EventKind, StackState] = {"up": "up", "stop": "stopping", "en
 
 
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {each.name for each in fields(cls)}
+    names = field_names(cls)
     return {key: value for key, value in data.items() if key in names}

@@ -21,11 +21,13 @@ disconnected when there is no way to go on.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
+from xr_ai_launcher._dataclasses import dataclass
+
+TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 __all__ = ("LONGEST_LINE_BYTES", "SOCKET_NAME", "VERSION", "ProtocolError", "Request", "encode", "parse_request")
 

@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xr_ai_launcher._control.client import Control
 from xr_ai_launcher._control.errors import ConnectionLostError, NoSuchRunError
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.linux import environment_value, process_info
 from xr_ai_launcher._run.members import RUN_DIR_VARIABLE
 from xr_ai_launcher._run.rundir import folder_name, is_locked, remove_run_dir, run_dirs
@@ -53,7 +53,12 @@ class Silent:
 class Stale:
     """What a run left whose launcher was killed together with its guardian."""
 
-    runtime: Path
+    runtime: str
+
+    @property
+    def name(self) -> str:
+        """The id of the run."""
+        return os.path.basename(self.runtime)
 
     def processes(self) -> list[int]:
         """Return its roles' processes that still live, known by their environment."""
@@ -61,7 +66,7 @@ class Stale:
             int(name)
             for name in os.listdir("/proc")
             if name.isdigit()
-            and environment_value(int(name), RUN_DIR_VARIABLE) == str(self.runtime)
+            and environment_value(int(name), RUN_DIR_VARIABLE) == self.runtime
             and (info := process_info(int(name))) is not None
             and not info.is_zombie
         ]
@@ -110,7 +115,7 @@ def find_runs(environment: Mapping[str, str]) -> Runs:
                 running.append(control.status())
             except ConnectionLostError:
                 if not control.is_closed:
-                    silent.append(Silent(folder.name, control.peer_pid))
+                    silent.append(Silent(os.path.basename(folder), control.peer_pid))
     return Runs(tuple(sorted(running, key=lambda run: run.started)), tuple(silent), tuple(stale))
 
 
@@ -168,12 +173,12 @@ def stale_of(stale: Sequence[Stale], name: str | None) -> list[Stale]:
     if name is None:
         return list(stale)
     stem = folder_name(Path(name).stem)
-    return [each for each in stale if each.runtime.name == name or each.runtime.name.rpartition("-")[0] == stem]
+    return [each for each in stale if each.name == name or each.name.rpartition("-")[0] == stem]
 
 
-def _is_old(folder: Path) -> bool:
+def _is_old(folder: str) -> bool:
     with contextlib.suppress(OSError):
-        return time.time() - folder.stat().st_mtime > _YOUNG_S
+        return time.time() - os.stat(folder).st_mtime > _YOUNG_S
     return False
 
 

@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, Any
 
 from xr_ai_launcher._control.model import Event
 from xr_ai_launcher._control.protocol import (
@@ -23,10 +22,10 @@ from xr_ai_launcher._control.protocol import (
     parse_request,
 )
 
+TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from xr_ai_launcher._control.model import RoleStatus, StackStatus
     from xr_ai_launcher._run.loop import Loop, Timer
@@ -54,15 +53,15 @@ _CHATTER = frozenset({"status", "reason"})
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
-def listen_at(folder: Path) -> socket.socket:
+def listen_at(folder: str) -> socket.socket:
     """Return a listening socket in a run's private folder.
 
     Raises:
         OSError: it cannot be made there.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    path = folder / SOCKET_NAME
-    listener.bind(str(path))
+    path = os.path.join(folder, SOCKET_NAME)
+    listener.bind(path)
     os.chmod(path, 0o600)  # before anyone can connect: nobody listens yet
     listener.listen(_BACKLOG)
     return listener

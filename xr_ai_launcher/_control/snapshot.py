@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xr_ai_launcher._control.model import RoleStatus
 from xr_ai_launcher._run.role import Role, State
 
+TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,6 +32,6 @@ def role_status(role: Role, clock_offset_s: float, clean: Callable[[str], str]) 
         reason=clean(role.reason) if role.state is State.STARTING else "",
         restarts=role.restarts,
         exit=role.exit_code,
-        log_path=str(role.relay.log_path) if role.relay is not None else role.kept.log_path if role.kept else "",
+        log_path=role.relay.log_path if role.relay is not None else role.kept.log_path if role.kept else "",
         description=plan.description,
     )

@@ -6,26 +6,21 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from xr_ai_launcher._dataclasses import dataclass, field, replace
+from xr_ai_launcher._dataclasses import replace
 from xr_ai_launcher._run.errors import RunDirError, RunError, SpawnError
-from xr_ai_launcher._run.escapes import calm
 from xr_ai_launcher._run.guard import run_guarded
+from xr_ai_launcher._run.job import Job
 from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.log_file import LogFile
 from xr_ai_launcher._run.mask import Mask, mask_for
-from xr_ai_launcher._run.record import Record
 from xr_ai_launcher._run.relay import Relay
-from xr_ai_launcher._run.report import Report
+from xr_ai_launcher._run.role import Role
 from xr_ai_launcher._run.rundir import RunDir, create_run_dir
 from xr_ai_launcher._run.screen import Screen, color_for, prefix_for, write_all
-from xr_ai_launcher._run.supervisor import Supervisor, make_roles
-from xr_ai_launcher._run.views import Wishes, open_views, wants_table
+from xr_ai_launcher._run.starting import Starter
+from xr_ai_launcher._run.views import Wishes, wants_table
 from xr_ai_launcher._run.words import exit_words, shell_code
 from xr_ai_launcher._stack.plan import StackPlan, bind
-
-TYPE_CHECKING = False  # typing costs 4 ms
-if TYPE_CHECKING:
-    from xr_ai_launcher._run.keeping import Keeper
 
 __all__ = ["RunDirError", "RunError", "SpawnError", "Wishes", "run"]
 
@@ -55,7 +50,7 @@ def run(
         RunDirError: there is no place for sockets or logs.
         RunError: a role that an earlier run left running cannot be replaced.
     """
-    job = _Job(plan, original or plan, environment, stdout, stderr, wishes or Wishes())
+    job = Job(plan, original or plan, environment, stdout, stderr, wishes or Wishes())
     if any(role.launch == "persist" for role in plan.enabled_roles):
         from xr_ai_launcher._run.keeping import keepers_for
 
@@ -63,25 +58,12 @@ def run(
     return _run(job, create_run_dir(plan.name, environment))
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What is to be run, and where its words go."""
-
-    plan: StackPlan
-    original: StackPlan
-    environment: Mapping[str, str]
-    stdout: int
-    stderr: int
-    wishes: Wishes
-    keepers: Mapping[str, Keeper] = field(default_factory=dict)
-
-
 def _run_keeper(plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir) -> int:
     """Run the one role of ``plan`` on behalf of later runs."""
-    return _run(_Job(plan, plan, environment, 1, 2, Wishes(is_plain=True)), run_dir)
+    return _run(Job(plan, plan, environment, 1, 2, Wishes(is_plain=True)), run_dir)
 
 
-def _run(job: _Job, run_dir: RunDir) -> int:
+def _run(job: Job, run_dir: RunDir) -> int:
     name = job.plan.name
     try:
         code = run_guarded(lambda lifeline: _supervise(job, run_dir, lifeline), title=f"stack-supervisor {name}")
@@ -96,63 +78,49 @@ def _run(job: _Job, run_dir: RunDir) -> int:
     return shell_code(code)
 
 
-def _supervise(job: _Job, run_dir: RunDir, lifeline: int) -> int:
-    plan, environment = job.plan, job.environment
-    bound = bind(plan, {"run_dir": str(run_dir.runtime)})
-    open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(plan.enabled_roles))
+def _supervise(job: Job, run_dir: RunDir, lifeline: int) -> int:
+    plan = bind(job.plan, {"run_dir": run_dir.runtime})
     screen = Screen(job.stdout, job.stderr)
-    mask = mask_for(plan, environment)
+    mask = mask_for(plan, job.environment)
     width = max([_SPEAKER_WIDTH, *(len(role.name) for role in plan.enabled_roles)])
-    report = Report(screen, width, colored=color_for(job.stderr, environment), clean=mask.clean)
-    record = Record(run_dir.logs, mask.clean)
-    record.begin(_identity(plan, run_dir))
-    has_table = wants_table(job.wishes, job.stderr, environment)
-    supervisor = Supervisor(
-        make_roles(bound.enabled_roles, _relays(job, run_dir, screen, width, mask)),
-        environment=environment,
-        run_dir=run_dir,
-        report=report,
-        lifeline=lifeline,
-        open_files=open_files,
-        plan=job.original,
-        record=record,
-        mask=mask,
-        open_views=partial(open_views, job.wishes, screen=screen, report=report, has_table=has_table),
-        keepers=job.keepers,
-    )
+    relays = _relays(job, run_dir, screen, width, mask)
+    roles = [Role(role, relays.get(role.name)) for role in plan.enabled_roles]
+    open_files = OpenFilesLimit(_FILES_OF_OURS + _FILES_PER_ROLE * len(roles))
+    starter = Starter(job.environment, run_dir, open_files)
+    starter.begin(_first(job, roles))
+    from xr_ai_launcher._run.tending import tend
+
     try:
-        return supervisor.run()
+        return tend(job, run_dir, roles, starter, screen, mask, width, lifeline)
     finally:
         screen.close()
         run_dir.remove_runtime()
 
 
-def _relays(job: _Job, run_dir: RunDir, screen: Screen, width: int, mask: Mask) -> dict[str, Relay]:
+def _first(job: Job, roles: list[Role]) -> list[Role]:
+    """Return what this run starts itself and without waiting for another role."""
+    names = {role.name for role in roles}
+    ours = (role for role in roles if role.relay is not None and role.name not in job.keepers)
+    return [role for role in ours if names.isdisjoint(role.plan.after)]
+
+
+def _relays(job: Job, run_dir: RunDir, screen: Screen, width: int, mask: Mask) -> dict[str, Relay]:
     """Return where the output of each role that this run starts goes."""
     colored = color_for(job.stdout, job.environment)
-    calming = partial(calm, keep_colors=colored) if os.isatty(job.stdout) else None
+    calming = None
+    if os.isatty(job.stdout):
+        from xr_ai_launcher._run.escapes import calm
+
+        calming = partial(calm, keep_colors=colored)
     relays = {}
     for index, role in enumerate(job.plan.enabled_roles):
         keeper = job.keepers.get(role.name)
         if role.launch == "reuse" or (keeper is not None and not keeper.is_new):
             continue
-        log = LogFile(run_dir.logs / f"{role.name}.log", limit_bytes=job.plan.logs.part_bytes, kept=job.plan.logs.keep)
+        log = LogFile(f"{run_dir.logs}/{role.name}.log", limit_bytes=job.plan.logs.part_bytes, kept=job.plan.logs.keep)
         # What a keeper passes on gets its prefix where it is shown.
         prefix = b"" if run_dir.persists else prefix_for(role.name, width, index, colored=colored)
         relays[role.name] = Relay(log, prefix, screen, calming, mask)
         if keeper is not None:
             relays[role.name].adopt_pipe(keeper.output)
     return relays
-
-
-def _identity(plan: StackPlan, run_dir: RunDir) -> dict[str, object]:
-    """What the run record begins with."""
-    return {
-        "stack": plan.name,
-        "run_id": run_dir.run_id,
-        "source": str(plan.source),
-        "profile": plan.profile,
-        "launcher_pid": os.getppid(),
-        "runtime": str(run_dir.runtime),
-        "roles": [role.name for role in plan.enabled_roles],
-    }

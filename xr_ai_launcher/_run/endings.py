@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.log_file import tail_of
 from xr_ai_launcher._run.report import Ending
@@ -60,11 +58,11 @@ def gone(role: Role, code: int, text: str) -> Ending:
 
 
 def _blame(role: Role, exit_code: int, sentence: str) -> Ending:
-    path = None if role.kept is None or not role.kept.log_path else Path(role.kept.log_path)
+    path = "" if role.kept is None else role.kept.log_path
     if role.relay is not None:
         role.relay.drain()
         path = role.relay.log_path
-    if path is None:
+    if not path:
         return Ending(exit_code, sentence)
     return Ending(exit_code, sentence, tail=tuple(tail_of(path, _TAIL_LINES)), log_path=path)
 

@@ -9,20 +9,24 @@ is a subreaper too. So there is always one of the two that inherits the whole fa
 - the supervisor has a session and a name of its own, so that killing a group or a name spares one of the two.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gc
 import os
 import select
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import monotonic, sleep
-from typing import NoReturn, Self
 
 from xr_ai_launcher._run.linux import children_of, descendants_of, process_info, rename_process, set_subreaper
 from xr_ai_launcher._run.signals import send
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from typing import NoReturn, Self
 
 FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks for the end."""
@@ -96,7 +100,8 @@ class _Signals:
     """
 
     def __init__(self) -> None:
-        self._is_possible = threading.current_thread() is threading.main_thread()
+        threads = sys.modules.get("threading")  # where nobody has loaded it there is but one
+        self._is_possible = threads is None or threads.current_thread() is threads.main_thread()
         self._restore = ExitStack()
 
     def __enter__(self) -> Self:

@@ -11,8 +11,6 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace as replaced
-from pathlib import Path
 
 from xr_ai_launcher._dataclasses import dataclass, replace
 from xr_ai_launcher._run.errors import RunError
@@ -34,7 +32,7 @@ RunKeeper = Callable[[StackPlan, Mapping[str, str], RunDir], int]
 class Keeper:
     """Where a keeper is to be found."""
 
-    runtime: Path
+    runtime: str
     start: int = -1
     """A byte written here starts a new one; -1 for one that is there already."""
     output: int = -1
@@ -60,7 +58,7 @@ def keepers_for(plan: StackPlan, environment: Mapping[str, str], run_keeper: Run
         there = _keepers_there(environment)
         for role in roles:
             wanted = _plan_of(plan, role)
-            runtime, its_plan_id = there.get((str(plan.source), role.name), (None, ""))
+            runtime, its_plan_id = there.get((plan.source, role.name), (None, ""))
             if runtime is not None and its_plan_id == plan_id(wanted):
                 keepers[role.name] = Keeper(runtime)
                 continue
@@ -76,18 +74,18 @@ def _plan_of(plan: StackPlan, role: RolePlan) -> StackPlan:
     return StackPlan(plan.name, plan.source, (alone,), secrets=plan.secrets, logs=plan.logs)
 
 
-def _keepers_there(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[Path, str]]:
+def _keepers_there(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, str]]:
     """Return all living keepers by stack file and role, each with the id of its plan."""
     found = {}
     for folder in run_dirs(environment):
-        with contextlib.suppress(OSError, ValueError):
-            source, role, its_plan_id = (folder / _KEEPS_NAME).read_text().split("\n")
+        with contextlib.suppress(OSError, ValueError), open(os.path.join(folder, _KEEPS_NAME)) as file:
+            source, role, its_plan_id = file.read().split("\n")
             if is_locked(folder):
                 found[source, role] = (folder, its_plan_id)
     return found
 
 
-def _stop(runtime: Path, role: str) -> None:
+def _stop(runtime: str, role: str) -> None:
     from xr_ai_launcher._control.client import Control
     from xr_ai_launcher._control.ending import Ender
     from xr_ai_launcher._control.errors import ConnectionLostError
@@ -107,10 +105,11 @@ def _make(plan: StackPlan, environment: Mapping[str, str], run_keeper: RunKeeper
 
     (role,) = plan.roles
     run_dir = create_run_dir(plan.name, environment, persists=role.name)
-    (run_dir.runtime / _KEEPS_NAME).write_text(f"{plan.source}\n{role.name}\n{plan_id(plan)}")
+    with open(os.path.join(run_dir.runtime, _KEEPS_NAME), "w") as file:
+        file.write(f"{plan.source}\n{role.name}\n{plan_id(plan)}")
     # It listens before it lives: whoever finds its folder can connect, and is answered in time.
     listener = listen_at(run_dir.runtime)
-    run_dir = replaced(run_dir, control=listener)
+    run_dir = replace(run_dir, control=listener)
     start, start_end = os.pipe()
     output, output_end = os.pipe()
     pid = os.fork()
@@ -158,7 +157,7 @@ def _alone(environment: Mapping[str, str]) -> Iterator[None]:
     """Keep a second launcher from making the same keepers at the same time."""
     from xr_ai_launcher._run.rundir import runtime_root
 
-    file = os.open(runtime_root(environment) / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(os.path.join(runtime_root(environment), _LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -61,10 +61,11 @@ class KeptRoles:
 
     def leave(self, role: Role, *, is_to_stop: bool) -> None:
         """Let the role run on, or stop it if it was only half there or somebody wants everything stopped."""
-        if role.kept is None or role.kept.pid is None:
-            return
-        stays = role.state is State.READY and not is_to_stop
-        if stays:
+        if role.kept is None:
+            return  # its keeper was never told to begin, and ends with us
+        is_unheard = role.kept.pid is None and not role.kept.keeper.is_new  # there before us, in whatever state
+        stays = (role.state is State.READY or is_unheard) and not is_to_stop
+        if stays and role.kept.pid is not None:
             self.something_stays = True
             self._report.note(f"{role.name} runs on (launch: persist, process {role.kept.pid}) until xrstack down")
         role.kept.leave(stop=not stays)

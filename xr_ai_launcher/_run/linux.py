@@ -1,9 +1,12 @@
 """What the standard library has no words for: subreapers, process names, and the process table in /proc."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
+
+from xr_ai_launcher._dataclasses import dataclass
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15

@@ -5,11 +5,12 @@
 follows it arrived. It is what lets lines of several roles be put in order afterwards without touching any line.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import struct
 import time
-from pathlib import Path
 
 from xr_ai_launcher._run.screen import write_all
 
@@ -23,16 +24,17 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 class LogFile:
     """Appends to a log file. A part ends with a whole line, and is larger than the limit by that line at most."""
 
-    def __init__(self, path: Path, *, limit_bytes: int, kept: int) -> None:
-        """``kept`` is the number of older parts."""
+    def __init__(self, path: str, *, limit_bytes: int, kept: int) -> None:
+        """``path`` ends in ``.log``; ``kept`` is the number of older parts."""
         self.path = path
         self._limit_bytes = limit_bytes
         self._kept = kept
-        self._times_path = path.with_suffix(".times")
-        self._open()
+        self._times_path = path.removesuffix(".log") + ".times"
+        self._file = self._times = -1
 
     def write(self, data: bytes) -> bool:
         """Append data and return whether that was possible."""
+        self.open()
         if self._size >= self._limit_bytes:
             line_end = data.find(b"\n") + 1
             if line_end:
@@ -43,10 +45,15 @@ class LogFile:
 
     def close(self) -> None:
         """Close the files."""
-        os.close(self._file)
-        os.close(self._times)
+        if self._file >= 0:
+            os.close(self._file)
+            os.close(self._times)
+            self._file = self._times = -1
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Make the files, unless they are open; `write` does so, too."""
+        if self._file >= 0:
+            return
         self._file = os.open(self.path, _FLAGS, 0o600)
         self._times = os.open(self._times_path, _FLAGS, 0o600)
         self._size = os.fstat(self._file).st_size
@@ -73,15 +80,15 @@ class LogFile:
             if not self._kept:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
-        self._open()
+        self.open()
 
 
-def older_part(path: Path, number: int) -> Path:
+def older_part(path: str, number: int) -> str:
     """Return the path of an older part; 1 is the newest of them."""
-    return path.with_name(f"{path.name}.{number}")
+    return f"{path}.{number}"
 
 
-def tail_of(path: Path, lines: int) -> list[str]:
+def tail_of(path: str, lines: int) -> list[str]:
     """Return the last lines of a log, those of the part before included when this one is young."""
     data = b""
     for part in (path, older_part(path, 1)):

@@ -1,8 +1,8 @@
 """Which processes belong to a role: its session, its group, and strays that carry its mark in their environment."""
 
 import os
-from dataclasses import dataclass
 
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.linux import descendants_of, environment_value, process_info
 
 RUN_DIR_VARIABLE = "XR_RUN_DIR"

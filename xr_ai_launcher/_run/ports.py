@@ -4,8 +4,8 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.linux import command_line
 
 _LISTEN_STATE = "0A"

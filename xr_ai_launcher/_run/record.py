@@ -4,15 +4,19 @@ Each line is written whole, so that it survives the end of the launcher; at the 
 to the disk. Every line has ``time`` (seconds of the Unix clock) and ``event``; the first says which run it is.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
 
 from xr_ai_launcher._run.role import Role, State
 from xr_ai_launcher._run.screen import write_all
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from typing import Any
 
 FILE_NAME = "run.jsonl"
 # A role that is ready may say its status many times a second: a record of it need not grow as fast.
@@ -23,10 +27,10 @@ _UNRECORDED = frozenset({"reason"})
 class Record:
     """Writes what `News` tells. Nothing is written before the first `flush`, which keeps it out of the start's way."""
 
-    def __init__(self, folder: Path, clean: Callable[[str], str]) -> None:
+    def __init__(self, folder: str, clean: Callable[[str], str]) -> None:
         """``clean`` takes secrets out of a text."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(folder / FILE_NAME, flags, 0o600)
+        self._file = os.open(os.path.join(folder, FILE_NAME), flags, 0o600)
         self._clean = clean
         self._waiting: list[dict[str, Any]] | None = []
         self._last_status_s: dict[str, float] = {}

@@ -1,13 +1,17 @@
 """Carries what one role prints into its log file and, line by line with a prefix, to the screen."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os
 from collections.abc import Callable
 
-from xr_ai_launcher._run.log_file import LogFile
-from xr_ai_launcher._run.mask import Mask
-from xr_ai_launcher._run.screen import Screen
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from xr_ai_launcher._run.log_file import LogFile
+    from xr_ai_launcher._run.mask import Mask
+    from xr_ai_launcher._run.screen import Screen
 
 # Room for a burst while the launcher is busy; beyond it the role would wait.
 _PIPE_BYTES = 256 << 10
@@ -53,6 +57,10 @@ class Relay:
             fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._pipe = read_end
         return write_end
+
+    def open_log(self) -> None:
+        """Make the log file, which then is there also when nothing is printed."""
+        self._log.open()
 
     def adopt_pipe(self, read_end: int) -> None:
         """Take the reading end of a pipe that was made elsewhere."""

@@ -1,9 +1,8 @@
 """What the launcher itself says: one line per event, on stderr, beside the lines of the roles."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.screen import Screen
 
 _SPEAKER = "xrstack"
@@ -19,7 +18,7 @@ class Ending:
     hint: str = ""
     tail: tuple[str, ...] = ()
     """The last lines of the role at fault."""
-    log_path: Path | None = None
+    log_path: str = ""
     is_failure: bool = True
 
 
@@ -63,11 +62,11 @@ class Report:
         if ending.tail:
             self._write("its last lines:", "")
             self._lines([f"    {line}" for line in ending.tail])
-        elif ending.log_path is not None:
+        elif ending.log_path:
             self._write("it printed nothing", "")
         if ending.hint:
             self._write(ending.hint, _BOLD)
-        if ending.log_path is not None:
+        if ending.log_path:
             self._write(f"its whole log: {ending.log_path}", "")
 
     def _lines(self, lines: Sequence[str]) -> None:

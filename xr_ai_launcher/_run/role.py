@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from dataclasses import dataclass, field
 from time import monotonic
 
-from xr_ai_launcher._run.loop import Timer
-from xr_ai_launcher._run.members import RoleMark
-from xr_ai_launcher._run.readiness import Watch
-from xr_ai_launcher._run.readiness.notify import NotifySocket
-from xr_ai_launcher._run.relay import Relay
-from xr_ai_launcher._stack.plan import RolePlan
+from xr_ai_launcher._dataclasses import dataclass, field
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
     from xr_ai_launcher._run.kept import KeptRole
+    from xr_ai_launcher._run.loop import Timer
+    from xr_ai_launcher._run.members import RoleMark
+    from xr_ai_launcher._run.readiness import Watch
+    from xr_ai_launcher._run.readiness.notify import NotifySocket
+    from xr_ai_launcher._run.relay import Relay
+    from xr_ai_launcher._stack.plan import RolePlan
 
 
 class State(enum.Enum):
@@ -86,6 +86,11 @@ class Role:
     def enter(self, state: State) -> None:
         """Come into a state now."""
         self.state, self.since_s = state, monotonic()
+
+    def begin_life(self) -> None:
+        """Be on the way again, with nothing known of an earlier life."""
+        self.enter(State.STARTING)
+        self.started_s, self.reason, self.status, self.is_restarting = self.since_s, "", "", False
 
     def pause_after_exit(self) -> float | None:
         """Count an exit of a role that is to come back; return the pause before that, None when it may not any more."""

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -58,6 +57,8 @@ class _Writer:
     """The thread that waits for the reader, so that the event loop need not."""
 
     def __init__(self) -> None:
+        import threading  # late: a start whose words go to files needs none
+
         self._queue: deque[tuple[int, bytes]] = deque()
         self._queued_bytes = 0
         self._dropped_lines = 0

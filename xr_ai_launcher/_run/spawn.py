@@ -1,12 +1,17 @@
 """Starts one program: in a session of its own, in its folder, with its environment and nothing else of ours."""
 
+from __future__ import annotations
+
 import errno
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from xr_ai_launcher._run.errors import SpawnError
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from os import PathLike
 
 # What a parent may have ignored for itself and a program expects to work.
 _DEFAULT_SIGNALS = (
@@ -19,7 +24,7 @@ _DEFAULT_SIGNALS = (
 )
 
 
-def spawn(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: int) -> int:
+def spawn(argv: Sequence[str], *, cwd: str | PathLike[str], env: Mapping[str, str], output: int) -> int:
     """Start ``argv`` with stdout and stderr on ``output`` and return its process id, also the id of its group.
 
     This process' working folder changes: posix_spawn, the fastest way to start a program, cannot set the child's.
@@ -49,7 +54,7 @@ def spawn(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: int
         raise SpawnError(_explain(error, argv[0])) from error
 
 
-def find_program(name: str, *, cwd: Path, search_path: str) -> str | None:
+def find_program(name: str, *, cwd: str | PathLike[str], search_path: str) -> str | None:
     """Return the path of the program ``name``: as it is when it has a slash, else the first one on the search path."""
     if "/" in name:
         candidates = [os.path.join(cwd, name)]

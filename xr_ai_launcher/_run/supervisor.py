@@ -12,7 +12,6 @@ from xr_ai_launcher._run.awaiting import Awaiting
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
 from xr_ai_launcher._run.kept_roles import KeptRoles
-from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.loop import Loop
 from xr_ai_launcher._run.mask import Mask
 from xr_ai_launcher._run.news import News
@@ -27,7 +26,7 @@ from xr_ai_launcher._run.steering import Steering
 from xr_ai_launcher._run.stopping import Stopping
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
 from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, signal_name
-from xr_ai_launcher._stack.plan import RolePlan, StackPlan
+from xr_ai_launcher._stack.plan import StackPlan
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
@@ -49,36 +48,30 @@ class Supervisor:
         run_dir: RunDir,
         report: Report,
         lifeline: int,
-        open_files: OpenFilesLimit,
+        starter: Starter,
         plan: StackPlan,
         record: Record,
         mask: Mask,
         open_views: Callable[[Loop, News, Steering], list[View]],
         keepers: Mapping[str, Keeper],
     ) -> None:
-        """``plan`` is the plan as it was before this run's folder was put in."""
+        """``plan`` is the plan as it was before this run's folder was put in; ``starter`` may have begun."""
+        self._run_dir = run_dir
         self._roles = {role.name: role for role in roles}
         self._notify_upward = partial(tell_starter, environment.get(NOTIFY_VARIABLE))
         self._report = report
         self._lifeline = lifeline
         self._loop = Loop()
-        self._starter = Starter(
-            environment,
-            run_dir,
-            loop=self._loop,
-            open_files=open_files,
-            on_notify=self._on_notify,
-            on_reason=self._on_reason,
-        )
+        self._starter = starter
         self._awaiting = Awaiting(
             self._loop,
-            self._starter.environment,
+            starter.environment,
             on_ready=self._on_ready,
             on_reason=self._on_reason,
             on_absent=self._on_absent,
             on_deadline=self._on_deadline,
         )
-        self._began_s = monotonic()
+        self._began_s = starter.began_s
         self._ending: Ending | None = None
         self._stopping: Stopping | None = None
         self._is_up = False
@@ -118,6 +111,8 @@ class Supervisor:
         self._loop.on_reaped = self._on_reaped
         self._loop.add_reader(self._lifeline, self._on_abandoned)
         self._start_due()
+        # Who ended before the loop heard signals is found by looking.
+        self._loop.post(lambda: self._on_reaped(self._loop.reap()))
         self._loop.post(self._open_to_others)
         self._loop.run()
         assert self._ending is not None
@@ -133,6 +128,7 @@ class Supervisor:
         self._record.flush()
         self._steering.open()
         self._views = self._open_views(self._loop, self._news, self._steering)
+        self._run_dir.forget_older_runs()
 
     # -- starting
 
@@ -148,7 +144,9 @@ class Supervisor:
         if self._ending is not None:
             return
         due = [role for role in self._roles.values() if role.state is State.WAITING and self._may_start(role)]
-        started = [role for role in due if self._ending is None and self._start(role)]
+        # What has begun is taken over in any case: it runs.
+        wanted = (role for role in due if self._ending is None or self._starter.has_begun(role))
+        started = [role for role in wanted if self._start(role)]
         for role in started:
             if self._ending is None:
                 self._awaiting.begin(role)
@@ -159,8 +157,7 @@ class Supervisor:
 
     def _start(self, role: Role) -> bool:
         """Start the role's program; what keeps it from starting ends the run."""
-        role.enter(State.STARTING)
-        role.started_s, role.reason, role.status, role.is_restarting = role.since_s, "", "", False
+        role.begin_life()
         if role.name in self._kept:
             return self._start_kept(role)
         if role.relay is None:
@@ -171,7 +168,7 @@ class Supervisor:
             self._end(endings.unstartable(role, error))
             return False
         self._loop.watch_child(pid, partial(self._on_exit, role))
-        self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
+        self._listen(role, role.relay)
         self._news.tell("started", role)
         return True
 
@@ -180,8 +177,15 @@ class Supervisor:
         if objection:
             self._end(endings.unstartable(role, objection))
         elif role.relay is not None:
-            self._loop.add_reader(role.relay.pipe, partial(self._on_output, role))
+            self._listen(role, role.relay)
         return not objection
+
+    def _listen(self, role: Role, relay: Relay) -> None:
+        relay.open_log()
+        self._loop.add_reader(relay.pipe, partial(self._on_output, role))
+        if role.notify is not None:
+            receive = partial(role.notify.receive, partial(self._on_notify, role), partial(self._on_stranger, role))
+            self._loop.add_reader(role.notify.fileno(), receive)
 
     # -- readiness
 
@@ -202,6 +206,9 @@ class Supervisor:
                 self._report.progress(f"{role.name}: {status}")
         if is_ready:
             self._on_ready(role)
+
+    def _on_stranger(self, role: Role, pid: int) -> None:
+        self._on_reason(role, f"process {pid} said READY=1 but is not (or no longer) a process of this role")
 
     def _on_reason(self, role: Role, reason: str) -> None:
         if reason != role.reason:
@@ -255,6 +262,12 @@ class Supervisor:
         if role.relay is not None and role.relay.pipe >= 0:
             self._loop.remove_reader(role.relay.pipe)
             role.relay.close_pipe()
+
+    def _close_notify(self, role: Role) -> None:
+        if role.notify is not None:
+            self._loop.remove_reader(role.notify.fileno())
+            role.notify.close()
+            role.notify = None
 
     def _on_exit(self, role: Role, code: int) -> None:
         """The role's leader has ended."""
@@ -318,6 +331,7 @@ class Supervisor:
 
     def _start_again(self, role: Role) -> None:
         self._close_pipe(role)
+        self._close_notify(role)  # what the last life still said is not the next one's
         role.restarts += 1
         if self._start(role):
             self._awaiting.begin(role)
@@ -386,13 +400,7 @@ class Supervisor:
         self._record.close()
         for role in self._roles.values():
             self._close_pipe(role)
-            if role.notify is not None:
-                role.notify.close()
+            self._close_notify(role)
             if role.relay is not None:
                 role.relay.close()
         self._loop.close()
-
-
-def make_roles(plans: tuple[RolePlan, ...], relays: Mapping[str, Relay]) -> list[Role]:
-    """Return the roles in their first state; ``relays`` has those that this run starts."""
-    return [Role(plan, relays.get(plan.name)) for plan in plans]

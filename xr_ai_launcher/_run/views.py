@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from xr_ai_launcher._dataclasses import dataclass
 
 TYPE_CHECKING = False  # typing costs 4 ms
@@ -40,7 +42,7 @@ class Wishes:
 
 def wants_table(wishes: Wishes, stderr: int, environment: Mapping[str, str]) -> bool:
     """Whether a live table is wanted, and there is a terminal to show it."""
-    if wishes.is_plain:
+    if wishes.is_plain or not os.isatty(stderr):
         return False
     from xr_ai_launcher._view.terminal import can_draw
 

@@ -28,7 +28,7 @@ def prepare(plan: StackPlan, *, environment: Mapping[str, str] | None = None, st
     from xr_ai_launcher._setup.steps import current_result
 
     surroundings = os.environ if environment is None else environment
-    state = state_root(surroundings)
+    state = Path(state_root(surroundings))
     exports: dict[str, str] = {}
     outdated = []
     for step in steps:

@@ -119,7 +119,7 @@ class SetupWorker:
         """Return a relay of a command's output to the step's log and the screen."""
         folder = self._state / "setup"
         folder.mkdir(parents=True, exist_ok=True)
-        log = LogFile(folder / f"{step}.log", limit_bytes=_LOG_PART_BYTES, kept=1)
+        log = LogFile(str(folder / f"{step}.log"), limit_bytes=_LOG_PART_BYTES, kept=1)
         return Relay(log, f"{step} │ ".encode(), self._screen, self._calm)
 
 

@@ -85,7 +85,7 @@ def _missing_paths(loaded: LoadedStack) -> Iterator[Problem]:
     made = _made_by_setup(loaded.plan)
     for role in loaded.plan.enabled_roles:
         at = ("roles", role.name)
-        yield from _missing_path(role.cwd, "folder", loaded, (*at, "dir"), made)
+        yield from _missing_path(Path(role.cwd), "folder", loaded, (*at, "dir"), made)
         for key, kind in (("config", "file"), ("project", "folder")):
             value = loaded.places.value(*at, key)
             if isinstance(value, str):
@@ -172,7 +172,7 @@ def _unset_secrets(loaded: LoadedStack, at: tuple[str | int, ...], roles: Sequen
 
 def _is_startable(role: RolePlan, made: Sequence[Path], surroundings: Surroundings) -> bool:
     program = role.argv[0]
-    path = Path(program) if Path(program).is_absolute() else role.cwd / program
+    path = Path(role.cwd, program)
     is_awaited = program.startswith("${setup.") or any(path.is_relative_to(each) for each in made)
     return is_awaited or surroundings.find_program(program, role.cwd, role.env.get("PATH")) is not None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 from xr_ai_launcher._dataclasses import dataclass
@@ -56,6 +55,8 @@ def _of_role(role: RolePlan) -> Iterator[PortClaim]:
 
 
 def _bind_error(host: str, port: int) -> OSError | None:
+    import socket  # late: it takes 5 ms, and not every stack has ports
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         # As servers do: a connection that still lingers from the last run is no obstacle.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from xr_ai_launcher._dataclasses import dataclass
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ("StackOptions",)
 

@@ -1,7 +1,8 @@
 """A stack with every question answered: what to prepare, what to start, how to know and how to stop.
 
 Standard library only, and little of it, so that a plan can be stored, loaded and run without what checked it. Paths are
-absolute, ports are numbers, durations are seconds. ``where`` is the ``file:line:column`` that declared the thing.
+absolute, those of roles as text since roles start before pathlib is loaded; ports are numbers, durations are seconds.
+``where`` is the ``file:line:column`` that declared the thing.
 
 References to what is known only later are left in ``argv``, ``env`` and probes, and filled in by `bind`:
 ``${setup.NAME}``, the program a setup step found (bound by who calls the run side), and ``${run_dir}``, the folder of
@@ -10,14 +11,14 @@ this run for sockets and the like (bound by the run side, which makes it and als
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from xr_ai_launcher._dataclasses import dataclass, field, replace
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Literal
 
     Launch = Literal["own", "persist", "reuse"]
@@ -57,7 +58,7 @@ class LogProbe:
 class FileProbe:
     """Ready when the path exists and was not there, or older, when the role started."""
 
-    path: Path
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class RolePlan:
     name: str
     argv: tuple[str, ...]
     """``argv[0]`` is an absolute path, or the bare name when no such program is installed."""
-    cwd: Path
+    cwd: str
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the launcher's own environment and to what setup steps export."""
     host: str = "127.0.0.1"
@@ -183,7 +184,7 @@ class DownloadSource:
     @property
     def result(self) -> Path:
         """Where the program lies afterwards."""
-        return self.to / Path(self.member or self.url.partition("?")[0]).name
+        return self.to / os.path.basename(self.member or self.url.partition("?")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class GoSource:
     @property
     def result(self) -> Path:
         """Where the program lies afterwards."""
-        return self.to / Path(self.package).name
+        return self.to / os.path.basename(self.package)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,7 @@ class StackPlan:
     """A fully resolved stack."""
 
     name: str
-    source: Path
+    source: str
     roles: tuple[RolePlan, ...]
     setup: tuple[SetupPlan, ...] = ()
     description: str = ""
@@ -305,9 +306,6 @@ class StackPlan:
         return {role.name: role.disabled_reason for role in self.roles if not role.enabled} | steps
 
 
-_LATE_REFERENCE = re.compile(r"\$\{(setup\.[^{}]+|run_dir)\}")
-
-
 def setup_names(plan: StackPlan, exports: Mapping[str, str]) -> dict[str, str]:
     """Return what ``${setup.NAME}`` stands for, given the environment variables that setup steps exported."""
     return {f"setup.{step.name}": exports[step.export] for step in plan.setup if step.export in exports and step.export}
@@ -319,16 +317,28 @@ def bind(plan: StackPlan, names: Mapping[str, str]) -> StackPlan:
     ``names`` is `setup_names` before the run, and ``{"run_dir": path}`` once the run has its folder.
     """
 
+    references = {f"${{{name}}}": value for name, value in names.items()}
+
     def fill(text: str) -> str:
-        return _LATE_REFERENCE.sub(lambda match: names.get(match.group(1), match.group(0)), text)
+        if "${" not in text:
+            return text
+        # In one pass, so that what a value contains is not taken for a reference.
+        first, *parts = text.split("${")
+        return first + "".join(_with_value("${" + part, references) for part in parts)
 
     return replace(plan, roles=tuple(_filled(role, fill) for role in plan.roles))
+
+
+def _with_value(text: str, references: Mapping[str, str]) -> str:
+    """Return a text that begins with a reference with its value instead, if that is known."""
+    reference, brace, rest = text.partition("}")
+    return references[reference + brace] + rest if reference + brace in references else text
 
 
 def _filled(role: RolePlan, fill: Callable[[str], str]) -> RolePlan:
     ready = role.ready
     if isinstance(ready, FileProbe):
-        ready = FileProbe(Path(fill(str(ready.path))))
+        ready = FileProbe(fill(ready.path))
     elif isinstance(ready, ExecProbe):
         ready = ExecProbe(tuple(fill(word) for word in ready.argv))
     return replace(

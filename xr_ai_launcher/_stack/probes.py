@@ -1,7 +1,6 @@
 """Turns a role's `ready` into the probe that the run side performs."""
 
 import re
-from pathlib import Path
 
 from xr_ai_config import Problem
 from xr_ai_launcher._stack import plan
@@ -26,7 +25,7 @@ def resolve_probe(name: str, role: RoleModel, places: Places, problems: list[Pro
         return _log(ready.log, places, at, problems)
     if ready.file is not None:
         is_bound_later = ready.file.startswith("${")
-        return plan.FileProbe(Path(ready.file) if is_bound_later else places.file_path(ready.file, *at, "file"))
+        return plan.FileProbe(ready.file if is_bound_later else str(places.file_path(ready.file, *at, "file")))
     if ready.exec is not None:
         return plan.ExecProbe(tuple(ready.exec))
     if ready.mcp is not None:

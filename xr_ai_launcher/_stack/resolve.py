@@ -47,7 +47,7 @@ class Resolver:
         return plan.StackPlan(
             name=self.model.stack or self.source.stem,
             description=self.model.description,
-            source=self.source,
+            source=str(self.source),
             profile=profile,
             profile_reason=reason,
             roles=roles,
@@ -71,7 +71,7 @@ class Resolver:
             name=name,
             description=role.description,
             argv=self._argv(name, role, cwd, env),
-            cwd=cwd,
+            cwd=str(cwd),
             env=env,
             host=role.host,
             ports=dict(role.ports),

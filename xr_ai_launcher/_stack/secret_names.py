@@ -1,13 +1,11 @@
 """Which names sound as if their value should not be shown or written anywhere."""
 
-import re
-
 __all__ = ("MASK", "sounds_secret")
 
 MASK = "********"
-_SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|credentials?)(?:$|_)")
+_TELLING_WORDS = frozenset({"key", "token", "secret", "password", "passwd", "credential", "credentials"})
 
 
 def sounds_secret(name: str) -> bool:
     """Whether a variable or key of this name is likely to hold a secret."""
-    return _SECRET_NAME.search(name) is not None
+    return not _TELLING_WORDS.isdisjoint(name.lower().split("_"))

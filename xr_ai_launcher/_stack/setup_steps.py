@@ -74,7 +74,7 @@ def _run_step(step: SetupModel, places: Places, surroundings: Surroundings, at: 
     cwd = places.file_path(step.dir or ".", *at, "dir")
     words = list(step.run or ())
     if words:
-        words[0] = str(surroundings.find_program(words[0], cwd) or words[0])
+        words[0] = surroundings.find_program(words[0], cwd) or words[0]
     creates = [step.creates] if isinstance(step.creates, str) else step.creates
     return plan.RunStep(
         argv=tuple(words),

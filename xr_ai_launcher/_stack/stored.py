@@ -1,5 +1,8 @@
 """Plans of stacks that were found good, stored for the next start: reading one takes a twentieth of checking again.
 
+They are written as Python writes compiled code: as with that, only the same interpreter reads them. Loading json takes
+7 ms.
+
 A plan is used again only while everything it was made from is the same: the call itself, the text of every file, every
 variable, program, path and card that was asked for (see `surroundings`), and the code that checked it. Ports are not
 part of it; whether they are free is asked at each start. Plans that hold a secret are not stored.
@@ -8,12 +11,11 @@ part of it; whether they are free is asked at each start. Plans that hold a secr
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import os
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from xr_ai_launcher._stack import plan as plans
 from xr_ai_launcher._stack.options import StackOptions
@@ -22,35 +24,40 @@ from xr_ai_launcher._stack.surroundings import Fact, holds
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 __all__ = ("recall", "store")
 
 _FORMAT = 1
 _KEPT_PLANS = 100
+_CHECKSUM_BYTES = 4
 _KIND, _PATH = "=", "Path"
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _CLASSES = {name: each for name, each in vars(plans).items() if isinstance(each, type)}
 
 
-def recall(path: Path, options: StackOptions) -> StackPlan | None:
+def recall(path: Path | str, options: StackOptions) -> StackPlan | None:
     """Return the stored plan for this call if nothing it depends on has changed."""
     key = _key(path, options)
     try:
-        with open(_entry(key), encoding="utf-8") as file:
+        with open(_entry(key), "rb") as file:
             state = os.fstat(file.fileno())
             if state.st_uid != os.getuid() or state.st_mode & 0o022:
                 return None  # what is in it will be run: only we may have written it
-            entry = json.load(file)
+            checksum, data = file.read(_CHECKSUM_BYTES), file.read()
+        if checksum != _checksum(data):
+            return None  # cut or changed; what reads the rest trusts it
+        entry = marshal.loads(data)
         if entry["key"] != key or entry["code"] != _code(entry["code"]) or not all(map(holds, entry["facts"])):
             return None
         plan = _decoded(entry["plan"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError):
         return None  # none there, or not one of ours: it will be made anew
     return plan if isinstance(plan, StackPlan) else None
 
 
-def store(plan: StackPlan, facts: Iterable[Fact], path: Path, options: StackOptions) -> None:
+def store(plan: StackPlan, facts: Iterable[Fact], path: Path | str, options: StackOptions) -> None:
     """Keep a plan that was found good; where nothing can be kept, nothing is."""
     facts = list(facts)
     if _holds_secret(plan, facts):
@@ -58,31 +65,35 @@ def store(plan: StackPlan, facts: Iterable[Fact], path: Path, options: StackOpti
     import xr_ai_config  # late, as everything that only a first start needs
 
     key = _key(path, options)
-    folders = (_PACKAGE / "_stack", _PACKAGE / "_hardware", Path(xr_ai_config.__file__).parent)
-    entry = {"key": key, "code": _code(map(str, folders)), "facts": facts, "plan": _encoded(plan)}
+    folders = (f"{_PACKAGE}/_stack", f"{_PACKAGE}/_hardware", os.path.dirname(xr_ai_config.__file__))
+    entry = {"key": key, "code": _code(folders), "facts": facts, "plan": _encoded(plan)}
     target = _entry(key)
-    fresh = target.with_suffix(f".{os.getpid()}")
+    fresh, data = f"{target}.{os.getpid()}", marshal.dumps(entry)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(entry), encoding="utf-8")
-        fresh.replace(target)
-        _forget_oldest(target.parent)
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_checksum(data) + data)
+        os.replace(fresh, target)
+        _forget_oldest(os.path.dirname(target))
     except OSError:
         with contextlib.suppress(OSError):
-            fresh.unlink()
+            os.unlink(fresh)
 
 
-def _key(path: Path, options: StackOptions) -> list[Any]:
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "big")
+
+
+def _key(path: Path | str, options: StackOptions) -> list[Any]:
     call = [str(path), options.profile, [str(overlay) for overlay in options.overlays]]
     call += [list(options.assignments), list(options.only), list(options.without)]
     return [_FORMAT, sys.version, sys.executable, os.getcwd(), os.environ.get("HOME"), *call]
 
 
-def _entry(key: list[Any]) -> Path:
+def _entry(key: list[Any]) -> str:
     """Return the file for a key. Two keys may meet in one: it holds the whole key, and the newer wins."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(home) / "xrstack" / "plans" / f"{zlib.crc32(json.dumps(key).encode()):08x}.json"
+    return f"{home}/xrstack/plans/{zlib.crc32(repr(key).encode(errors='surrogateescape')):08x}.plan"
 
 
 def _code(folders: Iterable[str]) -> dict[str, str]:
@@ -96,10 +107,11 @@ def _stamp(folder: str) -> str:
     return " ".join(f"{name}:{state.st_size}:{state.st_mtime_ns}" for name, state in states)
 
 
-def _forget_oldest(folder: Path) -> None:
-    entries = sorted(folder.iterdir(), key=lambda entry: entry.stat().st_mtime_ns, reverse=True)
+def _forget_oldest(folder: str) -> None:
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.stat().st_mtime_ns, reverse=True)
     for entry in entries[_KEPT_PLANS:]:
-        entry.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(entry.path)
 
 
 def _holds_secret(plan: StackPlan, facts: Iterable[Fact]) -> bool:
@@ -122,8 +134,8 @@ def _encoded(value: Any) -> Any:
             default = each.default if each.default_factory is MISSING else each.default_factory()
             written |= {} if own == default else {each.name: _encoded(own)}
         return written
-    if isinstance(value, Path):
-        return {_KIND: _PATH, _PATH: str(value)}
+    if isinstance(value, os.PathLike):
+        return {_KIND: _PATH, _PATH: os.fspath(value)}
     if isinstance(value, Mapping):
         return {key: _encoded(each) for key, each in value.items()}
     return [_encoded(each) for each in value] if isinstance(value, tuple) else value
@@ -138,4 +150,8 @@ def _decoded(value: Any) -> Any:
     decoded = {key: _decoded(each) for key, each in value.items()}
     if kind is None:
         return decoded
-    return Path(decoded[_PATH]) if kind == _PATH else _CLASSES[kind](**decoded)
+    if kind == _PATH:
+        from pathlib import Path  # late: only setup steps have any
+
+        return Path(decoded[_PATH])
+    return _CLASSES[kind](**decoded)

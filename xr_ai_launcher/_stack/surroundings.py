@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from xr_ai_launcher._hardware import GpuReport, read_gpus
 from xr_ai_launcher._stack.programs import find_program
 
 TYPE_CHECKING = False  # typing costs 4 ms
 if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
     from typing import Any
 
 __all__ = ("Fact", "Surroundings", "holds")
@@ -73,10 +74,10 @@ class Surroundings(Mapping[str, str]):
         self._note("exists", kind, str(path), answer)
         return answer
 
-    def find_program(self, name: str, cwd: Path, path: str | None = None) -> Path | None:
+    def find_program(self, name: str, cwd: str | PathLike[str], path: str | None = None) -> str | None:
         """As `find_program` of `programs`."""
         found = find_program(name, cwd, path)
-        self._note("program", name, str(cwd), path, None if found is None else str(found))
+        self._note("program", name, os.fspath(cwd), path, found)
         return found
 
     def find_in_project(self, words: Sequence[str], project: Path) -> list[str]:
@@ -85,7 +86,7 @@ class Surroundings(Mapping[str, str]):
         if self.exists(script, "file"):
             return [str(script), *words[1:]]
         uv = self.find_program("uv", project)
-        return [str(uv or "uv"), "run", "--quiet", "--project", str(project), *words]
+        return [uv or "uv", "run", "--quiet", "--project", str(project), *words]
 
     def report(self) -> GpuReport:
         """Return the graphics cards; they are asked once, and only if somebody wants to know."""
@@ -98,7 +99,11 @@ class Surroundings(Mapping[str, str]):
         self._facts[fact] = None
 
 
-_EXISTS: dict[str, Callable[[Path], bool]] = {"file": os.path.isfile, "folder": os.path.isdir, "path": os.path.exists}
+_EXISTS: dict[str, Callable[[str | PathLike[str]], bool]] = {
+    "file": os.path.isfile,
+    "folder": os.path.isdir,
+    "path": os.path.exists,
+}
 
 
 def holds(fact: Sequence[Any]) -> bool:
@@ -115,16 +120,11 @@ def _text(path: str) -> str | None:
         return None
 
 
-def _program(name: str, cwd: str, path: str | None) -> str | None:
-    found = find_program(name, Path(cwd), path)
-    return None if found is None else str(found)
-
-
 _ANSWERS: dict[str, Callable[..., object]] = {
     "variable": os.environ.get,
     "set": lambda name: bool(os.environ.get(name)),
     "text": _text,
     "exists": lambda kind, path: _EXISTS[kind](path),
-    "program": _program,
+    "program": find_program,
     "cards": lambda: repr(read_gpus()),
 }

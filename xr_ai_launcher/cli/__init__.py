@@ -4,10 +4,15 @@
 is ``xrstack up stacks/xr_render_demo.yaml -p spark``.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ("main",)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from xr_ai_launcher._stack.options import StackOptions
-from xr_ai_launcher.cli._request import OPTIONS, Request, find_stack
+from xr_ai_launcher.cli._request import OPTIONS, Request, stack_file
 
 __all__ = (
     "JsonOption",
@@ -56,6 +56,15 @@ RunningStackOption = Annotated[
     typer.Option("--stack", "-s", metavar="STACK", help="Name or file (default: ./stack.yaml, or the only one)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+
+
+def find_stack(argument: str | None) -> Path:
+    """Return the stack file that the argument means.
+
+    Raises:
+        StackError: no argument, and no file of the usual name.
+    """
+    return Path(stack_file(argument))
 
 
 def stack_options(

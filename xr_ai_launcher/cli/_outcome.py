@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli.exit_codes import ExitCode
+
+TYPE_CHECKING = False  # typing costs 4 ms
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ("exit_code",)
 
@@ -39,7 +42,7 @@ def _exit_code_of(error: Exception) -> int:
     return ExitCode.BUG
 
 
-def _write_report(error: Exception) -> Path:
+def _write_report(error: Exception) -> str:
     """Write a bug report in Markdown and return its path."""
     import platform
     import time
@@ -65,13 +68,14 @@ def _write_report(error: Exception) -> Path:
             path.write_text(text, encoding="utf-8")
         except OSError:
             continue
-        return path
+        return str(path)
     _output.note(text)
-    return Path(os.devnull)
+    return os.devnull
 
 
 def _report_folders() -> list[Path]:
     import tempfile
+    from pathlib import Path
 
     import platformdirs
 

@@ -6,8 +6,8 @@ that is not in the table, a plan that is not stored or no longer holds) is left 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
-from pathlib import Path
 
 from xr_ai_launcher._errors import LauncherError
 from xr_ai_launcher._stack.free_ports import are_ports_free
@@ -16,7 +16,7 @@ from xr_ai_launcher._stack.stored import recall
 from xr_ai_launcher._start import start
 from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._outcome import exit_code
-from xr_ai_launcher.cli._request import OPTIONS, Request, find_stack
+from xr_ai_launcher.cli._request import OPTIONS, Request, stack_file
 from xr_ai_launcher.cli._told import announce, good_words
 from xr_ai_launcher.cli.exit_codes import ExitCode
 
@@ -30,9 +30,11 @@ _KNOWN = {
 
 def run(words: Sequence[str]) -> int | None:
     """Do what the command line asks for and return its exit code; None: it was not done, nor was anything said."""
+    gc.disable()  # what is loaded from here on stays; the collector would look for garbage in it a dozen times
     request = parse(words)
     plans = None if request is None else _plans(request)
     if plans is None or (words[0] == "up" and not all(map(are_ports_free, plans.values()))):
+        gc.enable()
         return None  # among all the other checks it is also found who holds a port
     return exit_code(lambda: _up(plans) if words[0] == "up" else _check(plans))
 
@@ -68,12 +70,12 @@ def parse(words: Sequence[str]) -> Request | None:
     )
 
 
-def _plans(request: Request) -> dict[Path, StackPlan] | None:
+def _plans(request: Request) -> dict[str, StackPlan] | None:
     """Return the stored plan of each stack, None unless all of them hold."""
     plans = {}
     for name in request.stacks or (None,):
         try:
-            path = find_stack(name)
+            path = stack_file(name)
         except LauncherError:
             return None
         plan = recall(path, request.options())
@@ -83,7 +85,7 @@ def _plans(request: Request) -> dict[Path, StackPlan] | None:
     return plans
 
 
-def _up(plans: dict[Path, StackPlan]) -> int:
+def _up(plans: dict[str, StackPlan]) -> int:
     (plan,) = plans.values()
     announce(plan)
     if plan.metrics_port is None:
@@ -93,7 +95,7 @@ def _up(plans: dict[Path, StackPlan]) -> int:
     return start(plan, Wishes(metrics_port=plan.metrics_port))
 
 
-def _check(plans: dict[Path, StackPlan]) -> int:
+def _check(plans: dict[str, StackPlan]) -> int:
     for path, plan in plans.items():
         _output.success(f"{path}: {good_words(plan)}")
     return ExitCode.OK

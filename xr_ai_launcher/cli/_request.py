@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._stack.options import StackOptions
 
-__all__ = ("OPTIONS", "Option", "Request", "find_stack", "listed_names")
+__all__ = ("OPTIONS", "Option", "Request", "listed_names", "stack_file")
 
-_DEFAULT_STACK = Path("stack.yaml")
-_STACKS_FOLDER = Path("stacks")
+_DEFAULT_STACK = "stack.yaml"
+_STACKS_FOLDER = "stacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,11 @@ class Request:
 
     def options(self) -> StackOptions:
         """Return the options as the loader takes them."""
-        overlays = [Path(name) for name in self.file]
+        overlays = []
+        if self.file:
+            from pathlib import Path  # late: it takes 8 ms, and a start without overlays needs none
+
+            overlays = [Path(name) for name in self.file]
         return StackOptions(self.profile, overlays, self.set_, listed_names(self.only), listed_names(self.without))
 
 
@@ -56,20 +60,28 @@ def listed_names(given: tuple[str, ...] | list[str] | None) -> list[str]:
     return [name.strip() for part in given or () for name in part.split(",") if name.strip()]
 
 
-def find_stack(argument: str | None) -> Path:
+def stack_file(argument: str | None) -> str:
     """Return the stack file that the argument means.
 
     Raises:
         StackError: no argument, and no file of the usual name.
     """
     if argument is not None:
-        path, named = Path(argument), _STACKS_FOLDER / f"{argument}.yaml"
-        return named if not path.exists() and named.is_file() else path
-    if _DEFAULT_STACK.is_file():
+        named = os.path.join(_STACKS_FOLDER, f"{argument}.yaml")
+        return named if not os.path.exists(argument) and os.path.isfile(named) else _as_pathlib_writes(argument)
+    if os.path.isfile(_DEFAULT_STACK):
         return _DEFAULT_STACK
+    from pathlib import Path
+
     from xr_ai_config import Problem
     from xr_ai_launcher._errors import StackError
 
-    present = sorted(str(path) for path in _STACKS_FOLDER.glob("*.yaml"))
+    present = sorted(str(path) for path in Path(_STACKS_FOLDER).glob("*.yaml"))
     hint = f"name one of {', '.join(present)}" if present else "name a stack file"
     raise StackError([Problem(f"no {_DEFAULT_STACK} in this folder", hint=hint)])
+
+
+def _as_pathlib_writes(path: str) -> str:
+    """Return a path without empty parts and single dots, so that a stored plan is found by either way of writing it."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return ("/" if path.startswith("/") else "") + "/".join(parts) or "."

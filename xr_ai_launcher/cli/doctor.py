@@ -103,7 +103,7 @@ def _setup(loaded: "LoadedStack") -> Iterator[Finding]:
 
     for step in loaded.plan.enabled_setup:
         for need in step.requires:
-            found = find_program(need.command, loaded.plan.source.parent)
+            found = find_program(need.command, os.path.dirname(loaded.plan.source))
             fix = need.hint or f"install {need.command}; the setup step {step.name} uses it"
             yield Finding(
                 f"setup.{step.name} needs {need.command}", found is not None, str(found or "not installed"), fix

@@ -46,7 +46,7 @@ def down(
     _stop(wanted)
     for left in remains:
         count = left.sweep(_SWEEP_GRACE_S)
-        _output.note(f"{left.runtime.name}: {count} processes of a killed launcher were ended")
+        _output.note(f"{left.name}: {count} processes of a killed launcher were ended")
     return ExitCode.OK
 
 

@@ -52,7 +52,7 @@ def _tell_trouble(runs: "Runs") -> None:
         _output.note(f"{silent.run_id} (process {silent.pid}) does not answer: is it stopped? kill -CONT {silent.pid}")
     for stale in runs.stale:
         count = len(stale.processes())
-        name = stale.runtime.name
+        name = stale.name
         _output.note(
             f"{name}: its launcher was killed and {count} of its processes live; xrstack down {name} ends them"
         )

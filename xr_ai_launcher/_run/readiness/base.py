@@ -1,9 +1,8 @@
 """What every watch over a role's readiness may use, and the one thing it must be able to do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
+from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.loop import Loop
 from xr_ai_launcher._run.members import RoleMark
 from xr_ai_launcher._run.relay import Relay
@@ -36,5 +35,5 @@ class WatchContext:
     """What the role prints; None when the role was not started by us."""
     mark: RoleMark | None
     """Whose processes count; None when the role was not started by us."""
-    cwd: Path
+    cwd: str
     env: Mapping[str, str]

@@ -1,11 +1,11 @@
 """systemd's notify protocol: a datagram socket per role on which it says READY=1 and STATUS=…"""
 
 import array
+import contextlib
 import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _MESSAGE_BYTES = 64 << 10
@@ -16,29 +16,22 @@ StrangerCallback = Callable[[int], None]
 
 
 class NotifySocket:
-    """Receives what the role says. Anyone who is not of the role is reported to ``on_stranger`` and ignored."""
+    """Receives what one life of a role says. Anyone who is not of the role is reported and ignored."""
 
-    def __init__(
-        self,
-        path: Path,
-        is_member: Callable[[int], bool],
-        on_message: MessageCallback,
-        on_stranger: StrangerCallback,
-    ) -> None:
+    def __init__(self, path: str, is_member: Callable[[int], bool]) -> None:
         self.path = path
         self._is_member = is_member
-        self._on_message = on_message
-        self._on_stranger = on_stranger
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        path.unlink(missing_ok=True)
-        self._socket.bind(str(path))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self._socket.bind(path)
 
     def fileno(self) -> int:
         """Return the descriptor to watch."""
         return self._socket.fileno()
 
-    def receive(self) -> None:
+    def receive(self, on_message: MessageCallback, on_stranger: StrangerCallback) -> None:
         """Take every message that has arrived."""
         while True:
             try:
@@ -46,7 +39,7 @@ class NotifySocket:
             except BlockingIOError:
                 return
             try:
-                self._take(data, _sender_pid(ancillary))
+                self._take(data, _sender_pid(ancillary), on_message, on_stranger)
             finally:
                 # A helper that sent a barrier waits for this; it must stay alive until its sender is known.
                 _close_passed_files(ancillary)
@@ -54,14 +47,15 @@ class NotifySocket:
     def close(self) -> None:
         """Close and remove the socket."""
         self._socket.close()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
 
-    def _take(self, data: bytes, pid: int) -> None:
+    def _take(self, data: bytes, pid: int, on_message: MessageCallback, on_stranger: StrangerCallback) -> None:
         fields = dict(line.split("=", 1) for line in data.decode(errors="replace").split("\n") if "=" in line)
         if self._is_member(pid):
-            self._on_message(fields)
+            on_message(fields)
         else:
-            self._on_stranger(pid)
+            on_stranger(pid)
 
 
 def _sender_pid(ancillary: list[tuple[int, int, bytes]]) -> int:

@@ -29,7 +29,7 @@ def write(path, texts, monkeypatch, *, limit=1 << 20, kept=3):
     """Write one text per second of an invented clock."""
     clock = itertools.count(1)
     monkeypatch.setattr(time, "time_ns", lambda: next(clock) * 10**9)
-    log = LogFile(path, limit_bytes=limit, kept=kept)
+    log = LogFile(str(path), limit_bytes=limit, kept=kept)
     for text in texts:
         assert log.write(text)
     log.close()
@@ -104,13 +104,13 @@ def test_nothing_is_kept_when_nothing_is_to_be_kept(tmp_path, monkeypatch):
 
 def test_tail_reaches_into_the_part_before(tmp_path):
     path = tmp_path / "a.log"
-    log = LogFile(path, limit_bytes=10, kept=1)
+    log = LogFile(str(path), limit_bytes=10, kept=1)
     for text in (b"first line\n", b"second line\n", b"x\n"):
         log.write(text)
     log.close()
     assert path.read_bytes() == b"x\n"
-    assert tail_of(path, 15) == ["first line", "second line", "x"]
-    assert tail_of(path, 2) == ["second line", "x"]
+    assert tail_of(str(path), 15) == ["first line", "second line", "x"]
+    assert tail_of(str(path), 2) == ["second line", "x"]
 
 
 def test_log_without_its_index_can_still_be_read(tmp_path, monkeypatch):

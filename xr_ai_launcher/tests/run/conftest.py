@@ -138,7 +138,7 @@ def role(tmp_path: Path) -> MakeRole:
 
     def make(name: str, toy: str, *arguments: object, **fields: Any) -> RolePlan:
         argv = (sys.executable, "-S", str(TOYS / f"{toy}.py"), *map(str, arguments))
-        return RolePlan(name, argv, **{"cwd": tmp_path, "stop_grace_s": 5.0} | fields)
+        return RolePlan(name, argv, **{"cwd": str(tmp_path), "stop_grace_s": 5.0} | fields)
 
     return make
 
@@ -150,7 +150,7 @@ def start() -> Iterator[StartStack]:
 
     def begin(*roles: RolePlan, name: str = "toy", env: dict[str, str] | None = None, **popen: Any) -> RunningStack:
         folder = Path(tempfile.mkdtemp(prefix="xr-"))  # short: sockets live below it
-        plan = StackPlan(name, Path(__file__), roles)
+        plan = StackPlan(name, __file__, roles)
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
         stacks.append(RunningStack(plan, folder, inherited | (env or {}), **popen))
         return stacks[-1]

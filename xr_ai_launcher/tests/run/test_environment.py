@@ -121,10 +121,11 @@ def test_old_runs_are_forgotten(tmp_path):
     for number in range(30):
         (tmp_path / f"state/xrstack/toy/20200101-0000{number:02d}-abcdef").mkdir(parents=True)
     newest = create_run_dir("toy", environment)
+    newest.forget_older_runs()
     kept = sorted(path.name for path in (tmp_path / "state/xrstack/toy").iterdir() if not path.is_symlink())
     assert len(kept) == 20
-    assert kept[-1] == newest.logs.name
-    assert (tmp_path / "state/xrstack/toy/latest").resolve() == newest.logs
+    assert kept[-1] == Path(newest.logs).name
+    assert (tmp_path / "state/xrstack/toy/latest").resolve() == Path(newest.logs)
 
 
 def test_folder_that_others_can_read_is_refused(tmp_path):

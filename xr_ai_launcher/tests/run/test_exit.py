@@ -99,7 +99,7 @@ def test_missing_program_is_one_sentence_and_exit_5(start, role):
 
 
 def test_missing_folder_is_named(start, role, tmp_path):
-    stack = start(role("lost", "ends", 0, cwd=tmp_path / "nowhere"))
+    stack = start(role("lost", "ends", 0, cwd=str(tmp_path / "nowhere")))
     assert stack.wait() == 5
     assert f"its folder {tmp_path / 'nowhere'} cannot be entered" in stack.stderr
 

@@ -90,7 +90,7 @@ def test_stack_inside_a_stack_ends_with_it(start, role, tmp_path, wait_for):
 
     from xr_ai_launcher._stack.plan import StackPlan
 
-    inner_plan = StackPlan("inner", Path(__file__), (role("deep", "stubborn", stop_grace_s=0.2),))
+    inner_plan = StackPlan("inner", __file__, (role("deep", "stubborn", stop_grace_s=0.2),))
     (tmp_path / "inner").write_bytes(pickle.dumps(inner_plan))
     launch = Path(__file__).parent.parent / "toys" / "launch.py"
     outer = replace(role("outer", "say"), argv=(sys.executable, str(launch), str(tmp_path / "inner")))

@@ -140,7 +140,7 @@ def test_full_disk_is_said_once_and_lines_still_reach_the_screen(tmp_path):
     full = tmp_path / "toy.log"
     full.symlink_to("/dev/full")
     shown = os.open(tmp_path / "shown", os.O_RDWR | os.O_CREAT)
-    relay = Relay(LogFile(full, limit_bytes=1 << 20, kept=1), b"toy | ", Screen(shown, shown))
+    relay = Relay(LogFile(str(full), limit_bytes=1 << 20, kept=1), b"toy | ", Screen(shown, shown))
     for _ in range(2):
         with os.fdopen(relay.open_pipe(), "wb") as role:
             role.write(b"hello\n")

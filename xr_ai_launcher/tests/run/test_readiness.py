@@ -146,7 +146,7 @@ def test_log_deadline(start, role):
 def test_file_of_an_earlier_run_does_not_count(start, role, tmp_path):
     mark = tmp_path / "ready"
     mark.touch()
-    stack = start(role("f", "say", "hello", ready=FileProbe(mark), ready_timeout_s=20))
+    stack = start(role("f", "say", "hello", ready=FileProbe(str(mark)), ready_timeout_s=20))
     stack.wait_for_words("hello")
     assert "is ready" not in stack.stderr
     mark.touch()
@@ -154,7 +154,7 @@ def test_file_of_an_earlier_run_does_not_count(start, role, tmp_path):
 
 
 def test_exec_is_repeated_until_it_succeeds(start, role, tmp_path):
-    stack = start(role("e", "say", "hello", ready=ExecProbe(("/usr/bin/test", "-e", "go")), cwd=tmp_path))
+    stack = start(role("e", "say", "hello", ready=ExecProbe(("/usr/bin/test", "-e", "go"))))
     stack.wait_for_words("hello")
     assert "is ready" not in stack.stderr
     (tmp_path / "go").touch()

@@ -83,8 +83,8 @@ def test_relative_paths_start_from_the_file_that_says_them(folder: Any) -> None:
     loaded = folder.load("stack: s\ninclude: sub/base.yaml\nroles: {c: {command: python, config: mine.yaml}}\n")
     web, b, c = loaded.plan.roles
     assert web.argv[-1] == str(folder.path / "sub" / "web.yaml")
-    assert web.cwd == folder.path / "sub"
-    assert b.cwd == folder.path
+    assert web.cwd == str(folder.path / "sub")
+    assert b.cwd == str(folder.path)
     assert c.argv[-1] == str(folder.path / "mine.yaml")
 
 

@@ -96,7 +96,7 @@ def test_every_probe_arrives_as_what_it_is(folder: Any) -> None:
     assert ready("{tcp: main}") == plans.TcpProbe("127.0.0.2", 9000)
     assert ready('{tcp: "localhost:9001"}') == plans.TcpProbe("localhost", 9001)
     assert ready('{log: "up [0-9]+"}') == plans.LogProbe("up [0-9]+")
-    assert ready("{file: sub/ready}") == plans.FileProbe(folder.path / "sub" / "ready")
+    assert ready("{file: sub/ready}") == plans.FileProbe(str(folder.path / "sub" / "ready"))
     assert ready('{exec: "test -e x"}') == plans.ExecProbe(("test", "-e", "x"))
     assert ready('{mcp: "http://h/mcp"}') == plans.McpProbe("http://h/mcp")
     assert ready("~") is None
@@ -185,7 +185,7 @@ def test_late_references_are_bound_in_two_steps(folder: Any) -> None:
     complete = bind(found, {"run_dir": "/run/x"}).roles[0]
     assert complete.argv[-1] == "/run/x"
     assert complete.env == {"A": "/run/x/a"}
-    assert complete.ready == plans.FileProbe(Path("/run/x/ready"))
+    assert complete.ready == plans.FileProbe("/run/x/ready")
 
 
 def _without_place(source: Any) -> Any:

@@ -217,10 +217,21 @@ def test_a_damaged_entry_is_made_anew(text: str, here: Path, own_cache: Path) ->
 def test_an_entry_cut_anywhere_is_made_anew(here: Path, own_cache: Path) -> None:
     checked()
     entry = _entry(own_cache)
-    whole = entry.read_text()
+    whole = entry.read_bytes()
     for length in range(0, len(whole), 97):
-        entry.write_text(whole[:length])
+        entry.write_bytes(whole[:length])
         assert recall(STACK_FILE, OPTIONS) is None
+
+
+def test_an_entry_changed_anywhere_is_made_anew(here: Path, own_cache: Path) -> None:
+    checked()
+    entry = _entry(own_cache)
+    whole = entry.read_bytes()
+    for place in range(0, len(whole), 97):
+        entry.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        assert recall(STACK_FILE, OPTIONS) is None
+    entry.write_bytes(whole)
+    assert recall(STACK_FILE, OPTIONS) is not None
 
 
 def test_nobody_else_may_read_or_write_an_entry(here: Path, own_cache: Path) -> None:

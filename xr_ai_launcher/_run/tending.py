@@ -1,0 +1,67 @@
+"""Looks after roles that are on their way: makes what shows, records and steers a run, and supervises until its end.
+
+Loaded while the first roles start, see `starting`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from functools import partial
+
+from xr_ai_launcher._run.job import Job
+from xr_ai_launcher._run.mask import Mask
+from xr_ai_launcher._run.record import Record
+from xr_ai_launcher._run.report import Report
+from xr_ai_launcher._run.role import Role
+from xr_ai_launcher._run.rundir import RunDir
+from xr_ai_launcher._run.screen import Screen, color_for
+from xr_ai_launcher._run.starting import Starter
+from xr_ai_launcher._run.supervisor import Supervisor
+from xr_ai_launcher._run.views import open_views, wants_table
+
+
+def tend(
+    job: Job,
+    run_dir: RunDir,
+    roles: list[Role],
+    starter: Starter,
+    screen: Screen,
+    mask: Mask,
+    width: int,
+    lifeline: int,
+) -> int:
+    """Run the stack until nothing of it is left; return the launcher's exit code. ``width`` is that of prefixes."""
+    gc.freeze()  # as in `guard`, for what was loaded since
+    gc.enable()
+    report = Report(screen, width, colored=color_for(job.stderr, job.environment), clean=mask.clean)
+    record = Record(run_dir.logs, mask.clean)
+    record.begin(_identity(job, run_dir))
+    has_table = wants_table(job.wishes, job.stderr, job.environment)
+    supervisor = Supervisor(
+        roles,
+        environment=job.environment,
+        run_dir=run_dir,
+        report=report,
+        lifeline=lifeline,
+        starter=starter,
+        plan=job.original,
+        record=record,
+        mask=mask,
+        open_views=partial(open_views, job.wishes, screen=screen, report=report, has_table=has_table),
+        keepers=job.keepers,
+    )
+    return supervisor.run()
+
+
+def _identity(job: Job, run_dir: RunDir) -> dict[str, object]:
+    """What the run record begins with."""
+    return {
+        "stack": job.plan.name,
+        "run_id": run_dir.run_id,
+        "source": job.plan.source,
+        "profile": job.plan.profile,
+        "launcher_pid": os.getppid(),
+        "runtime": run_dir.runtime,
+        "roles": [role.name for role in job.plan.enabled_roles],
+    }
