@@ -8,7 +8,7 @@ compile() { "$uv" pip compile --quiet --universal --python-version 3.11 --genera
 skip=""
 for name in $ours; do skip="$skip --no-emit-package $name"; done
 extras=""
-for name in gpu tui embedded voice tools models http mcp; do extras="$extras --extra $name"; done
+for name in gpu tui embedded voice tools models http mcp record; do extras="$extras --extra $name"; done
 # shellcheck disable=SC2086  # the lists are meant to be split
 compile $skip $extras --group dev pyproject.toml */pyproject.toml agent-samples/*/pyproject.toml -o requirements/lock.txt "$@" > /dev/null
 compile requirements/bootstrap.in -o requirements/bootstrap.txt "$@" > /dev/null

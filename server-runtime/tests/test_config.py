@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from xr_ai_config import ConfigError, load_config
-from xr_media_hub.config import HubConfig
+from xr_media_hub.config import HubConfig, VideoRecording
 
 REFERENCE = Path(__file__).resolve().parents[1] / "xr_media_hub.yaml"
 
@@ -23,6 +23,7 @@ def test_the_reference_file_says_the_defaults() -> None:
 def test_the_reference_file_documents_every_key() -> None:
     text = REFERENCE.read_text()
     keys = [key for key, field in HubConfig.model_fields.items() if field.annotation is not type(None)]
+    keys += VideoRecording.model_fields
     assert [key for key in keys if f"{key}:" not in text] == []
 
 
@@ -41,13 +42,12 @@ def test_a_key_of_the_old_hub_is_refused_with_what_replaced_it(tmp_path: Path) -
         _load(
             tmp_path,
             "enable_token_server: true\ntoken_server_host: 0.0.0.0\ntoken_server_port: 8000\nbrowser_dir: ../web\n"
-            "token_server_url: ws://localhost:8000\nshm_num_slots: 10\nshm_max_frame_bytes: 12441600\n"
-            "video_recording: {enabled: true}\n",
+            "token_server_url: ws://localhost:8000\nshm_num_slots: 10\nshm_max_frame_bytes: 12441600\n",
         )
 
     lines = str(error.value)
     for line, word in enumerate(
-        ("/token", "web_server_host", "web_server_port", "web_client_dir", "public_url", "own", "own", "record"), 1
+        ("/token", "web_server_host", "web_server_port", "web_client_dir", "public_url", "own", "own"), 1
     ):
         assert f"hub.yaml:{line}:" in lines
         assert word in lines
@@ -55,9 +55,20 @@ def test_a_key_of_the_old_hub_is_refused_with_what_replaced_it(tmp_path: Path) -
 
 
 def test_a_key_of_the_old_hub_that_asks_for_nothing_is_accepted(tmp_path: Path) -> None:
-    config = _load(tmp_path, "enable_token_server: false\nvideo_recording: {enabled: false, gpu_id: 0}\n")
+    assert _load(tmp_path, "enable_token_server: false\n") == HubConfig()
 
-    assert config == HubConfig()
+
+def test_the_recording_keys_of_the_old_hub_mean_what_they_meant(tmp_path: Path) -> None:
+    config = _load(
+        tmp_path,
+        "video_recording: {enabled: true, out_dir: ../kept, chunk_frames: 30, max_total_bytes: 0, sample_fps: 5.0,\n"
+        "  bitrate: 1000000, gpu_id: 1}\n",
+    )
+
+    recording = config.video_recording
+    assert recording.out_dir == tmp_path.parent / "kept"
+    assert (recording.chunk_frames, recording.max_total_bytes, recording.sample_fps) == (30, 0, 5.0)
+    assert (recording.bitrate, recording.gpu_id, recording.when_full) == (1_000_000, 1, "delete_oldest")
 
 
 def test_networks_and_origins_are_read(tmp_path: Path) -> None:
@@ -90,6 +101,10 @@ def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.Monke
         ("trusted_proxies: [10.0.0.1/8]\n", ["hub.yaml:1:19", "trusted_proxies", "10.0.0.0/8"]),
         ("allowed_origins: [example.org]\n", ["allowed_origins", "https://app.example.org"]),
         ("isolation: none\n", ["isolation", "room", "permissions"]),
+        ("video_recording: {sample_fsp: 5}\n", ["hub.yaml:1:19", "unknown key", "sample_fps"]),
+        ("video_recording:\n  when_full: stpo\n", ["hub.yaml:2:14", "stop", "delete_oldest"]),
+        ("video_recording: {max_total_bytes: 1000}\n", ["max_total_bytes", "at least 12000000 bytes"]),
+        ("video_codec: nvenc\n", ["video_codec", "hardware", "software"]),
         ("- a list\n", ["mapping"]),
     ],
 )

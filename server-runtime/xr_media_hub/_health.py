@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from xr_ai_agent import HubEndpoint
+from xr_ai_agent import HubStats as IpcStats
 from xr_media_hub._stats import HubStats
 from xr_media_hub.transport.livekit import LiveKitAccess
 
@@ -14,13 +17,23 @@ logger = logging.getLogger(__name__)
 
 # With the time one question may take, a server that hangs shows within two seconds.
 _WATCH_PERIOD_S = 1.0
+# Agents choose their names.
+_NAME_CHARS = 64
 
 
 class Health:
     """Collects the facts; `livekit_answers` is kept up to date by whoever watches the server."""
 
-    def __init__(self, hub: HubEndpoint, stats: HubStats, isolation: str) -> None:
+    def __init__(
+        self,
+        hub: HubEndpoint,
+        stats: HubStats,
+        isolation: str,
+        recording: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        """``recording`` tells of the recorder, where there is one."""
         self.livekit_answers = True
+        self._recording = recording
         self._hub = hub
         self._stats = stats
         self._isolation = isolation
@@ -37,6 +50,7 @@ class Health:
             "participant_count": len(members),
             "joins": self._stats.joins,
             "agents": ipc.peers,
+            "agent_losses": _agents(ipc),
             "tasks": len(asyncio.all_tasks()),
             "totals": self._stats.totals(),
             "ipc": {
@@ -45,11 +59,24 @@ class Health:
                 "ring_bytes": ipc.ring_bytes,
                 "dropped": ipc.counters,
             },
+            "recording": self._recording() if self._recording else {"state": "off"},
             "participants": {
                 name: {"number": each.number, **asdict(each.counts), "queues": asdict(each.queues())}
                 for name, each in members.items()
             },
         }
+
+
+def _agents(ipc: IpcStats) -> list[dict[str, Any]]:
+    """What each agent did not get, by its program's name; a number tells apart those of one name."""
+    numbers: Counter[str] = Counter()
+    found = []
+    for agent in sorted(ipc.agents, key=lambda each: (each.name, each.agent_id)):
+        name = agent.name[:_NAME_CHARS] or "unnamed"
+        numbers[name] += 1
+        shown = name if numbers[name] == 1 else f"{name} #{numbers[name]}"
+        found.append({"agent": shown, "lost": dict(agent.lost), "undelivered": agent.undelivered})
+    return found
 
 
 async def watch_server(access: LiveKitAccess, health: Health) -> None:

@@ -6,7 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xr_ai_agent import AddressInUseError, HubEndpoint
 from xr_ai_program import Readiness, StartupError
@@ -30,6 +30,9 @@ from xr_media_hub.web import (
     self_signed_certificate,
     serve_web,
 )
+
+if TYPE_CHECKING:
+    from xr_media_hub.recording import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +60,10 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         access = LiveKitAccess(config.internal_url, config.api_key, secret)
         stack.push_async_callback(access.aclose)
         stats = HubStats()
-        health = Health(hub, stats, config.isolation)
+        recorder = _recorder(config, hub)
+        if recorder is not None:
+            stack.push_async_callback(recorder.stop)
+        health = Health(hub, stats, config.isolation, recorder.facts if recorder else None)
         parts: dict[str, Part] = {
             "ipc": hub.run(),
             "stats": measure_rates(stats),
@@ -131,6 +137,18 @@ def _bind_hub(config: HubConfig) -> HubEndpoint:
         ) from error
 
 
+def _recorder(config: HubConfig, hub: HubEndpoint) -> "Recorder | None":
+    if not config.video_recording.enabled:
+        return None
+    try:
+        from xr_media_hub.recording import Recorder
+    except ModuleNotFoundError as error:
+        raise StartupError(
+            f"video_recording is enabled, and {error.name} is missing: pip install 'xr-media-hub[record]'"
+        ) from error
+    return Recorder(config.video_recording, config.video_codec, hub)
+
+
 def _certificate(config: HubConfig) -> HubCertificate | None:
     if not (config.enable_web_server and config.web_server_tls):
         return None
@@ -202,6 +220,7 @@ def _web_settings(
             public_url=config.public_url,
             rate_per_minute=config.token_rate_per_minute,
             allowed_origins=config.allowed_origins,
+            is_recorded=config.video_recording.enabled,
         ),
         monitor=MonitorSettings(
             health=health.facts,

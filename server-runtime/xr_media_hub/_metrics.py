@@ -23,6 +23,11 @@ _TOTALS = {
     "return_audio_chunks": "Audio chunks to participants",
     "flushes": "Times an agent's speech was cut short",
 }
+_RECORDED = {
+    "written": "Pictures and chunks of sound that were recorded",
+    "dropped": "Pictures and chunks of sound that were not recorded: the encoder was busy, or the disk full",
+    "deleted": "Recordings that were deleted for newer ones",
+}
 _DROPPED = {"dropped_in": "in", "dropped_data_out": "data_out", "dropped_audio_out": "audio_out"}
 
 
@@ -50,6 +55,8 @@ class _HubCollector(Collector):
         dropped = {kind: facts["totals"][name] for name, kind in _DROPPED.items()}
         yield _labelled(CounterMetricFamily, "xr_hub_dropped", "Lost between hub and participants", "way", dropped)
         yield from _ipc(facts["ipc"])
+        yield from _agents(facts["agent_losses"])
+        yield from _recording(facts["recording"])
         yield from _present(list(facts["participants"].values()))
 
 
@@ -59,6 +66,28 @@ def _ipc(ipc: dict[str, Any]) -> Iterator[Metric]:
     yield GaugeMetricFamily("xr_hub_ring_bytes", "Shared memory of video tracks", ipc["ring_bytes"])
     text = "Lost or refused between hub and agents"
     yield _labelled(CounterMetricFamily, "xr_hub_ipc_dropped", text, "reason", ipc["dropped"])
+
+
+def _agents(agents: list[dict[str, Any]]) -> Iterator[Metric]:
+    lost = CounterMetricFamily("xr_hub_agent_lost", "What an agent did not get, as it says", labels=["agent", "kind"])
+    full = CounterMetricFamily("xr_hub_agent_undelivered", "Answers an agent's queue had no room for", labels=["agent"])
+    for each in agents:
+        full.add_metric([each["agent"]], each["undelivered"])
+        for kind, count in each["lost"].items():
+            lost.add_metric([each["agent"], kind], count)
+    yield lost
+    yield full
+
+
+def _recording(recording: dict[str, Any]) -> Iterator[Metric]:
+    is_on = recording["state"] == "recording"
+    yield GaugeMetricFamily("xr_hub_recording_up", "Whether everything that comes is recorded", is_on)
+    if recording["state"] == "off":
+        return
+    yield GaugeMetricFamily("xr_hub_recording_bytes", "Size of all recordings", recording["bytes"])
+    yield GaugeMetricFamily("xr_hub_recording_tracks", "Tracks that are being recorded", recording["tracks"])
+    for name, text in _RECORDED.items():
+        yield CounterMetricFamily(f"xr_hub_recording_{name}", text, recording[name])
 
 
 def _present(members: list[dict[str, Any]]) -> Iterator[Metric]:

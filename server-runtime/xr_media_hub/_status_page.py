@@ -30,6 +30,8 @@ def status_page(facts: dict[str, Any], notes: Sequence[str]) -> str:
         _table(("#", "track", "per second", "size", "so far"), (row for each in members for row in _tracks(each))),
         "<h2>Waiting</h2>",
         _table(("#", "events", "data out", "streams in", "speech"), map(_queues, members)),
+        "<h2>Agents</h2>",
+        _table(("agent", "lost", "how many"), (row for each in facts["agent_losses"] for row in _agent(each))),
         "<h2>Lost</h2>",
         _pairs(_losses(facts)),
     ]
@@ -49,7 +51,27 @@ def _summary(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("Agents", facts["agents"]),
         ("Video memory", f"{ipc['ring_bytes'] / 2**20:.1f} MiB for {ipc['video_tracks']} tracks"),
         ("Published to agents", ipc["published"]),
+        ("Recording", _recording(facts["recording"])),
     ]
+
+
+def _recording(recording: dict[str, Any]) -> str:
+    if recording["state"] == "off":
+        return "off"
+    cap = f" of {recording['max_bytes'] / 2**20:.0f}" if recording["max_bytes"] else ""
+    return (
+        f"{recording['state']}, {recording['codec']}: {recording['tracks']} tracks, {recording['segments']} files, "
+        f"{recording['bytes'] / 2**20:.1f}{cap} MiB, {recording['dropped']} dropped, {recording['deleted']} deleted"
+    )
+
+
+def _agent(agent: dict[str, Any]) -> Iterable[Sequence[object]]:
+    lost = {**agent["lost"], "answers without room": agent["undelivered"]}
+    shown = {kind: count for kind, count in lost.items() if count}
+    for kind, count in shown.items():
+        yield agent["agent"], kind, count
+    if not shown:
+        yield agent["agent"], "nothing", ""
 
 
 def _tracks(member: dict[str, Any]) -> Iterable[Sequence[object]]:

@@ -21,7 +21,7 @@ from pydantic import (
 from xr_ai_agent import hub_addresses
 from xr_ai_config import ConfigPath
 
-__all__ = ("HubConfig",)
+__all__ = ("HubConfig", "VideoRecording")
 
 # What passes in one packet of the media server's.
 PACKET_BYTES = 60_000
@@ -62,14 +62,12 @@ _REPLACED_BY = {
     "browser_dir": f"{_NO_TOKEN_SERVER}; use web_client_dir for the page",
     "shm_num_slots": f"{_NO_SHARED_RING}; remove this key",
     "shm_max_frame_bytes": f"{_NO_SHARED_RING}; remove this key",
-    "video_recording": "this hub does not record; remove this key, or set enabled: false in it",
 }
 
 
 def _retired(value: object, info: ValidationInfo) -> None:
     """Refuse a key of v0.1, unless it only says that what is gone is not wanted."""
-    is_off = value is False or value is None or (isinstance(value, dict) and value.get("enabled") is False)
-    if not is_off:
+    if value is not False and value is not None:
         raise ValueError(_REPLACED_BY[info.field_name or ""])
 
 
@@ -77,6 +75,45 @@ Retired = Annotated[None, PlainValidator(_retired), WithJsonSchema({"deprecated"
 Port = Annotated[int, Field(ge=1, le=65535)]
 # v0.1 configurations say "" for "none"; as a path that would be the file's own folder.
 OptionalPath = Annotated[ConfigPath | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
+_BITS_PER_BYTE = 8
+# What a file still gets when the cap is noticed: the second under way, and the one before it, larger than intended.
+_HEADROOM_S = 3
+# Fewer files than this under the cap, and the oldest would be gone before anybody could look at it.
+_LEAST_HEADROOMS = 8
+
+
+class VideoRecording(BaseModel):
+    """What is recorded, and how much of it is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    out_dir: ConfigPath = Path("/dev/shm/xr-ai/recordings")
+    segment_s: float = Field(default=60.0, ge=1.0, le=3600.0)
+    segment_bytes: int = Field(default=64 * 2**20, ge=2**16)
+    chunk_frames: int = Field(default=0, ge=0)
+    sample_fps: float = Field(default=30.0, gt=0.0, le=240.0)
+    bitrate: int = Field(default=4_000_000, ge=50_000, le=200_000_000)
+    audio: bool = True
+    audio_bitrate: int = Field(default=32_000, ge=6_000, le=510_000)
+    gpu_id: int = Field(default=0, ge=0)
+    when_full: Literal["delete_oldest", "stop"] = "delete_oldest"
+    max_total_bytes: int = Field(default=524_288_000, ge=0)
+
+    @property
+    def headroom_bytes(self) -> int:
+        """What stays free below ``max_total_bytes`` for each file that is being written."""
+        return _HEADROOM_S * self.bitrate // _BITS_PER_BYTE
+
+    @field_validator("max_total_bytes")
+    @classmethod
+    def _holds_a_few_files(cls, value: int, info: ValidationInfo) -> int:
+        least = _LEAST_HEADROOMS * _HEADROOM_S * int(info.data.get("bitrate", 0)) // _BITS_PER_BYTE
+        if 0 < value < least:
+            raise ValueError(f"expected at least {least} bytes at this bitrate, or 0 for no cap")
+        return value
 
 
 class HubConfig(BaseModel):
@@ -118,6 +155,9 @@ class HubConfig(BaseModel):
     hub_push_addr: str = Field(default_factory=lambda: hub_addresses().pull)
     hub_sub_addr: str = Field(default_factory=lambda: hub_addresses().pub)
 
+    video_codec: Literal["auto", "hardware", "software"] = "auto"
+    video_recording: VideoRecording = VideoRecording()
+
     # Keys of v0.1 whose meaning is gone; see `_retired`.
     enable_token_server: Retired = None
     token_server_host: Retired = None
@@ -126,7 +166,6 @@ class HubConfig(BaseModel):
     browser_dir: Retired = None
     shm_num_slots: Retired = None
     shm_max_frame_bytes: Retired = None
-    video_recording: Retired = None
 
     @property
     def internal_url(self) -> str:

@@ -37,6 +37,8 @@ class TokenSettings:
     public_url: str = ""
     rate_per_minute: int = 0
     allowed_origins: tuple[str, ...] = ()
+    is_recorded: bool = False
+    """Told to clients, so that a page can tell people."""
 
 
 class TokenEndpoint:
@@ -76,7 +78,7 @@ class TokenEndpoint:
         except JoinRefused as error:
             return refusal(error.status, str(error))
         body = {"token": admission.token, "room": admission.room, "url": url, "identity": admission.identity}
-        return JSONResponse(body, headers=NO_STORE)
+        return JSONResponse(body | {"recording": self._settings.is_recorded}, headers=NO_STORE)
 
     def _url(self, request: Request) -> str:
         is_forwarded = request.client is not None and self._clients.is_trusted(request.client.host)

@@ -1,0 +1,131 @@
+"""Recording of real LiveKit participants: by a hub that stops as it should, and by one that is killed."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+CLOCK_SLACK_US = 2_000_000
+
+
+def files_of(hub: Any, who: str, kind: str) -> list[Path]:
+    found = sorted((hub.folder / "recordings" / who).glob("*/*.mp4"))
+    return [path for path in found if _kind(path) == kind]
+
+
+def _kind(path: Path) -> str:
+    try:
+        with av.open(str(path)) as container:
+            return str(container.streams[0].type)
+    except av.error.FFmpegError:  # nothing has been written yet
+        return ""
+
+
+def decoded(path: Path) -> list[Any]:
+    frames: list[Any] = []
+    # The fragment under way when the hub was killed ends with an error.
+    with av.open(str(path)) as container, suppress(av.error.FFmpegError):
+        frames.extend(container.decode(container.streams[0]))
+    return frames
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _pictures_are(path: Path, luma: int, since_us: int) -> None:
+    frames = decoded(path)
+    assert len(frames) > 10
+    times = [int(path.stem) + frame.pts for frame in frames]
+    assert times == sorted(set(times))
+    assert since_us <= times[0] <= times[-1] <= now_us()
+    # The codec settles first, and a track that ends may do so with a black picture.
+    seen = [frame.to_ndarray()[: frame.height].mean() for frame in frames[3:-1]]
+    assert seen == pytest.approx([luma] * len(seen), abs=10)
+
+
+async def test_what_a_participant_shows_and_says_is_recorded(
+    make_hub: Callable[..., Any], join: Callable[..., Any], helpers: Any
+) -> None:
+    hub = make_hub(video_recording={"enabled": True, "out_dir": "recordings"})
+    await asyncio.to_thread(lambda: hub.start().wait_ready())
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "unused"})
+    assert admission["recording"] is True
+    began_us = now_us()
+
+    async def published(name: str, luma: int) -> Any:
+        client = await join(hub, name)
+        await client.publish_colour(luma=luma)
+        await client.publish_tone(hz=1000, level=0.5)
+        return client
+
+    leaver = await published("leaver", 180)
+    await helpers.eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), 30)
+    facts = await helpers.health_until(hub, lambda facts: facts["recording"]["written"] > 200)
+    await leaver.leave()
+    facts = await helpers.health_until(hub, lambda facts: facts["recording"]["tracks"] == 0)
+    assert (facts["recording"]["state"], facts["recording"]["dropped"]) == ("recording", 0)
+
+    (video,), (audio,) = files_of(hub, "leaver", "video"), files_of(hub, "leaver", "audio")
+    _pictures_are(video, 180, began_us)
+    sidecar = json.loads(video.with_suffix(".json").read_text())
+    assert sidecar["num_frames"] == len(decoded(video))
+    assert (sidecar["width"], sidecar["height"]) == (320, 240)
+    heard = np.concatenate([frame.to_ndarray()[0] for frame in decoded(audio)])
+    assert np.abs(heard[len(heard) // 2 :]).max() == pytest.approx(0.5, abs=0.15)
+    spectrum = np.abs(np.fft.rfft(heard[-24_000:]))
+    assert int(np.argmax(spectrum)) * 2 == pytest.approx(1000, abs=10)
+    await _is_shown(hub)
+    await _survives_a_kill(hub, published, helpers)
+
+
+async def _is_shown(hub: Any) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{hub.url}/status") as reply:
+            page = await reply.text()
+        async with session.get(f"{hub.url}/metrics") as reply:
+            metrics = await reply.text()
+    assert "recording, libx264: 0 tracks, 2 files" in page
+    assert "xr_hub_recording_up 1.0" in metrics
+    assert "recording everybody to" in hub.output
+
+
+async def _survives_a_kill(hub: Any, published: Callable[..., Any], helpers: Any) -> None:
+    began_us = now_us()
+    victim = await published("victim", 90)
+    facts = await helpers.health_until(hub, lambda facts: facts["participants"].get("victim"))
+    goal = facts["recording"]["written"] + 250
+    await helpers.health_until(hub, lambda facts: facts["recording"]["written"] > goal, 30)
+    await helpers.eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), 30)
+    os.kill(hub.pid, signal.SIGKILL)
+    await asyncio.to_thread(hub.wait_exit)
+    killed_us = now_us()
+
+    (video,), (audio,) = files_of(hub, "victim", "video"), files_of(hub, "victim", "audio")
+    assert not video.with_suffix(".json").exists()
+    _pictures_are(video, 90, began_us)
+    last_us = int(video.stem) + decoded(video)[-1].pts
+    assert killed_us - last_us < CLOCK_SLACK_US, "more than the last second was lost"
+    assert sum(frame.samples for frame in decoded(audio)) > 48_000
+    await victim.leave()
+
+    await asyncio.to_thread(lambda: hub.start().wait_ready())
+    for path in (video, audio):
+        sidecar = json.loads(path.with_suffix(".json").read_text())
+        assert sidecar["is_cut_off"]
+        assert sidecar["start_us"] < sidecar["end_us"] <= killed_us
+    facts = await helpers.health_until(hub, lambda facts: facts["status"] == "ok")
+    assert facts["recording"]["segments"] == 4
+    assert await asyncio.to_thread(hub.stop) == 0
