@@ -20,6 +20,7 @@ from pathlib import Path
 from demo_start import measure_demo_start
 from figures import Figure, as_table
 from hub_frames import measure_frames
+from hub_proxy import measure_proxy
 from hub_signals import measure_signals
 from hub_slices import say
 from hub_sound import measure_sound
@@ -34,6 +35,7 @@ _HUB_SOCKETS: dict[str, Callable[..., list[Figure]]] = {
 }
 """Compare hubs through adapters; ``--peer`` adds one."""
 _PROGRAMS: dict[str, Callable[..., list[Figure]]] = {
+    "proxy": measure_proxy,
     "demo": measure_demo_start,
 }
 """Run our programs as their users do."""
