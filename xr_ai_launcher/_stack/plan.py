@@ -177,9 +177,9 @@ class DownloadSource:
     executable: bool = True
     platform: str | None = None
     """``system/machine`` this file is for, such as ``linux/x86_64``; elsewhere the source is passed over."""
-    where: str = ""
     mirrors: tuple[str, ...] = ()
     """Addresses that are tried before ``url``."""
+    where: str = ""
 
     @property
     def result(self) -> Path:
@@ -209,9 +209,9 @@ class DockerSource:
     image: str
     to: Path
     run_args: tuple[str, ...] = ("--network", "host")
-    where: str = ""
     mirrors: tuple[str, ...] = ()
     """Names under which the image is pulled before ``image`` itself."""
+    where: str = ""
 
 
 BinarySource = EnvSource | PathSource | FileSource | YamlSource | DownloadSource | GoSource | DockerSource
@@ -245,8 +245,8 @@ class KindStep:
     creates: tuple[Path, ...] = ()
 
 
-class SetupPlan:
 @dataclass(frozen=True, slots=True)
+class SetupPlan:
     """One thing to prepare before roles start. Steps run concurrently, each after its ``needs``."""
 
     name: str
