@@ -19,10 +19,12 @@ from pathlib import Path
 
 from demo_start import measure_demo_start
 from figures import Figure, as_table
+from hub_camera import measure_camera
 from hub_frames import measure_frames
 from hub_proxy import measure_proxy
 from hub_signals import measure_signals
 from hub_slices import say
+from hub_soak import measure_growth
 from hub_sound import measure_sound
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +38,8 @@ _HUB_SOCKETS: dict[str, Callable[..., list[Figure]]] = {
 """Compare hubs through adapters; ``--peer`` adds one."""
 _PROGRAMS: dict[str, Callable[..., list[Figure]]] = {
     "proxy": measure_proxy,
+    "camera": measure_camera,
+    "growth": measure_growth,
     "demo": measure_demo_start,
 }
 """Run our programs as their users do."""
