@@ -46,7 +46,9 @@ class RunningStack:
             self.process = subprocess.Popen(
                 [sys.executable, str(TOYS / "launch.py"), str(folder / "plan")],
                 **{"stdout": stdout, "stderr": stderr} | popen,
-                env={"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": str(folder / "state")} | environment,
+                env={"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+                | environment
+                | {"XR_TOY_STACK": str(folder)},
                 start_new_session=True,
             )
 
@@ -79,12 +81,11 @@ class RunningStack:
 
     def role_processes(self) -> list[int]:
         """Return all living processes that were started, directly or not, by this stack's roles."""
-        return [pid for pid in self._processes(f"XR_RUN_DIR={self.folder}".encode()) if pid not in self.own_processes()]
+        return [pid for pid in self._marked() if b"XR_ROLE=" in _read(f"/proc/{pid}/environ")]
 
     def own_processes(self) -> list[int]:
         """Return the launcher's own processes."""
-        marked = self._processes(f"XDG_RUNTIME_DIR={self.folder}\0".encode())
-        return [pid for pid in marked if b"XR_ROLE=" not in _read(f"/proc/{pid}/environ")]
+        return [pid for pid in self._marked() if b"XR_ROLE=" not in _read(f"/proc/{pid}/environ")]
 
     def family(self) -> list[int]:
         """Return everything that lives and descends from the supervisor, marked or not."""
@@ -106,8 +107,8 @@ class RunningStack:
                     os.kill(pid, signal.SIGKILL)
             self.process.poll()
 
-    @staticmethod
-    def _processes(mark: bytes) -> list[int]:
+    def _marked(self) -> list[int]:
+        mark = f"XR_TOY_STACK={self.folder}\0".encode()
         pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
         return [pid for pid in pids if mark in _read(f"/proc/{pid}/environ") and is_alive(pid)]
 
