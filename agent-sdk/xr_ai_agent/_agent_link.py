@@ -131,7 +131,7 @@ class AgentLink:
             self.control.open(control, self._prepare)
         if video and not self._is_closed:
             await self.video.open(video, self._prepare, self._topics_of_video)
-            for topic in self._video_topics:
+            for topic in self._video_topics if self.video.is_live else ():
                 self._drop(topic)
 
     def _topics_of_video(self) -> Iterable[bytes]:

@@ -17,6 +17,7 @@ from xr_ai_agent._messages import (
     NewestSignals,
     SignalsQuery,
 )
+from xr_ai_agent._roster import Roster
 
 # Our agents report about ten kinds of loss.
 _REPORT_KINDS_MAX = 64
@@ -29,7 +30,7 @@ class AgentRequests:
         self,
         outlets: Outlets,
         frames: FrameStore,
-        roster: Container[str],
+        roster: Roster,
         inboxes: Container[str],
         losses: LossCounter,
     ) -> None:
@@ -71,8 +72,11 @@ class AgentRequests:
         self._frames.release(release.agent_id, release.lease_id)
 
     def _on_signals_query(self, query: SignalsQuery, _: bytes) -> None:
-        signals = [encode(MsgType.FRAME_SIGNAL, signal) for signal in self._frames.newest_signals()]
-        self._outlets.answer(query.agent_id, encode(MsgType.NEWEST_SIGNALS, NewestSignals()), *signals)
+        signals = self._frames.newest_signals()
+        joins = (self._roster.join_of(participant_id) for participant_id in {s.participant_id for s in signals})
+        sessions = tuple((join.participant_id, join.pts_us) for join in joins if join is not None)
+        frames = [encode(MsgType.FRAME_SIGNAL, signal) for signal in signals]
+        self._outlets.answer(query.agent_id, encode(MsgType.NEWEST_SIGNALS, NewestSignals(sessions)), *frames)
 
     def _on_agent_report(self, report: AgentReport, _: bytes) -> None:
         if report.agent_id in self._inboxes and len(report.lost) <= _REPORT_KINDS_MAX:

@@ -13,26 +13,28 @@ Callback: TypeAlias = Callable[[T], Awaitable[None] | None]
 
 
 class CallbackRunner:
-    """Runs callbacks: a plain function at once, a coroutine in a task of its own, started in order."""
+    """Runs callbacks: a plain function at once, a coroutine in a task of its own; they begin in the order of calls."""
 
     def __init__(self, losses: LossCounter) -> None:
         self._losses = losses
         self._tasks: set[asyncio.Task[None]] = set()
+        # Tasks that have not begun: until they have, whatever comes later begins after them, in a task too.
+        self._pending = 0
 
     def call(self, callback: Callback[T], message: T, done: Callable[[], None] | None = None) -> None:
         """Run one callback with one message; ``done`` is called when it has finished, however it ended."""
-        try:
-            result = callback(message)
-        except Exception as error:
-            self._report(callback, error)
-            result = None
-        if result is None or not inspect.isawaitable(result):
-            if done is not None:
-                done()
-            return
-        task = asyncio.get_running_loop().create_task(self._guard(callback, result, done))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        result: Awaitable[None] | None = None
+        if not self._pending:
+            try:
+                result = callback(message)
+            except Exception as error:
+                self._report(callback, error)
+            if result is None or not inspect.isawaitable(result):
+                if done is not None:
+                    done()
+                return
+        self._pending += 1
+        self.spawn(self._run(callback, message, result, done))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine of our own beside the callbacks; it ends with `close` at the latest."""
@@ -45,9 +47,15 @@ class CallbackRunner:
         for task in self._tasks:
             task.cancel()
 
-    async def _guard(self, callback: Callback[T], result: Awaitable[None], done: Callable[[], None] | None) -> None:
+    async def _run(
+        self, callback: Callback[T], message: T, result: Awaitable[None] | None, done: Callable[[], None] | None
+    ) -> None:
+        self._pending -= 1
         try:
-            await result
+            if result is None:
+                result = callback(message)
+            if inspect.isawaitable(result):
+                await result
         except Exception as error:
             self._report(callback, error)
         finally:

@@ -171,18 +171,14 @@ def _member(cls: type[enum.IntEnum]) -> _Kind:
     return _Kind(f"type({{v}}) is int and {{v}} in {tuple(members)!r}", f"a {cls.__name__}", members.__getitem__)
 
 
-def _roster(value: list[Any]) -> tuple[tuple[str, str, int], ...]:
-    rows = tuple((pid, connector, pts) for pid, connector, pts in value)
-    if any((type(pid), type(connector), type(pts)) != (str, str, int) for pid, connector, pts in rows):
-        raise ValueError("expected (participant id, connector id, pts_us) of each participant")
-    return rows
+def _rows_of(*cells: type) -> Callable[[list[Any]], tuple[Any, ...]]:
+    def make(value: list[Any]) -> tuple[Any, ...]:
+        rows = tuple(map(tuple, value))
+        if any(tuple(map(type, row)) != cells for row in rows):
+            raise ValueError(f"expected a list of ({', '.join(cell.__name__ for cell in cells)})")
+        return rows
 
-
-def _streams(value: list[Any]) -> tuple[tuple[bytes, int], ...]:
-    rows = tuple((topic, count) for topic, count in value)
-    if any((type(topic), type(count)) != (bytes, int) for topic, count in rows):
-        raise ValueError("expected (topic, count) of each stream")
-    return rows
+    return make
 
 
 def _tuple_of(item: type) -> Callable[[list[Any]], tuple[Any, ...]]:
@@ -232,9 +228,9 @@ _LAYOUTS: dict[MsgType, tuple[type[Any], tuple[_Kind, ...]]] = {
     MsgType.ROSTER_REQUEST: (RosterRequest, ()),
     MsgType.HUB_WELCOME: (
         HubWelcome,
-        (_u32, _text, _Kind(_LIST, "a list of participants", _roster), _addresses, _addresses),
+        (_u32, _text, _Kind(_LIST, "a list of participants", _rows_of(str, str, int)), _addresses, _addresses),
     ),
-    MsgType.HUB_HEARTBEAT: (HubHeartbeat, (_text, _u32, _Kind(_LIST, "a list of streams", _streams))),
+    MsgType.HUB_HEARTBEAT: (HubHeartbeat, (_text, _u32, _Kind(_LIST, "a list of streams", _rows_of(bytes, int)))),
     MsgType.ROSTER_QUERY: (RosterQuery, (_text,)),
     MsgType.FRAME_ASK: (FrameAsk, (_text, _u32, _text, _text, _u32, _boolean, _ids)),
     MsgType.FRAME_REPLY: (
@@ -250,7 +246,7 @@ _LAYOUTS: dict[MsgType, tuple[type[Any], tuple[_Kind, ...]]] = {
     MsgType.SPEECH: (Speech, (_text, _u64, *_AUDIO)),
     MsgType.SPEECH_FLUSH: (SpeechFlush, (_text, _u64, _text)),
     MsgType.SIGNALS_QUERY: (SignalsQuery, (_text,)),
-    MsgType.NEWEST_SIGNALS: (NewestSignals, ()),
+    MsgType.NEWEST_SIGNALS: (NewestSignals, (_Kind(_LIST, "a list of sessions", _rows_of(str, int)),)),
 }
 
 

@@ -240,14 +240,17 @@ class ConnectorEndpoint:
             return
         self._markers.on_topic(parts[0])
         match msg_type:
+            case MsgType.HUB_WELCOME:
+                self._runner.spawn(self._on_welcome(message))
+            case _ if message.participant_id not in self._roster:
+                # On its way when they left.
+                return
             case MsgType.RETURN_AUDIO:
                 self._on_audio.fire(message)
             case MsgType.RETURN_DATA:
                 self._on_data.fire(message)
             case MsgType.RETURN_AUDIO_FLUSH:
                 self._on_flush.fire(message)
-            case MsgType.HUB_WELCOME:
-                self._runner.spawn(self._on_welcome(message))
 
     async def _on_welcome(self, welcome: HubWelcome) -> None:
         if welcome.hub_epoch != self._hub_epoch:

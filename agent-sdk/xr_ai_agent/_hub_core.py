@@ -40,7 +40,7 @@ from xr_ai_agent._utterances import Utterances, Verdict
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 _BYTES_PER_SAMPLE = 4
 _FRAME_SIGNAL = int(MsgType.FRAME_SIGNAL)
@@ -158,9 +158,15 @@ class HubCore:
     def take_event(self, event: ParticipantEvent) -> None:
         """Somebody joined or left. Raises InvalidIdError for an id that must not cross the hub."""
         validate_participant_id(event.participant_id)
+        owner = self.roster.connector_of(event.participant_id)
+        if event.joined and owner not in (None, event.connector_id):
+            # Another connector takes over: one session ends, and another begins.
+            self._apply(ParticipantEvent(event.participant_id, False, event.pts_us, owner or ""))
+        self._apply(self.roster.dated(event))
+
+    def _apply(self, event: ParticipantEvent) -> None:
         if not self.roster.apply(event):
             return
-        # Both ways: a participant that another connector took over starts with nothing of the old one.
         self.frames.drop_participant(event.participant_id)
         self._utterances.drop_participant(event.participant_id)
         self._streams.pop(event.participant_id, None)
@@ -170,7 +176,7 @@ class HubCore:
         self.on_participant.fire(event)
         frame = encode(MsgType.PARTICIPANT_EVENT, event)
         self._publish(topics.PARTICIPANT, frame)
-        # In order with the signals as well: none comes before its join or after its leave.
+        # In order with the signals as well: it tells of which session they are.
         self._outlets.publish_video(topics.PARTICIPANT, frame)
 
     def publish_frame(self, state: TrackState) -> None:
@@ -252,9 +258,9 @@ class HubCore:
 
     def _ring_of(self, signal: FrameSignal) -> ConnectorRing | None:
         # Also of those who have just left: their slot must be freed.
-        connector_id = self.roster.last_connector_of(signal.participant_id)
-        if connector_id in self._rings:
-            return self._rings[connector_id]
+        join = self.roster.last_join_of(signal.participant_id)
+        if join is not None and join.connector_id in self._rings:
+            return self._rings[join.connector_id]
         self.losses.count("frame of nobody dropped", f"no ring of participant {signal.participant_id!r:.80}")
         return None
 
@@ -350,14 +356,15 @@ class HubCore:
 
     def video_marker_seen(self, owner: str, marker: str) -> None:
         """An agent's subscriptions on the socket for frame signals are live up to a marker."""
-        welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, (), (), ())
-        self._outlets.publish_video(topics.inbox(owner, marker), encode(MsgType.HUB_WELCOME, welcome))
+        self._outlets.publish_video(topics.inbox(owner, marker), self._encode_welcome())
 
     def _welcome(self, endpoint_id: str, marker: str = "") -> None:
+        self._publish(topics.inbox(endpoint_id, marker), self._encode_welcome())
+
+    def _encode_welcome(self) -> bytes:
         roster = tuple((e.participant_id, e.connector_id, e.pts_us) for e in self.roster.joins)
         addresses = (self._outlets.video_addresses, self._outlets.control_addresses)
-        welcome = HubWelcome(PROTOCOL_VERSION, self.epoch, roster, *addresses)
-        self._publish(topics.inbox(endpoint_id, marker), encode(MsgType.HUB_WELCOME, welcome))
+        return encode(MsgType.HUB_WELCOME, HubWelcome(PROTOCOL_VERSION, self.epoch, roster, *addresses))
 
     def _drop_connector(self, connector_id: str) -> None:
         logger.warning("connector %s is gone; its participants have left", connector_id)

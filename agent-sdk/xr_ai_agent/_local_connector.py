@@ -51,14 +51,14 @@ class LocalConnector:
         """
         pixels = memoryview(data).cast("B")
         track, frames = (participant_id, track_id), self._core.frames
+        if not self._owns(participant_id, "frame"):
+            return 0
         state, layout = frames.state(track), (fmt, width, height)
         is_same = state is not None and state.layout == layout
         expected = state.expected_bytes if state and is_same else fmt.frame_bytes(width, height)
         if pixels.nbytes != expected:
             raise MalformedMessageError(f"{fmt.name} {width}×{height}: {pixels.nbytes} bytes, expected {expected}")
         if state is None:
-            if not self._core.is_present(participant_id, "frame"):
-                return 0
             validate_track_id(track_id)
         state = frames.put(track, fmt, (width, height), pts_us, pixels)
         state.layout, state.expected_bytes = layout, expected
@@ -67,11 +67,13 @@ class LocalConnector:
 
     async def push_audio(self, chunk: AudioChunk) -> None:
         """Pass a participant's sound to the agents."""
-        self._core.take_audio(chunk)
+        if self._owns(chunk.participant_id, "audio"):
+            self._core.take_audio(chunk)
 
     async def push_data(self, message: DataMessage) -> None:
         """Pass a participant's data message to the agents."""
-        self._core.take_data(message)
+        if self._owns(message.participant_id, "data"):
+            self._core.take_data(message)
 
     async def end_track(self, participant_id: str, track_id: str) -> None:
         """Say that a video track ended; its memory is freed."""
@@ -92,6 +94,13 @@ class LocalConnector:
     def close(self) -> None:
         """Leave the hub; this connector's participants have left."""
         self._core.remove_sink(self._connector_id)
+
+    def _owns(self, participant_id: str, what: str) -> bool:
+        if self._core.roster.connector_of(participant_id) == self._connector_id:
+            return True
+        if self._core.is_present(participant_id, what):
+            self._core.losses.count(f"{what} of nobody dropped", f"{participant_id} came in through another connector")
+        return False
 
     # --- the hub's side (ReturnSink) ---
 

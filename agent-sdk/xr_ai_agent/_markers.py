@@ -30,6 +30,11 @@ class SubscriptionMarkers:
             del self._pending[marker]
             self._unsubscribe(marker)
 
+    def repeat(self) -> None:
+        """Ask again, on a new connection, for whoever still waits."""
+        for marker in self._pending:
+            self._subscribe(marker)
+
     @property
     def is_waiting(self) -> bool:
         """Whether anybody waits."""

@@ -200,7 +200,8 @@ class RosterRequest:
 class HubWelcome:
     """The hub sees the receiver's inbox subscription: its subscriptions are live, and this is who is here.
 
-    ``hub_epoch`` differs after a restart. ``roster`` holds (participant id, connector id, pts_us of the join).
+    ``hub_epoch`` differs after a restart. ``roster`` holds (participant id, connector id, pts_us of the join), and
+    comes in order with the joins and leaves of the socket that carries it.
     ``video`` and ``control`` are the addresses of the hub's further sockets, one per transport that it serves.
     """
 
@@ -327,7 +328,12 @@ class SignalsQuery:
 
 @dataclass(frozen=True, slots=True)
 class NewestSignals:
-    """The answer to `SignalsQuery`; a `FrameSignal` in each further part of the message."""
+    """The answer to `SignalsQuery`; a `FrameSignal` in each further part of the message.
+
+    ``sessions`` holds (participant id, pts_us of the join) of everybody whose signals these are.
+    """
+
+    sessions: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 from xr_ai_agent import _topics as topics
 from xr_ai_agent._addresses import hub_addresses
@@ -54,8 +54,17 @@ _SETTLE_S = 0.1
 _ROSTER_REPEAT_S = (0.4, 1.0, 2.0, 4.0)
 
 
+_Media = TypeVar("_Media", AudioChunk, DataMessage)
+
+
 class ProcessorEndpoint:
-    """Connects an agent to a hub; the hub may come, go and come back at any time."""
+    """Connects an agent to a hub; the hub may come, go and come back at any time.
+
+    Order: per participant, joins and leaves alternate, and frames, sound and data of a session (from join to leave) are
+    told after its join and before its leave, never in another session, also when somebody leaves and is back at once.
+    Sound and data come in the order in which they were sent, frames of a track by ``seq``; frames are in no order with
+    sound and data. Callbacks begin in the order in which things are told; a coroutine that waits holds up nobody.
+    """
 
     def __init__(
         self,
@@ -92,13 +101,13 @@ class ProcessorEndpoint:
         self._on_data: CallbackList[DataMessage] = CallbackList(self._runner)
         self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner)
         self._on_control: CallbackList[ControlMessage] = CallbackList(self._runner)
-        self._attendance = Attendance(self._on_event)
+        self._signals = SignalQueue(self._fire_signal)
+        self._attendance = Attendance(self._on_event, self._signals.add)
         self._stream_loss = StreamLoss(self._losses)
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
         self._stopped = asyncio.Event()
         self._is_closed = False
-        self._signals = SignalQueue(self._fire_signal)
         addresses = (sub_addr or pub_default, push_addr or pull_default)
         if keys is None and addresses[0].startswith("tcp://"):
             keys = CurveKeys.from_environment()
@@ -284,7 +293,7 @@ class ProcessorEndpoint:
             MsgType.AUDIO_CHUNK: self._on_audio_chunk,
             MsgType.CONTROL: self._on_control.fire,
             MsgType.DATA_MESSAGE: self._on_data_message,
-            MsgType.PARTICIPANT_EVENT: self._on_told,
+            MsgType.PARTICIPANT_EVENT: self._attendance.on_told,
             MsgType.FRAME_DATA: self._frames.on_broadcast,
             MsgType.HUB_WELCOME: self._on_welcome,
             MsgType.HUB_HEARTBEAT: self._on_heartbeat,
@@ -307,10 +316,17 @@ class ProcessorEndpoint:
     def _on_video(self, parts: list[bytes]) -> None:
         msg_type, message = decode_or_count(parts[-1], self._losses)
         if msg_type == MsgType.FRAME_SIGNAL:
-            self._signals.add(message)
+            # Until then they still come through the contract's socket as well.
+            if self._attendance.has_video and self._attendance.admits(message):
+                self._signals.add(message)
         elif msg_type == MsgType.PARTICIPANT_EVENT:
-            self._signals.hand_on()
             self._attendance.on_video_told(message)
+        elif (
+            msg_type == MsgType.HUB_WELCOME
+            and self._attendance.on_video_roster(message.roster)
+            and self._attendance.has_video
+        ):
+            self._losses.count("join or leave lost", "on the socket for frame signals")
 
     def _on_answer(self, parts: list[bytes]) -> None:
         msg_type, message = decode_or_count(parts[0], self._losses)
@@ -318,8 +334,10 @@ class ProcessorEndpoint:
             reply: FrameReply = message
             self._frames.on_reply(replace(reply, data=parts[1]) if len(parts) > 1 else reply)
         elif msg_type == MsgType.NEWEST_SIGNALS:
+            sessions = dict(message.sessions)
             decoded = (decode_or_count(part, self._losses) for part in parts[1:])
-            self._signals.on_newest([signal for kind, signal in decoded if kind == MsgType.FRAME_SIGNAL])
+            signals = [signal for kind, signal in decoded if kind == MsgType.FRAME_SIGNAL]
+            self._signals.on_newest([s for s in signals if self._attendance.admits(s, sessions.get(s.participant_id))])
 
     # The socket's filter is a byte prefix and lags behind `subscribe`: what is really wanted is checked here.
 
@@ -328,25 +346,29 @@ class ProcessorEndpoint:
             self._on_frame.fire(signal)
 
     def _on_audio_chunk(self, chunk: AudioChunk) -> None:
-        if chunk.participant_id in self._interest.audio:
-            self._stream_loss.received(topics.stream(topics.AUDIO, chunk.participant_id))
-            self._on_audio.fire(chunk)
+        self._take(chunk, topics.AUDIO, self._interest.audio, self._on_audio)
 
     def _on_data_message(self, message: DataMessage) -> None:
-        if message.participant_id in self._interest.data:
-            self._stream_loss.received(topics.stream(topics.DATA, message.participant_id))
-            self._on_data.fire(message)
+        self._take(message, topics.DATA, self._interest.data, self._on_data)
+
+    def _take(self, message: _Media, kind: bytes, wanted: set[str], callbacks: CallbackList[_Media]) -> None:
+        participant_id = message.participant_id
+        if participant_id in wanted:
+            self._stream_loss.received(topics.stream(kind, participant_id))
+            if not self._attendance.holds(participant_id, self._take_held, message, wanted, callbacks):
+                callbacks.fire(message)
+
+    @staticmethod
+    def _take_held(message: _Media, wanted: set[str], callbacks: CallbackList[_Media]) -> None:
+        if message.participant_id in wanted:
+            callbacks.fire(message)
 
     def _ask_newest(self) -> bool:
         return self._link.control.send_now(encode(MsgType.SIGNALS_QUERY, SignalsQuery(self._agent_id)))
 
-    def _on_told(self, event: ParticipantEvent) -> None:
-        if not event.joined:
-            self._signals.hand_on()
-        self._attendance.on_told(event, self._link.video.is_live)
-
     def _on_event(self, event: ParticipantEvent) -> None:
         if not event.joined:
+            self._signals.hand_on()
             self._signals.forget(event.participant_id)
         if self._auto_subscribe and event.joined and not self._interest.of(event.participant_id):
             self.subscribe(event.participant_id)
@@ -360,19 +382,20 @@ class ProcessorEndpoint:
             self._frames.reset()
             self._stream_loss.reset()
             self._loss_report.reset()
+            self._attendance.restart()
             self._interest.stop_broadcast_pixels()
             self._runner.spawn(self._follow(welcome))
-        joins = tuple(ParticipantEvent(pid, True, pts_us, connector) for pid, connector, pts_us in welcome.roster)
-        self._attendance.replace(joins, time.time_ns() // 1000)
+        self._attendance.replace(welcome.roster, time.time_ns() // 1000)
 
     async def _follow(self, welcome: HubWelcome) -> None:
         with self._signals.without_repeats():
             await self._link.follow(welcome)
-        self._frames.speaks_descriptors = self._link.control.is_open
-        self._report()
-        self._welcomed.set()
-        # Its answer holds the roster as of when every subscription was live: no join falls in between.
-        await self.wait_subscribed()
+            self._attendance.has_video = self._link.video.is_live
+            self._frames.speaks_descriptors = self._link.control.is_open
+            self._report()
+            self._welcomed.set()
+            # Its answer holds the roster as of when every subscription was live: no join falls in between.
+            await self.wait_subscribed()
 
     def _on_heartbeat(self, heartbeat: HubHeartbeat) -> None:
         self._frames.sweep()
@@ -383,8 +406,9 @@ class ProcessorEndpoint:
         if self._attendance.is_behind(heartbeat.roster_digest):
             self._losses.count("join or leave lost", "asking the hub who is connected")
             self._link.sender.send_now(encode(MsgType.ROSTER_QUERY, RosterQuery(self._agent_id)))
-        elif self._attendance.reconcile(time.time_ns() // 1000):
-            self._losses.count("join or leave lost", "on the socket for frame signals")
+        elif self._attendance.has_video and self._attendance.is_apart and not self._link.video.markers.is_waiting:
+            # Its answer comes in order with what is still on its way.
+            self._runner.spawn(self._link.video.markers.wait())
         self._report()
 
     def _report(self) -> None:

@@ -1,11 +1,13 @@
 """Who is connected, and through which connector."""
 
 import zlib
+from dataclasses import replace
 
 from xr_ai_agent._messages import ParticipantEvent
 
 # Media that is still on its way when its participant leaves arrives within seconds.
 _DEPARTED_MAX = 256
+_PTS_MAX_US = 2**63 - 1
 
 
 class Roster:
@@ -13,7 +15,8 @@ class Roster:
 
     def __init__(self) -> None:
         self._joins: dict[str, ParticipantEvent] = {}
-        self._departed: dict[str, str] = {}
+        # The last join of those who left lately.
+        self._departed: dict[str, ParticipantEvent] = {}
 
     def __contains__(self, participant_id: object) -> bool:
         return participant_id in self._joins
@@ -33,21 +36,37 @@ class Roster:
 
     @property
     def digest(self) -> int:
-        """A number that two equal rosters share (CRC-32 of the sorted ids)."""
-        return zlib.crc32("\0".join(sorted(self._joins)).encode("utf-8", "surrogatepass"))
+        """A number that two equal rosters share: CRC-32 of each id and session, sorted by id."""
+        sessions = (f"{participant_id}\0{self._joins[participant_id].pts_us}" for participant_id in sorted(self._joins))
+        return zlib.crc32("\0".join(sessions).encode("utf-8", "surrogatepass"))
+
+    def join_of(self, participant_id: str) -> ParticipantEvent | None:
+        """Return the join of a participant who is here."""
+        return self._joins.get(participant_id)
+
+    def last_join_of(self, participant_id: str) -> ParticipantEvent | None:
+        """As `join_of`, and of those who left lately their last one."""
+        return self._joins.get(participant_id) or self._departed.get(participant_id)
 
     def connector_of(self, participant_id: str) -> str | None:
         """Return through which connector a participant is here, or None when they are not."""
         event = self._joins.get(participant_id)
         return None if event is None else event.connector_id
 
-    def last_connector_of(self, participant_id: str) -> str | None:
-        """As `connector_of`, and for those who left lately the connector they left through."""
-        return self.connector_of(participant_id) or self._departed.get(participant_id)
-
     def of_connector(self, connector_id: str) -> tuple[str, ...]:
         """Return the participants of one connector."""
         return tuple(pid for pid, event in self._joins.items() if event.connector_id == connector_id)
+
+    def dated(self, event: ParticipantEvent) -> ParticipantEvent:
+        """Return a join with a time after that of the participant's last one: it names their session."""
+        last = self._departed.get(event.participant_id) if event.joined else None
+        if last is None or event.pts_us > last.pts_us:
+            return event
+        return replace(event, pts_us=min(last.pts_us + 1, _PTS_MAX_US))
+
+    def forget_departed(self) -> None:
+        """Know nothing of those who are not here."""
+        self._departed.clear()
 
     def apply(self, event: ParticipantEvent) -> bool:
         """Take an event; returns whether it changed anything (repeats and strangers' leaves do not)."""
@@ -61,7 +80,9 @@ class Roster:
         if known is None or (event.connector_id and known.connector_id != event.connector_id):
             return False
         del self._joins[event.participant_id]
-        self._departed[event.participant_id] = known.connector_id
+        # The latest to leave is the last to be forgotten.
+        self._departed.pop(event.participant_id, None)
+        self._departed[event.participant_id] = known
         if len(self._departed) > _DEPARTED_MAX:
             del self._departed[next(iter(self._departed))]
         return True

@@ -41,21 +41,22 @@ class VideoChannel:
     async def open(
         self, address: str, prepare: Callable[[zmq.Socket[bytes]], None], wanted: Callable[[], Iterable[bytes]]
     ) -> None:
-        """Connect and return when the hub sees the subscriptions of ``wanted()``; then `is_live`."""
+        """Connect; return when the hub sees the subscriptions of ``wanted()``: then `is_live`, unless closed since."""
         self.close()
-        self._socket = open_socket(zmq.SUB)
+        self._socket = socket = open_socket(zmq.SUB)
         self._socket.rcvhwm = _HWM_MESSAGES
         prepare(self._socket)
         self._reader = SocketReader(self._socket, self._on_message, self._losses, self._end_batch)
         self._socket.connect(address)
         self._reader.start()
-        # Connected. Only now do subscriptions reach the hub in the order in which they are made.
         await self.markers.wait()
+        # Connected. Only now do subscriptions reach the hub in the order in which they are made.
         self.subscribe(topics.PARTICIPANT)
         for topic in wanted():
             self.subscribe(topic)
+        self.markers.repeat()
         await self.markers.wait()
-        self.is_live = True
+        self.is_live = self._socket is socket
 
     def subscribe(self, topic: bytes) -> None:
         """Receive a topic here."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import itertools
 import logging
 import os
 from pathlib import Path
@@ -146,39 +145,87 @@ def test_old_signals_that_still_come_after_the_hub_s_word_are_not_shown():
 # --- joins and leaves on two sockets ---
 
 
-def event(joined: bool, pid: str = "alice") -> ParticipantEvent:
-    return ParticipantEvent(pid, joined, 1, "lk")
+def test_who_rejoined_while_nobody_was_listening_has_left_in_between():
+    """A leave and a join that were both lost: the list of who is here has the same names, but another session."""
+    seen: list[tuple[bool, int]] = []
+    attendance = Attendance(lambda e: seen.append((e.joined, e.pts_us)), lambda _: None)
+    attendance.restart()
+    attendance.replace((("alice", "lk", 5),), 9)
+    digest = attendance.roster.digest
+    assert not attendance.is_behind(digest)
+    hub = Attendance(lambda _: None, lambda _: None)
+    hub.replace((("alice", "lk", 7),), 9)
+    assert attendance.is_behind(hub.roster.digest)
+    attendance.replace((("alice", "lk", 7),), 9)
+    attendance.on_told(ParticipantEvent("alice", True, 8, "lk"))
+    assert seen == [(True, 5), (False, 9), (True, 7), (False, 8), (True, 8)]
 
 
-@pytest.mark.parametrize("order", ["mv", "vm", "mmvv", "vvmm", "mvvm", "vmmv"])
-def test_whatever_socket_is_first_each_join_and_leave_counts_once(order):
-    """``m`` and ``v`` are the contract's and the video socket; each tells join, leave, join, leave, … in order."""
+def test_a_leave_that_waits_for_a_word_that_never_comes_is_told_in_the_end_and_late_signals_are_not_shown():
+    seen: list[object] = []
+    attendance = Attendance(lambda e: seen.append(e.joined), lambda signal: seen.append(signal.seq))
+    attendance.restart()
+    attendance.has_video = True
+    attendance.on_video_roster((("alice", "lk", 5),))
+    attendance.replace((("alice", "lk", 5),), 9)
+    signal = FrameSignal(0, 1, 1, 4, 4, PixelFormat.I420, 24, "alice", "v")
+    assert attendance.admits(signal)
+    attendance.on_told(ParticipantEvent("alice", False, 6, "lk"))
+    assert attendance.is_apart
+    attendance.on_told(ParticipantEvent("alice", True, 7, "lk"))
+    number = 0
+    while len(seen) < 2:
+        assert attendance.holds("alice", seen.append, number)
+        number += 1
+    assert seen == [True, False, True, *range(number)]
+    assert not attendance.admits(signal)
+    assert attendance.admits(signal, session=7)
+
+
+def test_a_hub_that_dates_nothing_may_repeat_a_join_with_another_time():
     seen: list[bool] = []
-    attendance = Attendance(lambda e: seen.append(e.joined))
-    rounds = len(order) // 2
-    told = {"m": iter([True, False] * rounds), "v": iter([True, False] * rounds)}
-    for socket in order:
-        for _ in range(2):
-            told_event = event(next(told[socket]))
-            if socket == "m":
-                attendance.on_told(told_event, has_video_socket=True)
-            else:
-                attendance.on_video_told(told_event)
-    assert seen[0] is True
-    assert seen[-1] is False
-    assert all(a != b for a, b in itertools.pairwise(seen))
-    assert len(attendance.roster) == 0
-
-
-def test_a_leave_lost_on_one_socket_is_believed_after_two_heartbeats():
-    seen: list[bool] = []
-    attendance = Attendance(lambda e: seen.append(e.joined))
-    attendance.on_told(event(True), has_video_socket=True)
-    attendance.on_told(event(False), has_video_socket=True)
-    assert not attendance.reconcile(1)
+    attendance = Attendance(lambda e: seen.append(e.joined), lambda _: None)
+    for pts_us in (5, 7, 6):
+        attendance.on_told(ParticipantEvent("alice", True, pts_us, "lk"))
     assert seen == [True]
-    assert attendance.reconcile(1)
-    assert seen == [True, False]
+
+
+async def test_a_leave_lost_on_the_socket_of_the_signals_is_noticed_and_made_up_for(stage, connector, eventually):
+    agent, seen = await stage.agent(), []
+    agent.on_frame(lambda signal: seen.append(signal.seq))
+    agent._attendance._video.apply(ParticipantEvent("alice", False, 1))
+    await push(connector)
+    await eventually(lambda: agent.losses.get("join or leave lost") == 1, deadline_s=20)
+    await push(connector)
+    await eventually(lambda: seen == [2])
+
+
+async def test_media_of_a_connector_that_lost_its_participant_goes_nowhere(stage, hub, connector, eventually):
+    agent, seen = await stage.agent(), []
+    agent.on_data(lambda message: seen.append(message.data))
+    agent.on_frame(seen.append)
+    agent.on_participant(lambda event: seen.append((event.joined, event.connector_id)))
+    other = hub.connect_local("other")
+    await other.notify_participant_joined("alice", 1)
+    assert await push(connector) == 0
+    await connector.push_data(DataMessage("alice", "t", 1, b"old"))
+    await other.push_data(DataMessage("alice", "t", 1, b"new"))
+    await eventually(lambda: b"new" in seen)
+    assert seen == [(False, "lk"), (True, "other"), b"new"]
+    assert hub.stats().counters == {"frame of nobody dropped": 1, "data of nobody dropped": 1}
+
+
+async def test_who_waits_for_its_subscriptions_while_the_hub_restarts_is_answered_by_the_new_one(stage, eventually):
+    old = stage.hub()
+    agent = await stage.agent()
+    old.stop()
+    await eventually(lambda: old._sockets.video._reader._loop is None)
+    waiting = asyncio.create_task(agent.wait_subscribed())
+    await eventually(lambda: agent._link._markers.is_waiting)
+    old.close()
+    stage.hub()
+    async with asyncio.timeout(20):
+        await waiting
 
 
 # --- frames read in place ---

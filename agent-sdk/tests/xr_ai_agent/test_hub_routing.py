@@ -100,6 +100,22 @@ async def test_an_answer_sent_the_moment_somebody_joins_arrives(stage, connector
     await eventually(lambda: len(got) == 20)
 
 
+async def test_an_answer_on_its_way_to_who_has_left_is_not_given_to_who_comes_back(stage, eventually):
+    hub = stage.hub()
+    connector, agent = await stage.connector(), await stage.agent()
+    got = _collect(connector)
+    await connector.notify_participant_joined("alice", 1)
+    await eventually(lambda: agent.connected_participants)
+    connector._reader.stop()
+    published = hub.stats().published
+    await agent.send_return_data(DataMessage("alice", "t", 1, b"old"))
+    await eventually(lambda: hub.stats().published > published)
+    await connector.notify_participant_left("alice", 2)
+    connector._reader.start()
+    await connector._markers.wait()
+    assert got == []
+
+
 async def test_answers_go_only_to_the_connector_of_their_participant(stage, eventually):
     hub = stage.hub()
     connectors = [hub.connect_local("lk"), await stage.connector("c1"), await stage.connector("c2")]
