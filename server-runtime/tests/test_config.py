@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from xr_ai_config import ConfigError, load_config
-from xr_media_hub.config import HubConfig, VideoRecording
+from xr_media_hub.config import HubConfig, RemoteAgents, VideoRecording
 
 REFERENCE = Path(__file__).resolve().parents[1] / "xr_media_hub.yaml"
 
@@ -23,7 +23,7 @@ def test_the_reference_file_says_the_defaults() -> None:
 def test_the_reference_file_documents_every_key() -> None:
     text = REFERENCE.read_text()
     keys = [key for key, field in HubConfig.model_fields.items() if field.annotation is not type(None)]
-    keys += VideoRecording.model_fields
+    keys += [*VideoRecording.model_fields, *RemoteAgents.model_fields]
     assert [key for key in keys if f"{key}:" not in text] == []
 
 
@@ -34,6 +34,17 @@ def test_the_hub_follows_the_port_of_its_server(tmp_path: Path) -> None:
 def test_paths_start_from_the_file(tmp_path: Path) -> None:
     assert _load(tmp_path, "web_client_dir: ../web\n").web_client_dir == tmp_path.parent / "web"
     assert _load(tmp_path, "web_client_dir: ''\n").web_client_dir is None
+
+
+def test_the_keys_of_remote_agents_start_from_the_file(tmp_path: Path) -> None:
+    remote = _load(
+        tmp_path, "remote: {enabled: true, server_key: keys/hub.key_secret, client_keys: ../agents}\n"
+    ).remote
+
+    assert (remote.server_key, remote.client_keys) == (
+        tmp_path / "keys" / "hub.key_secret",
+        tmp_path.parent / "agents",
+    )
 
 
 def test_a_key_of_the_old_hub_is_refused_with_what_replaced_it(tmp_path: Path) -> None:
@@ -104,6 +115,11 @@ def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.Monke
         ("video_recording: {sample_fsp: 5}\n", ["hub.yaml:1:19", "unknown key", "sample_fps"]),
         ("video_recording:\n  when_full: stpo\n", ["hub.yaml:2:14", "stop", "delete_oldest"]),
         ("video_recording: {max_total_bytes: 1000}\n", ["max_total_bytes", "at least 12000000 bytes"]),
+        ("remote: {enabled: true}\n", ["server_key is needed", "--make-keys"]),
+        ("remote: {server_key: hub.key}\n", ["hub.yaml:1:22", "NAME.key_secret"]),
+        ("remote: {host: '::'}\n", ["IPv4"]),
+        ("remote: {port: 65534}\n", ["hub.yaml:1:16", "65532"]),
+        ("hub_sub_addr: /tmp/pub\n", ["hub.yaml:1:15", "ipc://PATH"]),
         ("video_codec: nvenc\n", ["video_codec", "hardware", "software"]),
         ("- a list\n", ["mapping"]),
     ],

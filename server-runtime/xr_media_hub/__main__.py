@@ -4,20 +4,33 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from xr_ai_program import run_program
+from xr_ai_program import StartupError, run_program
+from xr_media_hub import _make_keys
 from xr_media_hub._hub import serve
 from xr_media_hub.config import HubConfig
 
 
 def main() -> int:
-    """Run the hub and return its exit code."""
+    """Run the hub, or make keys, and return the exit code."""
+    if any(each.partition("=")[0] == _make_keys.OPTION for each in sys.argv[1:]):
+        return _keys()
     return run_program(
         "xr_media_hub",
         HubConfig,
         serve,
-        description="The media hub: clients connect here, agents see and hear them here.",
+        description="The media hub: clients connect here, agents see and hear them here. "
+        f"`{_make_keys.OPTION} DIR [NAME …]` makes keys for agents on other machines.",
         loop_factory=_fast_loop_factory(),
     )
+
+
+def _keys() -> int:
+    try:
+        print(_make_keys.run(sys.argv[1:]))  # noqa: T201 - a command whose output is its result
+    except StartupError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - as above
+        return 1
+    return 0
 
 
 def _fast_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

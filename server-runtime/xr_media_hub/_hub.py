@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING, Any
 
-from xr_ai_agent import AddressInUseError, HubEndpoint
+from xr_ai_agent import AddressInUseError, HubEndpoint, InsecureAddressError, KeyFileError, RemoteAccess
 from xr_ai_program import Readiness, StartupError
 from xr_ai_program.http import bind
 from xr_media_hub._errors import HubTaskEnded
@@ -129,12 +129,30 @@ def _bind_web(config: HubConfig, stack: AsyncExitStack) -> socket.socket | None:
 
 def _bind_hub(config: HubConfig) -> HubEndpoint:
     try:
-        return HubEndpoint(config.hub_push_addr, config.hub_sub_addr, data_max_bytes=config.max_data_bytes)
+        hub = HubEndpoint(
+            config.hub_push_addr, config.hub_sub_addr, data_max_bytes=config.max_data_bytes, remote=_remote(config)
+        )
     except AddressInUseError as error:
         raise StartupError(
             f"{error}. Stop that hub, or give this one other addresses (XR_HUB_IN and XR_HUB_PUB, "
-            f"or hub_push_addr and hub_sub_addr)."
+            f"or hub_push_addr and hub_sub_addr; remote.port for agents on other machines)."
         ) from error
+    except InsecureAddressError as error:
+        raise StartupError(
+            f"{error}. In the configuration that is `remote:`; xr_media_hub --make-keys DIR makes the keys."
+        ) from error
+    except KeyFileError as error:
+        raise StartupError(f"remote: {error}. xr_media_hub --make-keys DIR makes what is needed.") from error
+    if hub.remote_addresses is not None:
+        logger.info("agents on other machines: XR_HUB_PUB=%s XR_HUB_IN=%s", *hub.remote_addresses)
+    return hub
+
+
+def _remote(config: HubConfig) -> RemoteAccess | None:
+    remote = config.remote
+    if not remote.enabled or remote.server_key is None or remote.client_keys is None:
+        return None
+    return RemoteAccess(remote.server_key, remote.client_keys, remote.host, remote.port)
 
 
 def _recorder(config: HubConfig, hub: HubEndpoint) -> "Recorder | None":

@@ -21,14 +21,17 @@ from pydantic import (
 from xr_ai_agent import hub_addresses
 from xr_ai_config import ConfigPath
 
-__all__ = ("HubConfig", "VideoRecording")
+__all__ = ("HubConfig", "RemoteAgents", "VideoRecording")
 
 # What passes in one packet of the media server's.
 PACKET_BYTES = 60_000
 # livekit-server refuses nothing shorter, but HS256 asks for a key as long as its hash (RFC 7518 §3.2).
 _MIN_SECRET_CHARS = 32
+# Where agents subscribe, push, see and ask.
+REMOTE_PORTS = 4
 _WEBSOCKET_SCHEMES = ("ws", "wss")
 
+_IPC_ADDRESS = re.compile(r"ipc://.+|tcp://[^/]+:([0-9]{1,5}|\*)")
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
@@ -116,6 +119,41 @@ class VideoRecording(BaseModel):
         return value
 
 
+class RemoteAgents(BaseModel):
+    """Agents on other machines: who may connect, and where."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    host: str = "0.0.0.0"
+    port: int = Field(default=7900, ge=1, le=65_535 - REMOTE_PORTS + 1)
+    server_key: OptionalPath = Field(default=None, validate_default=True)
+    client_keys: OptionalPath = Field(default=None, validate_default=True)
+
+    @field_validator("host")
+    @classmethod
+    def _is_ipv4(cls, value: str) -> str:
+        try:
+            ipaddress.IPv4Address(value)
+        except ValueError:
+            raise ValueError("expected an IPv4 address of this machine, or 0.0.0.0 for all of them") from None
+        return value
+
+    @field_validator("server_key", "client_keys")
+    @classmethod
+    def _is_named(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("enabled") and value is None:
+            raise ValueError(f"{info.field_name} is needed when enabled; xr_media_hub --make-keys DIR makes both")
+        return value
+
+    @field_validator("server_key")
+    @classmethod
+    def _is_secret(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".key_secret":
+            raise ValueError("expected the hub's secret key, NAME.key_secret")
+        return value
+
+
 class HubConfig(BaseModel):
     """Everything a hub can be told."""
 
@@ -155,6 +193,8 @@ class HubConfig(BaseModel):
     hub_push_addr: str = Field(default_factory=lambda: hub_addresses().pull)
     hub_sub_addr: str = Field(default_factory=lambda: hub_addresses().pub)
 
+    remote: RemoteAgents = RemoteAgents()
+
     video_codec: Literal["auto", "hardware", "software"] = "auto"
     video_recording: VideoRecording = VideoRecording()
 
@@ -171,6 +211,13 @@ class HubConfig(BaseModel):
     def internal_url(self) -> str:
         """Where the hub itself reaches LiveKit; follows ``lk_port_ws`` unless a server was named."""
         return self.livekit_url or self.lk_internal_url or f"ws://127.0.0.1:{self.lk_port_ws}"
+
+    @field_validator("hub_push_addr", "hub_sub_addr")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if not _IPC_ADDRESS.fullmatch(value):
+            raise ValueError("expected ipc://PATH, or tcp://127.0.0.1:PORT")
+        return value
 
     @field_validator("livekit_url", "lk_internal_url", "public_url")
     @classmethod
