@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ("prepare", "start", "start_detached", "start_shown", "startable_plan")
 
 
-def startable_plan(path: Path, options: StackOptions) -> StackPlan:
+def startable_plan(path: Path | str, options: StackOptions) -> StackPlan:
     """Return a plan that can be started now, ports included.
 
     Raises:
@@ -31,8 +31,11 @@ def startable_plan(path: Path, options: StackOptions) -> StackPlan:
     plan = recall(path, options)
     if plan is not None and are_ports_free(plan):
         return plan
+    from pathlib import Path
+
     from xr_ai_launcher._api import read_stack, remember, require_startable
 
+    path = Path(path)
     loaded = read_stack(path, options)
     if not loaded.problems:
         _refuse_second_run(loaded.plan)

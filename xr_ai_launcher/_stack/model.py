@@ -22,7 +22,8 @@ StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUS
 class _Part(BaseModel):
     """Base of every part of a stack file."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Built when first used: a part is validated within the stack, hardly ever alone.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class HttpProbeModel(_Part):

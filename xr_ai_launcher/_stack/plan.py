@@ -337,13 +337,11 @@ def _with_value(text: str, references: Mapping[str, str]) -> str:
 
 def _filled(role: RolePlan, fill: Callable[[str], str]) -> RolePlan:
     ready = role.ready
+    argv = tuple(fill(word) for word in role.argv)
+    env = {key: fill(value) for key, value in role.env.items()}
     if isinstance(ready, FileProbe):
         ready = FileProbe(fill(ready.path))
     elif isinstance(ready, ExecProbe):
         ready = ExecProbe(tuple(fill(word) for word in ready.argv))
-    return replace(
-        role,
-        argv=tuple(fill(word) for word in role.argv),
-        env={key: fill(value) for key, value in role.env.items()},
-        ready=ready,
-    )
+    is_same = (argv, env, ready) == (role.argv, role.env, role.ready)
+    return role if is_same else replace(role, argv=argv, env=env, ready=ready)

@@ -1,7 +1,7 @@
-"""Does plain `up` and `check` commands itself when a stored plan answers them, without what reads other commands.
+"""Does plain `up` commands, and `check` where a stored plan answers it, without what reads all other commands.
 
-Loading typer takes longer than starting fifty programs. Whatever is the least unusual here (another verb, an option
-that is not in the table, a plan that is not stored or no longer holds) is left to the whole command line.
+Loading typer takes as long as starting fifty programs. Whatever is the least unusual here (another verb, an option that
+is not in the table) is left to the whole command line.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import gc
 from collections.abc import Sequence
 
 from xr_ai_launcher._errors import LauncherError
-from xr_ai_launcher._stack.free_ports import are_ports_free
 from xr_ai_launcher._stack.plan import StackPlan
 from xr_ai_launcher._stack.stored import recall
-from xr_ai_launcher._start import start
+from xr_ai_launcher._start import start, startable_plan
 from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._outcome import exit_code
 from xr_ai_launcher.cli._request import OPTIONS, Request, stack_file
@@ -32,11 +31,13 @@ def run(words: Sequence[str]) -> int | None:
     """Do what the command line asks for and return its exit code; None: it was not done, nor was anything said."""
     gc.disable()  # what is loaded from here on stays; the collector would look for garbage in it a dozen times
     request = parse(words)
+    if request is not None and words[0] == "up":
+        return exit_code(lambda: _up(request))
     plans = None if request is None else _plans(request)
-    if plans is None or (words[0] == "up" and not all(map(are_ports_free, plans.values()))):
+    if plans is None:
         gc.enable()
-        return None  # among all the other checks it is also found who holds a port
-    return exit_code(lambda: _up(plans) if words[0] == "up" else _check(plans))
+        return None
+    return exit_code(lambda: _check(plans))
 
 
 def parse(words: Sequence[str]) -> Request | None:
@@ -85,8 +86,8 @@ def _plans(request: Request) -> dict[str, StackPlan] | None:
     return plans
 
 
-def _up(plans: dict[str, StackPlan]) -> int:
-    (plan,) = plans.values()
+def _up(request: Request) -> int:
+    plan = startable_plan(stack_file(*request.stacks or (None,)), request.options())
     announce(plan)
     if plan.metrics_port is None:
         return start(plan)

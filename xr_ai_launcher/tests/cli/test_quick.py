@@ -92,8 +92,7 @@ def test_up_runs_a_stored_plan_as_it_runs_a_new_one(here: Path) -> None:
 def test_a_taken_port_is_explained_as_ever(here: Path, port: int, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     with socket.create_server(("127.0.0.1", port)):
-        assert _quick.run(["up"]) is None
-        assert main(["up"]) == ExitCode.BAD_STACK
+        assert _quick.run(["up"]) == ExitCode.BAD_STACK
     said = capfd.readouterr()
     assert f"port {port} is taken by" in said.err
     assert "started" not in said.out
@@ -121,6 +120,12 @@ def test_it_loads_nothing_that_reads_commands_or_checks_stacks(here: Path) -> No
     code, *modules = json.loads(result.stdout)
     assert code == 0
     assert [name for name in HEAVY if name in modules] == []
+
+
+def test_up_of_an_unknown_stack_loads_nothing_that_reads_commands(here: Path) -> None:
+    script = "import sys; from xr_ai_launcher.cli import main; print(main(['up']), 'typer' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.splitlines()[-1] == "6 False"
 
 
 def test_a_stack_is_looked_for_where_the_whole_command_line_looks(here: Path) -> None:
