@@ -25,8 +25,8 @@ A hub::
     connector = hub.connect_local("livekit")         # a transport in this process: one hop, no sockets
     await hub.run()                                  # until hub.stop(); then hub.close()
 
-Agents on other machines: ``HubEndpoint(remote=RemoteAccess(server_key, client_keys))`` opens four TCP ports for those
-whose public key lies in ``client_keys``; such an agent passes ``keys=CurveKeys(its secret key file, the hub's public
+Other machines: ``HubEndpoint(remote=RemoteAccess(server_key, client_keys))`` opens four TCP ports for agents and
+connectors whose public key lies in ``client_keys``; such a one passes ``keys=CurveKeys(its secret key file, the hub's public
 one)`` or names both in XR_HUB_CLIENT_KEY and XR_HUB_SERVER_KEY. `create_key_pair` makes the files. An event loop of
 uvloop, where it is installed, shortens every latency.
 

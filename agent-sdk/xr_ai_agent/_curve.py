@@ -1,4 +1,4 @@
-"""Keys for hubs and agents on different machines: CURVE key files, and the hub's check of who may connect."""
+"""Keys for programs on different machines: CURVE key files, and the hub's check of who may connect."""
 
 import contextlib
 import ipaddress
@@ -24,15 +24,19 @@ CLIENT_KEY_ENV: Final = "XR_HUB_CLIENT_KEY"
 _ZAP_ADDRESS: Final = "inproc://zeromq.zap.01"
 _ZAP_REQUEST_PARTS: Final = 7
 _SECRET_SUFFIX: Final = ".key_secret"
+# A peer whose machine lost power or network says nothing: TCP alone would wait for many minutes.
+HEARTBEAT_MS = 2_000
+SILENCE_MAX_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteAccess:
-    """Lets agents on other machines reach a hub: four consecutive TCP ports, for those whose key is known.
+    """Lets agents and connectors on other machines reach a hub: four consecutive TCP ports, for known keys only.
 
-    ``port`` is where agents subscribe, ``port + 1`` where they push; the other two are announced (0: any free ports).
-    ``server_key`` is a secret key file (made on first use, with its public half beside it, to be given to the agents);
-    ``client_keys`` a folder of the public keys of the agents that may connect, read anew for each connection.
+    A key opens what any program on the hub's own machine may do: hear everybody, speak to and for everybody.
+    ``port`` is where they subscribe, ``port + 1`` where they push; the other two are announced (0: any free ports).
+    ``server_key`` is a secret key file (made on first use, with its public half beside it, to be given to the others);
+    ``client_keys`` a folder of the public keys of those that may connect, read anew for each connection.
     """
 
     server_key: Path
@@ -43,7 +47,7 @@ class RemoteAccess:
 
 @dataclass(frozen=True, slots=True)
 class CurveKeys:
-    """An agent's keys: its own secret key file, and the public key file of the hub."""
+    """The keys of an agent or connector: its own secret key file, and the public key file of the hub."""
 
     client_key: Path
     server_key: Path
@@ -54,11 +58,22 @@ class CurveKeys:
         client, server = os.environ.get(CLIENT_KEY_ENV), os.environ.get(SERVER_KEY_ENV)
         return cls(Path(client), Path(server)) if client and server else None
 
+    @classmethod
+    def for_address(cls, address: str) -> "CurveKeys | None":
+        """Return the keys of the environment for an address of TCP, None for any other."""
+        return cls.from_environment() if address.startswith("tcp://") else None
+
     def apply(self, socket: zmq.Socket[bytes]) -> None:
         """Let a socket prove who it is when it connects. Raises KeyFileError."""
         public, secret = load_key_pair(self.client_key)
         socket.curve_publickey, socket.curve_secretkey = public, secret
         socket.curve_serverkey = _load(self.server_key)[0]
+        _notice_silence(socket)
+
+
+def _notice_silence(socket: zmq.Socket[bytes]) -> None:
+    socket.heartbeat_ivl = HEARTBEAT_MS
+    socket.heartbeat_timeout = SILENCE_MAX_MS
 
 
 def create_key_pair(path: Path) -> Path:
@@ -101,6 +116,7 @@ def serve_curve(socket: zmq.Socket[bytes], access: RemoteAccess) -> None:
         logger.info("made a key pair for this hub; agents need %s", access.server_key.with_suffix(".key"))
     socket.curve_publickey, socket.curve_secretkey = load_key_pair(access.server_key)
     socket.curve_server = True
+    _notice_silence(socket)
 
 
 def refuse_exposed(address: str) -> None:

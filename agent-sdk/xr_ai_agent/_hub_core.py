@@ -72,9 +72,11 @@ class HubCore:
         self._streams: dict[str, list[int]] = {}
         self._data_max_bytes = data_max_bytes
         self._sinks: dict[str, ReturnSink] = {}
-        self._rings: dict[str, ConnectorRing] = {}
+        # Of the connectors in other processes; None for one on another machine.
+        self._rings: dict[str, ConnectorRing | None] = {}
         self._handlers: dict[int, Callable[[Any, bytes], None]] = {
             MsgType.FRAME_SIGNAL: self._on_frame_signal,
+            MsgType.FRAME_DATA: self._on_frame_data,
             MsgType.AUDIO_CHUNK: self.take_audio,
             MsgType.CONTROL: self._on_control,
             MsgType.DATA_MESSAGE: self.take_data,
@@ -232,7 +234,8 @@ class HubCore:
         """Free everything."""
         self.runner.close()
         for ring in self._rings.values():
-            ring.close()
+            if ring is not None:
+                ring.close()
         self._rings.clear()
         self.frames.close()
 
@@ -256,11 +259,23 @@ class HubCore:
             ring.release(signal.slot)
         self.publish_frame(stored)
 
+    def _on_frame_data(self, frame: FrameData, _: bytes) -> None:
+        """A frame of a connector on another machine, which has no memory in common with the hub."""
+        if not self.is_present(frame.participant_id, "frame"):
+            return
+        expected = frame.fmt.frame_bytes(frame.width, frame.height)
+        if len(frame.data) != expected:
+            self.losses.count("malformed frame dropped", f"{len(frame.data)} bytes; expected {expected}")
+            return
+        track, size = (frame.participant_id, validate_track_id(frame.track_id)), (frame.width, frame.height)
+        self.publish_frame(self.frames.put(track, frame.fmt, size, frame.pts_us, memoryview(frame.data), frame.seq))
+
     def _ring_of(self, signal: FrameSignal) -> ConnectorRing | None:
         # Also of those who have just left: their slot must be freed.
         join = self.roster.last_join_of(signal.participant_id)
-        if join is not None and join.connector_id in self._rings:
-            return self._rings[join.connector_id]
+        ring = None if join is None else self._rings.get(join.connector_id)
+        if ring is not None:
+            return ring
         self.losses.count("frame of nobody dropped", f"no ring of participant {signal.participant_id!r:.80}")
         return None
 
@@ -331,8 +346,9 @@ class HubCore:
         old = self._rings.pop(connector_id, None)
         if old is not None:
             old.close()
-        self._rings[connector_id] = ConnectorRing.attach(registration.shm_name)
-        logger.info("connector %s registered, ring %s", connector_id, registration.shm_name)
+        name = registration.shm_name
+        self._rings[connector_id] = ConnectorRing.attach(name) if name else None
+        logger.info("connector %s registered, %s", connector_id, f"ring {name}" if name else "on another machine")
 
     def _on_frame_request(self, request: FrameRequest, _: bytes) -> None:
         frame: FrameData | None = self.frames.newest((request.participant_id, request.track_id))
@@ -368,7 +384,9 @@ class HubCore:
 
     def _drop_connector(self, connector_id: str) -> None:
         logger.warning("connector %s is gone; its participants have left", connector_id)
-        self._rings.pop(connector_id).close()
+        ring = self._rings.pop(connector_id)
+        if ring is not None:
+            ring.close()
         self._leave_all(connector_id)
 
     def _leave_all(self, connector_id: str) -> None:

@@ -109,8 +109,7 @@ class ProcessorEndpoint:
         self._stopped = asyncio.Event()
         self._is_closed = False
         addresses = (sub_addr or pub_default, push_addr or pull_default)
-        if keys is None and addresses[0].startswith("tcp://"):
-            keys = CurveKeys.from_environment()
+        keys = keys or CurveKeys.for_address(addresses[0])
         handlers = (self._on_published, self._on_video, self._on_answer)
         self._link = AgentLink(self._agent_id, addresses, keys, self._losses, handlers, self._signals.end_batch)
         everyone = filter if auto_subscribe else Subscribe.NONE

@@ -16,6 +16,7 @@ from xr_ai_agent import (
     ConnectorRegistration,
     ControlMessage,
     DataMessage,
+    FrameData,
     FrameRequest,
     FrameSignal,
     MsgType,
@@ -183,6 +184,7 @@ def seeds(ring_name: str) -> list[bytes]:
         [(1, encode(MsgType.AGENT_REPORT, AgentReport(AGENT, "name", {"audio lost": 3})))],
         [(0, encode(MsgType.CONTROL, ControlMessage("topic", {"a": [1, None, {"b": 2.5}]})))],
         [(0, encode(MsgType.ROSTER_REQUEST, RosterRequest())), (0, encode(MsgType.ROSTER_QUERY, RosterQuery(AGENT)))],
+        [event, (0, encode(MsgType.FRAME_DATA, FrameData(1, 1, 4, 4, PixelFormat.I420, bytes(24), "alice", "v")))],
         [(3, b"abcd\xff"), event, (3, b"abcd\x00")],
         [(0, b""), (0, b"\xff"), (0, b"\x01\x99"), (0, b"\x04" + msgpack.packb(["alice", 1]))],
     ]

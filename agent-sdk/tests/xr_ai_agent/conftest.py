@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from xr_ai_agent import ConnectorEndpoint, HubEndpoint, ProcessorEndpoint
+from xr_ai_agent import ConnectorEndpoint, CurveKeys, HubEndpoint, ProcessorEndpoint, RemoteAccess, create_key_pair
 
 # Any wait in these tests; a state that is not there by then will not come.
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 async def eventually(condition: Callable[[], Any], what: str = "", deadline_s: float = DEADLINE_S) -> None:
@@ -58,6 +58,33 @@ class Stage:
         for endpoint in reversed(self._endpoints):
             endpoint.close()
         await asyncio.gather(*self._tasks)
+
+
+class Access:
+    """A hub's door to other machines, and keys to it."""
+
+    def __init__(self, folder: Path) -> None:
+        keys = folder / "clients"
+        keys.mkdir()
+        self.settings = RemoteAccess(folder / "hub" / "hub.key_secret", keys, host="127.0.0.1", port=0)
+
+    def admit(self, name: str) -> CurveKeys:
+        """Make a key pair elsewhere and lay its public half into the hub's folder, as its owner would."""
+        elsewhere = self.settings.client_keys.parent / "elsewhere"
+        public = create_key_pair(elsewhere / f"{name}.key_secret")
+        (self.settings.client_keys / public.name).write_bytes(public.read_bytes())
+        return CurveKeys(elsewhere / f"{name}.key_secret", self.settings.server_key.with_suffix(".key"))
+
+    def connector(self, hub: HubEndpoint, name: str, **options: Any) -> ConnectorEndpoint:
+        """Return a connector as on another machine."""
+        assert hub.remote_addresses is not None
+        addresses = hub.remote_addresses.pull, hub.remote_addresses.pub
+        return ConnectorEndpoint(*addresses, name, keys=self.admit(name), **options)
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path)
 
 
 @pytest.fixture

@@ -84,7 +84,9 @@ PROGRAMS = {
 
 
 @contextlib.contextmanager
-def child(stage, name: str, deadline_s: float = 20.0) -> Iterator[subprocess.Popen[str]]:
+def child(
+    stage, name: str, deadline_s: float = 20.0, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Run one of the programs above in a process of its own, until it says that it is ready."""
     body = "\n".join(line[8:] for line in PROGRAMS[name].splitlines())
     code = (
@@ -93,7 +95,11 @@ def child(stage, name: str, deadline_s: float = 20.0) -> Iterator[subprocess.Pop
         + "\n\nasyncio.run(main())\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, stage.pull, stage.pub], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, stage.pull, stage.pub],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | (environment or {}),
     )
     try:
         assert process.stdout is not None
@@ -212,6 +218,20 @@ async def test_the_participants_of_a_killed_connector_leave_and_its_ring_is_let_
         process.kill()
         await eventually(lambda: not agent.connected_participants and hub.stats().peers == 1)
     (shm_root() / "xr_conn_child").unlink()
+
+
+async def test_who_falls_silent_on_another_machine_has_left(stage, access, eventually, monkeypatch):
+    """A connector is stopped in its tracks, as by a cut cable: its sockets stay open."""
+    monkeypatch.setattr("xr_ai_agent._curve.HEARTBEAT_MS", 100)
+    monkeypatch.setattr("xr_ai_agent._curve.SILENCE_MAX_MS", 1_000)
+    hub = stage.hub(remote=access.settings)
+    keys = access.admit("far")
+    environment = {"XR_HUB_CLIENT_KEY": str(keys.client_key), "XR_HUB_SERVER_KEY": str(keys.server_key)}
+    with child(hub.remote_addresses, "connector", environment=environment) as process:
+        assert await ready(process) == "ready"
+        assert hub.connected_participants == {"alice"}
+        process.send_signal(signal.SIGSTOP)
+        await eventually(lambda: not hub.connected_participants, deadline_s=20)
 
 
 async def test_a_killed_hub_leaves_no_memory_behind_for_long(stage):
@@ -352,7 +372,7 @@ async def test_a_connector_with_a_wrong_ring_hurts_only_itself(stage, eventually
     good = await stage.connector()
     push = zmq.Context.instance().socket(zmq.PUSH)
     push.connect(stage.pull)
-    for name in ("../../etc/passwd", "xr_no_such_ring", ""):
+    for name in ("../../etc/passwd", "xr_no_such_ring", "xr/conn"):
         push.send(encode(MsgType.CONNECTOR_REGISTER, ConnectorRegistration("bad", name)))
     await good.notify_participant_joined("alice", 1)
     await eventually(lambda: hub.connected_participants == {"alice"})

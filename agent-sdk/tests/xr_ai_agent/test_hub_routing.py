@@ -1,5 +1,6 @@
 """Who hears what: participant → hub → agents → hub → the same participant, and nobody else."""
 
+import asyncio
 import socket
 
 import msgpack
@@ -36,14 +37,18 @@ def _collect(connector: Connector) -> list:
     return got
 
 
-@pytest.fixture(params=["local", "external"])
-async def connector(request, stage):
-    """The same promises hold for a transport in the hub's process and for one with sockets of its own."""
-    hub = stage.hub()
+@pytest.fixture(params=["local", "external", "remote"])
+async def connector(request, stage, access):
+    """The same promises hold for a transport in the hub's process, in another one, and on another machine."""
+    hub = stage.hub(remote=access.settings if request.param == "remote" else None)
     stage.the_hub = hub
     if request.param == "local":
         connector = hub.connect_local("lk")
         assert isinstance(connector, LocalConnector)
+    elif request.param == "remote":
+        connector = stage.start(access.connector(hub, "lk"))
+        async with asyncio.timeout(20):
+            await connector.wait_connected()
     else:
         connector = await stage.connector()
         assert isinstance(connector, ConnectorEndpoint)

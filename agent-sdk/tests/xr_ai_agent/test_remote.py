@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from xr_ai_agent import (
     CurveKeys,
     DataMessage,
     FrameRequest,
+    FrameTooLargeError,
     HubEndpoint,
     InsecureAddressError,
     KeyFileError,
@@ -29,23 +29,8 @@ FRAME = bytes(range(24))
 
 
 @pytest.fixture
-def access(tmp_path: Path) -> RemoteAccess:
-    keys = tmp_path / "clients"
-    keys.mkdir()
-    return RemoteAccess(tmp_path / "hub" / "hub.key_secret", keys, host="127.0.0.1", port=0)
-
-
-@pytest.fixture
 async def hub(stage, access) -> HubEndpoint:
-    return stage.hub(remote=access)
-
-
-def admit(access: RemoteAccess, name: str) -> CurveKeys:
-    """Make a key pair elsewhere and lay its public half into the hub's folder, as its owner would."""
-    elsewhere = access.client_keys.parent / "elsewhere"
-    public = create_key_pair(elsewhere / f"{name}.key_secret")
-    (access.client_keys / public.name).write_bytes(public.read_bytes())
-    return CurveKeys(elsewhere / f"{name}.key_secret", access.server_key.with_suffix(".key"))
+    return stage.hub(remote=access.settings)
 
 
 def remote_agent(stage, hub: HubEndpoint, keys: CurveKeys | None) -> ProcessorEndpoint:
@@ -59,7 +44,7 @@ async def test_an_agent_with_a_key_hears_speaks_and_sees(stage, hub, access, eve
     connector.on_return_data(said.append)
     connector.on_return_audio(said.append)
     connector.on_return_audio_flush(said.append)
-    far, near = remote_agent(stage, hub, admit(access, "far")), await stage.agent()
+    far, near = remote_agent(stage, hub, access.admit("far")), await stage.agent()
     heard: list = []
     for register in (far.on_data, far.on_audio, far.on_frame):
         register(heard.append)
@@ -80,9 +65,37 @@ async def test_an_agent_with_a_key_hears_speaks_and_sees(stage, hub, access, eve
         assert (frame.seq, frame.width, frame.data) == (1, 4, FRAME)
 
 
+async def test_a_connector_with_a_key_serves_its_participants(stage, hub, access, eventually):
+    """With frames of a size that no single packet carries, and a frame that is too large."""
+    connector = stage.start(access.connector(hub, "far", max_frame_bytes=4_000_000))
+    said: list = []
+    connector.on_return_data(said.append)
+    agent, signals = await stage.agent(), []
+    agent.on_frame(signals.append)
+    async with asyncio.timeout(20):
+        await connector.wait_connected()
+    await connector.notify_participant_joined("alice", 1)
+    side = 1280
+    pixels = bytes(range(256)) * (side * side * 3 // 2 // 256)
+    assert await connector.push_frame("alice", "v", PixelFormat.I420, side, side, 7, pixels) == 1
+    await eventually(lambda: signals, deadline_s=20)
+    assert (signals[0].seq, signals[0].pts_us, signals[0].width) == (1, 7, side)
+    assert (await agent.request_frame(TRACK)).data == pixels
+    with pytest.raises(FrameTooLargeError, match="at most 4000000"):
+        await connector.push_frame("alice", "v", PixelFormat.RGBA, side, side, 7, bytes(side * side * 4))
+    await connector.push_frame("alice", "v", PixelFormat.I420, 8, 8, 7, FRAME)
+    await eventually(lambda: hub.stats().counters.get("malformed frame dropped") == 1, deadline_s=20)
+    await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
+    await eventually(lambda: said)
+    await connector.end_track("alice", "v")
+    await eventually(lambda: hub.stats().video_tracks == 0)
+    connector.close()
+    await eventually(lambda: not agent.connected_participants)
+
+
 async def test_pixels_travel_to_the_one_that_asked_and_no_memory_is_mapped(stage, hub, access, eventually):
     connector = hub.connect_local("lk")
-    asker, other = (remote_agent(stage, hub, admit(access, name)) for name in ("asker", "other"))
+    asker, other = (remote_agent(stage, hub, access.admit(name)) for name in ("asker", "other"))
     strangers_view: list = []
     answers = other._on_answer
     other._link.control._handle = lambda parts: strangers_view.append(parts) or answers(parts)
@@ -107,14 +120,14 @@ async def test_strangers_hear_nothing_and_are_not_heard(stage, hub, access, even
     connector = hub.connect_local("lk")
     said: list = []
     connector.on_return_data(said.append)
-    friend = remote_agent(stage, hub, admit(access, "friend"))
+    friend = remote_agent(stage, hub, access.admit("friend"))
     keys = None
     if stranger == "an unknown key":
         create_key_pair(tmp_path / "s" / "s.key_secret")
-        keys = CurveKeys(tmp_path / "s" / "s.key_secret", access.server_key.with_suffix(".key"))
+        keys = CurveKeys(tmp_path / "s" / "s.key_secret", access.settings.server_key.with_suffix(".key"))
     elif stranger == "a wrong server key":
         create_key_pair(tmp_path / "s" / "s.key_secret")
-        keys = CurveKeys(admit(access, "misled").client_key, tmp_path / "s" / "s.key")
+        keys = CurveKeys(access.admit("misled").client_key, tmp_path / "s" / "s.key")
     intruder, heard = remote_agent(stage, hub, keys), []
     intruder.on_data(heard.append)
     await connector.notify_participant_joined("alice", 1)
@@ -138,8 +151,8 @@ async def test_strangers_hear_nothing_and_are_not_heard(stage, hub, access, even
 
 async def test_a_key_laid_into_the_folder_is_good_at_once(stage, hub, access, tmp_path):
     """And one that is taken away is refused at the next connection."""
-    keys = admit(access, "late")
-    public = access.client_keys / "late.key"
+    keys = access.admit("late")
+    public = access.settings.client_keys / "late.key"
     kept = public.read_bytes()
     public.unlink()
     agent = remote_agent(stage, hub, keys)
@@ -158,7 +171,7 @@ async def test_agents_of_this_machine_need_no_key(stage, hub):
 
 
 async def test_keys_come_from_the_environment_for_a_tcp_address(stage, hub, access, monkeypatch):
-    keys = admit(access, "env")
+    keys = access.admit("env")
     monkeypatch.setenv("XR_HUB_CLIENT_KEY", str(keys.client_key))
     monkeypatch.setenv("XR_HUB_SERVER_KEY", str(keys.server_key))
     agent = remote_agent(stage, hub, None)
@@ -171,7 +184,7 @@ async def test_two_hubs_of_one_process_admit_each_their_own(stage, hub, access, 
     other_clients.mkdir()
     other = RemoteAccess(tmp_path / "other" / "hub.key_secret", other_clients, host="127.0.0.1", port=0)
     second = stage.start(HubEndpoint(f"ipc://{tmp_path}/in2", f"ipc://{tmp_path}/pub2", remote=other))
-    keys = admit(access, "first")
+    keys = access.admit("first")
     wrong = CurveKeys(keys.client_key, other.server_key.with_suffix(".key"))
     agent = remote_agent(stage, second, wrong)
     with pytest.raises(TimeoutError):
@@ -183,12 +196,12 @@ async def test_two_hubs_of_one_process_admit_each_their_own(stage, hub, access, 
 
 def test_a_secret_key_is_for_its_owner_alone_and_is_kept(access, tmp_path):
     for _ in range(2):
-        hub = HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub", remote=access)
+        hub = HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub", remote=access.settings)
         hub.close()
-        secret = access.server_key.read_bytes()
-        assert stat.S_IMODE(access.server_key.stat().st_mode) == 0o600
-    assert access.server_key.read_bytes() == secret
-    assert len(load_key_pair(access.server_key)[1]) == 40
+        secret = access.settings.server_key.read_bytes()
+        assert stat.S_IMODE(access.settings.server_key.stat().st_mode) == 0o600
+    assert access.settings.server_key.read_bytes() == secret
+    assert len(load_key_pair(access.settings.server_key)[1]) == 40
 
 
 @pytest.mark.parametrize(
@@ -226,9 +239,9 @@ def _free_port() -> int:
 
 
 def test_wrong_key_files_are_named(access, tmp_path):
-    access.client_keys.rmdir()
+    access.settings.client_keys.rmdir()
     with pytest.raises(KeyFileError, match="clients: expected a folder"):
-        HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub", remote=access)
+        HubEndpoint(f"ipc://{tmp_path}/in", f"ipc://{tmp_path}/pub", remote=access.settings)
     with pytest.raises(KeyFileError, match=r"ends in \.key_secret"):
         create_key_pair(tmp_path / "hub.pem")
     (tmp_path / "x.key_secret").write_text("nonsense")
