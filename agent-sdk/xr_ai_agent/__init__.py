@@ -26,9 +26,10 @@ A hub::
     await hub.run()                                  # until hub.stop(); then hub.close()
 
 Other machines: ``HubEndpoint(remote=RemoteAccess(server_key, client_keys))`` opens four TCP ports for agents and
-connectors whose public key lies in ``client_keys``; such a one passes ``keys=CurveKeys(its secret key file, the hub's public
-one)`` or names both in XR_HUB_CLIENT_KEY and XR_HUB_SERVER_KEY. `create_key_pair` makes the files. An event loop of
-uvloop, where it is installed, shortens every latency.
+connectors whose public key lies in ``client_keys``. Those pass ``keys=CurveKeys(their secret key file, the hub's public
+one)`` or name both in XR_HUB_CLIENT_KEY and XR_HUB_SERVER_KEY. `create_key_pair` makes the files.
+
+An event loop of uvloop, where it is installed, shortens every latency.
 
 A transport in another process uses `ConnectorEndpoint`; both satisfy the `Connector` protocol.
 
@@ -47,11 +48,10 @@ Errors (all derive from `AgentSdkError`)::
         └── FrameTooLargeError (ValueError)      a frame does not fit a slot
 """
 
-from xr_ai_agent._addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddresses, hub_addresses
-from xr_ai_agent._codec import decode, encode, register_decoder, register_encoder
-from xr_ai_agent._connector import ConnectorEndpoint
-from xr_ai_agent._connector_api import Connector
-from xr_ai_agent._curve import CurveKeys, RemoteAccess, create_key_pair
+from xr_ai_agent._agent.endpoint import ProcessorEndpoint
+from xr_ai_agent._agent.frame_fetch import BorrowedFrame
+from xr_ai_agent._connector.api import Connector
+from xr_ai_agent._connector.endpoint import ConnectorEndpoint
 from xr_ai_agent._errors import (
     AddressInUseError,
     AgentSdkError,
@@ -65,12 +65,14 @@ from xr_ai_agent._errors import (
     RingFullError,
     UnknownMessageError,
 )
-from xr_ai_agent._frame_fetch import BorrowedFrame
-from xr_ai_agent._frame_store import SlotView
-from xr_ai_agent._hub import AgentStats, HubEndpoint, HubStats
-from xr_ai_agent._ids import validate_participant_id
-from xr_ai_agent._local_connector import LocalConnector
-from xr_ai_agent._messages import (
+from xr_ai_agent._hub.endpoint import AgentStats, HubEndpoint, HubStats
+from xr_ai_agent._hub.frame_store import SlotView
+from xr_ai_agent._hub.local_connector import LocalConnector
+from xr_ai_agent._net.curve import CurveKeys, RemoteAccess, create_key_pair
+from xr_ai_agent._wire.addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddresses, hub_addresses
+from xr_ai_agent._wire.codec import decode, encode, register_decoder, register_encoder
+from xr_ai_agent._wire.ids import validate_participant_id
+from xr_ai_agent._wire.messages import (
     AGENT_STATUS_TOPIC,
     AudioChunk,
     ConnectorRegistration,
@@ -87,7 +89,6 @@ from xr_ai_agent._messages import (
     RosterRequest,
     Subscribe,
 )
-from xr_ai_agent._processor import ProcessorEndpoint
 
 __all__ = (
     "AGENT_STATUS_TOPIC",

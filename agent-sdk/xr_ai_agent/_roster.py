@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import replace
 
-from xr_ai_agent._messages import ParticipantEvent
+from xr_ai_agent._wire.messages import ParticipantEvent
 
 # Media that is still on its way when its participant leaves arrives within seconds.
 _DEPARTED_MAX = 256

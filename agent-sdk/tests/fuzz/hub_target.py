@@ -27,10 +27,10 @@ from xr_ai_agent import (
     decode,
     encode,
 )
-from xr_ai_agent._connector_ring import ConnectorRing
-from xr_ai_agent._hub_core import HubCore
+from xr_ai_agent._frames.connector_ring import ConnectorRing
+from xr_ai_agent._hub.core import HubCore
 from xr_ai_agent._loss import LossCounter
-from xr_ai_agent._messages import (
+from xr_ai_agent._wire.messages import (
     LEASE_UNTIL_RELEASED,
     AgentReport,
     FrameAsk,

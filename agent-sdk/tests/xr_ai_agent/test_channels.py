@@ -22,11 +22,11 @@ from xr_ai_agent import (
     Subscribe,
     encode,
 )
-from xr_ai_agent._attendance import Attendance
+from xr_ai_agent._agent.attendance import Attendance
+from xr_ai_agent._agent.stream_loss import StreamLoss
+from xr_ai_agent._hub.utterances import Utterances, Verdict
 from xr_ai_agent._loss import LossCounter
-from xr_ai_agent._messages import FrameAsk, HubWelcome, SpeechFlush
-from xr_ai_agent._stream_loss import StreamLoss
-from xr_ai_agent._utterances import Utterances, Verdict
+from xr_ai_agent._wire.messages import FrameAsk, HubWelcome, SpeechFlush
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +72,7 @@ async def test_signals_come_through_their_own_socket_alone(hub, stage, connector
 
 async def test_a_signal_that_nobody_listens_to_is_not_even_encoded(stage, hub, connector, monkeypatch):
     await stage.agent(filter=Subscribe.DATA)
-    monkeypatch.setattr("xr_ai_agent._hub_core.encode", lambda *_: pytest.fail("encoded for nobody"))
+    monkeypatch.setattr("xr_ai_agent._hub.core.encode", lambda *_: pytest.fail("encoded for nobody"))
     await push(connector)
 
 
@@ -117,7 +117,7 @@ async def test_who_was_behind_hears_from_the_hub_what_is_newest(stage, connector
 
 
 def test_old_signals_that_still_come_after_the_hub_s_word_are_not_shown():
-    from xr_ai_agent._signal_queue import SignalQueue
+    from xr_ai_agent._agent.signal_queue import SignalQueue
 
     shown, asked = [], []
     now = [0.0]

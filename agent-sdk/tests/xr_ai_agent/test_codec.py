@@ -28,7 +28,7 @@ from xr_ai_agent import (
     register_decoder,
     register_encoder,
 )
-from xr_ai_agent import _codec as codec_module
+from xr_ai_agent._wire import codec as codec_module
 
 # Message, and the list that the v0.1 contract puts on the wire for it, in its order.
 GOLDEN = [

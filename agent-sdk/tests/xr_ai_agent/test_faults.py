@@ -23,7 +23,7 @@ from xr_ai_agent import (
     RingFullError,
     encode,
 )
-from xr_ai_agent._shm import shm_root
+from xr_ai_agent._frames.shm import shm_root
 
 pytestmark = pytest.mark.anyio
 
@@ -222,8 +222,8 @@ async def test_the_participants_of_a_killed_connector_leave_and_its_ring_is_let_
 
 async def test_who_falls_silent_on_another_machine_has_left(stage, access, eventually, monkeypatch):
     """A connector is stopped in its tracks, as by a cut cable: its sockets stay open."""
-    monkeypatch.setattr("xr_ai_agent._curve.HEARTBEAT_MS", 100)
-    monkeypatch.setattr("xr_ai_agent._curve.SILENCE_MAX_MS", 1_000)
+    monkeypatch.setattr("xr_ai_agent._net.curve.HEARTBEAT_MS", 100)
+    monkeypatch.setattr("xr_ai_agent._net.curve.SILENCE_MAX_MS", 1_000)
     hub = stage.hub(remote=access.settings)
     keys = access.admit("far")
     environment = {"XR_HUB_CLIENT_KEY": str(keys.client_key), "XR_HUB_SERVER_KEY": str(keys.server_key)}

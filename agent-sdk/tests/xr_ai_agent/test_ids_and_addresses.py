@@ -3,7 +3,7 @@
 import pytest
 
 from xr_ai_agent import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, InvalidIdError, hub_addresses, validate_participant_id
-from xr_ai_agent._ids import validate_connector_id, validate_shm_name, validate_topic, validate_track_id
+from xr_ai_agent._wire.ids import validate_connector_id, validate_shm_name, validate_topic, validate_track_id
 
 
 @pytest.mark.parametrize("good", ["alice", "web-user_2", "A", "me@home", "x" * 64])

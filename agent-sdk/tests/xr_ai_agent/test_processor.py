@@ -19,7 +19,7 @@ from xr_ai_agent import (
     Subscribe,
     encode,
 )
-from xr_ai_agent._signal_queue import SignalQueue
+from xr_ai_agent._agent.signal_queue import SignalQueue
 
 pytestmark = pytest.mark.anyio
 
@@ -227,7 +227,7 @@ async def test_a_status_reaches_one_participant_or_all(stage, connector, eventua
 
 
 async def test_a_message_to_an_absent_hub_is_given_up_and_counted(stage, monkeypatch):
-    monkeypatch.setattr("xr_ai_agent._processor._SEND_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("xr_ai_agent._agent.endpoint._SEND_TIMEOUT_S", 0.05)
     agent = stage.start(ProcessorEndpoint(stage.pub, stage.pull))
     results = [await agent.send_return_data(DataMessage("alice", "t", n, b"")) for n in range(140)]
     assert results[:100] == [True] * 100

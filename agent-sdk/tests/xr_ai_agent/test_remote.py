@@ -20,7 +20,7 @@ from xr_ai_agent import (
     RemoteAccess,
     create_key_pair,
 )
-from xr_ai_agent._curve import load_key_pair, refuse_exposed
+from xr_ai_agent._net.curve import load_key_pair, refuse_exposed
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from xr_ai_agent import FrameSignal, FrameTooLargeError, PixelFormat, RingError, RingFullError
-from xr_ai_agent._connector_ring import ConnectorRing
-from xr_ai_agent._shm import ShmFolder, shm_root, sweep_stale_folders
-from xr_ai_agent._track_ring import RingMap, TrackRing
+from xr_ai_agent._frames.connector_ring import ConnectorRing
+from xr_ai_agent._frames.shm import ShmFolder, shm_root, sweep_stale_folders
+from xr_ai_agent._frames.track_ring import RingMap, TrackRing
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_folders_of_dead_hubs_are_swept_and_those_of_live_ones_are_not(tmp_path)
     alive = ShmFolder(tmp_path)
     assert alive.path.stat().st_mode & 0o777 == 0o700
     code = (
-        "import os, sys, pathlib; from xr_ai_agent._shm import ShmFolder;"
+        "import os, sys, pathlib; from xr_ai_agent._frames.shm import ShmFolder;"
         "folder = ShmFolder(pathlib.Path(sys.argv[1])); (folder.path / 'ring-x').touch();"
         "print(folder.path, flush=True); os._exit(9)"
     )
@@ -219,7 +219,7 @@ def test_a_segment_that_is_not_a_ring_is_refused(content):
 def test_an_agent_process_that_opened_a_ring_and_ended_leaves_it_in_place(ring):
     place = ring.write(_frame(7))
     code = (
-        "import sys; from xr_ai_agent._track_ring import RingMap;"
+        "import sys; from xr_ai_agent._frames.track_ring import RingMap;"
         "m = RingMap(sys.argv[1], bytes.fromhex(sys.argv[2])); print(m.view(int(sys.argv[3]), 1)[0])"
     )
     arguments = [str(ring.path), ring.token.hex(), str(place.data_offset)]

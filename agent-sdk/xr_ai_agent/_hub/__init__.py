@@ -1,0 +1,1 @@
+"""The hub: dispatch, state, sockets, and connectors in its own process."""

@@ -1,0 +1,420 @@
+"""What the hub does with each message: who may say it, who gets it, what is kept. No sockets here."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from xr_ai_agent._callbacks import CallbackList, CallbackRunner
+from xr_ai_agent._errors import InvalidIdError, RingError
+from xr_ai_agent._frames.connector_ring import ConnectorRing
+from xr_ai_agent._hub.agent_requests import AgentRequests
+from xr_ai_agent._hub.frame_store import FrameStore, SlotView, TrackState
+from xr_ai_agent._hub.ports import Outlets, ReturnSink
+from xr_ai_agent._hub.utterances import Utterances, Verdict
+from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.inbound import UNREADABLE, decode_or_count
+from xr_ai_agent._roster import Roster
+from xr_ai_agent._wire import topics
+from xr_ai_agent._wire.codec import encode, encode_fields
+from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_topic, validate_track_id
+from xr_ai_agent._wire.messages import (
+    AudioChunk,
+    ConnectorRegistration,
+    ControlMessage,
+    DataMessage,
+    FrameData,
+    FrameRequest,
+    FrameSignal,
+    HubHeartbeat,
+    HubWelcome,
+    MsgType,
+    ParticipantEvent,
+    ReturnAudioFlush,
+    RosterQuery,
+    RosterRequest,
+    Speech,
+    SpeechFlush,
+    TrackEnd,
+)
+
+logger = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 3
+
+_BYTES_PER_SAMPLE = 4
+_FRAME_SIGNAL = int(MsgType.FRAME_SIGNAL)
+# How long a hub-local coroutine callback (a recorder) may read a frame before its slot may be taken.
+_LOCAL_HOLD_S = 5.0
+
+
+class HubCore:
+    """Dispatch and state of a hub."""
+
+    def __init__(self, outlets: Outlets, data_max_bytes: int, losses: LossCounter) -> None:
+        self.losses = losses
+        self.runner = CallbackRunner(self.losses)
+        self.on_frame: CallbackList[SlotView] = CallbackList(self.runner)
+        self.on_audio: CallbackList[AudioChunk] = CallbackList(self.runner)
+        self.on_data: CallbackList[DataMessage] = CallbackList(self.runner)
+        self.on_participant: CallbackList[ParticipantEvent] = CallbackList(self.runner)
+        self.on_control: CallbackList[ControlMessage] = CallbackList(self.runner)
+        self.roster = Roster()
+        self.frames = FrameStore()
+        self.inboxes: set[str] = set()
+        self.requests = AgentRequests(outlets, self.frames, self.roster, self.inboxes, losses)
+        # Differs after a restart, so that peers notice that everything they told the hub is forgotten.
+        self.epoch = secrets.token_hex(8)
+        self._outlets = outlets
+        self._publish = outlets.publish
+        self._utterances = Utterances()
+        # Per participant: how many messages of sound and of data were published, announced with the heartbeat.
+        self._streams: dict[str, list[int]] = {}
+        self._data_max_bytes = data_max_bytes
+        self._sinks: dict[str, ReturnSink] = {}
+        # Of the connectors in other processes; None for one on another machine.
+        self._rings: dict[str, ConnectorRing | None] = {}
+        self._handlers: dict[int, Callable[[Any, bytes], None]] = {
+            MsgType.FRAME_SIGNAL: self._on_frame_signal,
+            MsgType.FRAME_DATA: self._on_frame_data,
+            MsgType.AUDIO_CHUNK: self.take_audio,
+            MsgType.CONTROL: self._on_control,
+            MsgType.DATA_MESSAGE: self.take_data,
+            MsgType.RETURN_AUDIO: self._on_return_audio,
+            MsgType.RETURN_DATA: self._on_return_data,
+            MsgType.PARTICIPANT_EVENT: lambda event, _: self.take_event(event),
+            MsgType.CONNECTOR_REGISTER: self._on_register,
+            MsgType.FRAME_REQUEST: self._on_frame_request,
+            MsgType.RETURN_AUDIO_FLUSH: self._on_flush,
+            MsgType.ROSTER_REQUEST: self._on_roster_request,
+            MsgType.ROSTER_QUERY: self._on_roster_query,
+            MsgType.SPEECH: self._on_speech,
+            MsgType.TRACK_END: self._on_track_end,
+        }
+        self._control_handlers: dict[int, Callable[[Any, bytes], None]] = {
+            **self.requests.handlers,
+            MsgType.SPEECH_FLUSH: self._on_speech_flush,
+        }
+
+    # --- what arrives at the hub's sockets ---
+
+    def receive(self, frame: bytes) -> None:
+        """Handle one message of a peer; whatever it holds, the hub goes on."""
+        self._dispatch(frame, self._handlers)
+
+    def receive_control(self, agent_id: str, frame: bytes) -> None:
+        """Handle one message on the control channel of an agent."""
+        self._dispatch(frame, self._control_handlers, agent_id)
+
+    def _dispatch(
+        self, frame: bytes, handlers: dict[int, Callable[[Any, bytes], None]], sender: str | None = None
+    ) -> None:
+        msg_type, message = decode_or_count(frame, self.losses)
+        if msg_type == UNREADABLE:
+            return
+        handler = handlers.get(msg_type)
+        if handler is None:
+            self.losses.count("unexpected message", f"message id {msg_type} does not belong here")
+            return
+        if sender is not None and message.agent_id != sender:
+            self.losses.count("message in another's name", f"agent {sender!r:.80} as {message.agent_id!r:.80}")
+            return
+        try:
+            handler(message, frame)
+        except InvalidIdError as error:
+            self.losses.count("invalid id", error)
+        except RingError as error:
+            self.losses.count("frame lost", error)
+
+    def inbox_changed(self, owner: str, marker: str, is_open: bool) -> None:
+        """An agent or connector subscribed to its inbox (or to a marker behind its other topics), or is gone."""
+        if is_open:
+            self.inboxes.add(owner)
+            self._welcome(owner, marker)
+        elif not marker:
+            self.inboxes.discard(owner)
+            self.frames.drop_agent(owner)
+            self.requests.reports.pop(owner, None)
+            self._utterances.drop_agent(owner)
+            if owner in self._rings:
+                self._drop_connector(owner)
+
+    # --- what connectors say, in this process or through a socket ---
+
+    def add_sink(self, connector_id: str, sink: ReturnSink) -> None:
+        """Serve a connector in this process.
+
+        Raises:
+            InvalidIdError: the id is malformed or taken.
+        """
+        validate_connector_id(connector_id)
+        if connector_id in self._sinks or connector_id in self._rings:
+            raise InvalidIdError(f"connector id {connector_id!r} is taken")
+        self._sinks[connector_id] = sink
+
+    def remove_sink(self, connector_id: str) -> None:
+        """Forget a connector of this process; its participants have left."""
+        self._sinks.pop(connector_id, None)
+        self._leave_all(connector_id)
+
+    def take_event(self, event: ParticipantEvent) -> None:
+        """Somebody joined or left. Raises InvalidIdError for an id that must not cross the hub."""
+        validate_participant_id(event.participant_id)
+        owner = self.roster.connector_of(event.participant_id)
+        if event.joined and owner not in (None, event.connector_id):
+            # Another connector takes over: one session ends, and another begins.
+            self._apply(ParticipantEvent(event.participant_id, False, event.pts_us, owner or ""))
+        self._apply(self.roster.dated(event))
+
+    def _apply(self, event: ParticipantEvent) -> None:
+        if not self.roster.apply(event):
+            return
+        self.frames.drop_participant(event.participant_id)
+        self._utterances.drop_participant(event.participant_id)
+        self._streams.pop(event.participant_id, None)
+        if event.joined:
+            self._streams[event.participant_id] = [0, 0]
+        logger.info("participant %s %s", event.participant_id, "joined" if event.joined else "left")
+        self.on_participant.fire(event)
+        frame = encode(MsgType.PARTICIPANT_EVENT, event)
+        self._publish(topics.PARTICIPANT, frame)
+        # In order with the signals as well: it tells of which session they are.
+        self._outlets.publish_video(topics.PARTICIPANT, frame)
+
+    def publish_frame(self, state: TrackState) -> None:
+        """Tell everybody of a frame that the store has just taken."""
+        topic = state.topic
+        if self._outlets.is_video_heard(topic):
+            frame = encode_fields(_FRAME_SIGNAL, state.fields)
+            self._outlets.publish_video(topic, frame)
+            self._publish(topic, frame)
+        if self.on_frame:
+            self._fire_frame(state.signal)
+
+    def take_audio(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
+        """A participant's sound; ``frame`` is its encoding where there is one."""
+        validate_track_id(chunk.track_id)
+        if not (self.is_present(chunk.participant_id, "audio") and self._is_sound(chunk)):
+            return
+        self.on_audio.fire(chunk)
+        self._streams[chunk.participant_id][0] += 1
+        topic = topics.audio(chunk.participant_id, chunk.track_id)
+        self._publish(topic, frame or encode(MsgType.AUDIO_CHUNK, chunk))
+
+    def take_data(self, message: DataMessage, frame: bytes | None = None) -> None:
+        """A participant's data message."""
+        if not (self.is_present(message.participant_id, "data") and self._is_data(message)):
+            return
+        self.on_data.fire(message)
+        self._streams[message.participant_id][1] += 1
+        topic = topics.data(message.participant_id, message.topic)
+        self._publish(topic, frame or encode(MsgType.DATA_MESSAGE, message))
+
+    def is_present(self, participant_id: str, what: str) -> bool:
+        """Whether a participant is connected; what is not theirs to say or hear is counted."""
+        if participant_id in self.roster:
+            return True
+        self.losses.count(f"{what} of nobody dropped", f"participant {participant_id!r:.80} is not connected")
+        return False
+
+    def send_control(self, message: ControlMessage) -> None:
+        """Broadcast to every program."""
+        self._publish(topics.CONTROL, encode(MsgType.CONTROL, message))
+
+    def heartbeat(self) -> None:
+        """Let peers check that they missed no join, no leave, no restart, and what they missed of sound and data."""
+        streams = []
+        for participant_id, (audio, data) in self._streams.items():
+            streams.append((topics.stream(topics.AUDIO, participant_id), audio))
+            streams.append((topics.stream(topics.DATA, participant_id), data))
+        heartbeat = HubHeartbeat(self.epoch, self.roster.digest, tuple(streams))
+        self._publish(topics.HUB, encode(MsgType.HUB_HEARTBEAT, heartbeat))
+
+    def close(self) -> None:
+        """Free everything."""
+        self.runner.close()
+        for ring in self._rings.values():
+            if ring is not None:
+                ring.close()
+        self._rings.clear()
+        self.frames.close()
+
+    # --- handlers ---
+
+    def _on_frame_signal(self, signal: FrameSignal, _: bytes) -> None:
+        ring = self._ring_of(signal)
+        if ring is None:
+            return
+        frame = ring.read(signal)
+        try:
+            # Copied out at once, so that no slot of the connector can stay held, whatever happens next.
+            if not self.is_present(signal.participant_id, "frame"):
+                return
+            validate_track_id(signal.track_id)
+            track = (signal.participant_id, signal.track_id)
+            size = (frame.width, frame.height)
+            stored = self.frames.put(track, frame.fmt, size, frame.pts_us, frame.data, frame.seq)
+        finally:
+            frame.data.release()
+            ring.release(signal.slot)
+        self.publish_frame(stored)
+
+    def _on_frame_data(self, frame: FrameData, _: bytes) -> None:
+        """A frame of a connector on another machine, which has no memory in common with the hub."""
+        if not self.is_present(frame.participant_id, "frame"):
+            return
+        expected = frame.fmt.frame_bytes(frame.width, frame.height)
+        if len(frame.data) != expected:
+            self.losses.count("malformed frame dropped", f"{len(frame.data)} bytes; expected {expected}")
+            return
+        track, size = (frame.participant_id, validate_track_id(frame.track_id)), (frame.width, frame.height)
+        self.publish_frame(self.frames.put(track, frame.fmt, size, frame.pts_us, memoryview(frame.data), frame.seq))
+
+    def _ring_of(self, signal: FrameSignal) -> ConnectorRing | None:
+        # Also of those who have just left: their slot must be freed.
+        join = self.roster.last_join_of(signal.participant_id)
+        ring = None if join is None else self._rings.get(join.connector_id)
+        if ring is not None:
+            return ring
+        self.losses.count("frame of nobody dropped", f"no ring of participant {signal.participant_id!r:.80}")
+        return None
+
+    def _on_control(self, message: ControlMessage, frame: bytes) -> None:
+        self.on_control.fire(message)
+        self._publish(topics.CONTROL, frame)
+
+    def _on_return_audio(self, chunk: AudioChunk, frame: bytes) -> None:
+        if self.is_present(chunk.participant_id, "return audio") and self._is_sound(chunk):
+            self._speak(chunk, frame)
+
+    def _speak(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
+        sink = self._sink_of(chunk.participant_id)
+        if sink is not None:
+            sink.deliver_audio(chunk)
+        else:
+            self._publish(topics.return_audio(chunk.participant_id), frame or encode(MsgType.RETURN_AUDIO, chunk))
+
+    def _on_speech(self, speech: Speech, _: bytes) -> None:
+        participant_id = speech.participant_id
+        if not self.is_present(participant_id, "return audio"):
+            return
+        chunk = AudioChunk(
+            *(speech.pts_us, speech.sample_rate, speech.channels, speech.samples, speech.data),
+            *(participant_id, speech.track_id),
+        )
+        if not self._is_sound(chunk):
+            return
+        match self._utterances.on_speech(speech.agent_id, participant_id, speech.utterance):
+            case Verdict.LATE:
+                self.losses.count("speech cancelled by a flush", participant_id, level=logging.DEBUG)
+                return
+            case Verdict.FLUSH_FIRST:
+                self._stop_speech(ReturnAudioFlush(participant_id))
+        self._speak(chunk)
+
+    def _on_speech_flush(self, flush: SpeechFlush, _: bytes) -> None:
+        if self.is_present(flush.participant_id, "flush") and self._utterances.on_flush(
+            flush.agent_id, flush.participant_id, flush.utterance
+        ):
+            self._stop_speech(ReturnAudioFlush(flush.participant_id))
+
+    def _on_return_data(self, message: DataMessage, frame: bytes) -> None:
+        if not (self.is_present(message.participant_id, "return data") and self._is_data(message)):
+            return
+        sink = self._sink_of(message.participant_id)
+        if sink is not None:
+            sink.deliver_data(message)
+        else:
+            self._publish(topics.return_data(message.participant_id, message.topic), frame)
+
+    def _on_flush(self, flush: ReturnAudioFlush, _: bytes) -> None:
+        if self.is_present(flush.participant_id, "flush"):
+            self._stop_speech(flush)
+
+    def _stop_speech(self, flush: ReturnAudioFlush) -> None:
+        sink = self._sink_of(flush.participant_id)
+        if sink is not None:
+            sink.deliver_flush(flush)
+        else:
+            topic = topics.return_audio_flush(flush.participant_id)
+            self._publish(topic, encode(MsgType.RETURN_AUDIO_FLUSH, flush))
+
+    def _on_register(self, registration: ConnectorRegistration, _: bytes) -> None:
+        connector_id = validate_connector_id(registration.connector_id)
+        if connector_id in self._sinks:
+            raise InvalidIdError(f"connector id {connector_id!r} belongs to a connector in the hub's process")
+        old = self._rings.pop(connector_id, None)
+        if old is not None:
+            old.close()
+        name = registration.shm_name
+        self._rings[connector_id] = ConnectorRing.attach(name) if name else None
+        logger.info("connector %s registered, %s", connector_id, f"ring {name}" if name else "on another machine")
+
+    def _on_frame_request(self, request: FrameRequest, _: bytes) -> None:
+        frame: FrameData | None = self.frames.newest((request.participant_id, request.track_id))
+        if frame is not None:
+            topic = topics.video_data(request.participant_id, request.track_id)
+            self._publish(topic, encode(MsgType.FRAME_DATA, frame))
+
+    def _on_track_end(self, end: TrackEnd, _: bytes) -> None:
+        self.frames.end_track((end.participant_id, end.track_id))
+
+    def _on_roster_request(self, _: RosterRequest, __: bytes) -> None:
+        # v0.1 has no return address: everyone sees the repeat. Ours subscribe to an inbox instead.
+        for event in self.roster.joins:
+            self._publish(topics.PARTICIPANT, encode(MsgType.PARTICIPANT_EVENT, event))
+
+    def _on_roster_query(self, query: RosterQuery, _: bytes) -> None:
+        if query.agent_id in self.inboxes:
+            self._welcome(query.agent_id)
+
+    # --- helpers ---
+
+    def video_marker_seen(self, owner: str, marker: str) -> None:
+        """An agent's subscriptions on the socket for frame signals are live up to a marker."""
+        self._outlets.publish_video(topics.inbox(owner, marker), self._encode_welcome())
+
+    def _welcome(self, endpoint_id: str, marker: str = "") -> None:
+        self._publish(topics.inbox(endpoint_id, marker), self._encode_welcome())
+
+    def _encode_welcome(self) -> bytes:
+        roster = tuple((e.participant_id, e.connector_id, e.pts_us) for e in self.roster.joins)
+        addresses = (self._outlets.video_addresses, self._outlets.control_addresses)
+        return encode(MsgType.HUB_WELCOME, HubWelcome(PROTOCOL_VERSION, self.epoch, roster, *addresses))
+
+    def _drop_connector(self, connector_id: str) -> None:
+        logger.warning("connector %s is gone; its participants have left", connector_id)
+        ring = self._rings.pop(connector_id)
+        if ring is not None:
+            ring.close()
+        self._leave_all(connector_id)
+
+    def _leave_all(self, connector_id: str) -> None:
+        for participant_id in self.roster.of_connector(connector_id):
+            self.take_event(ParticipantEvent(participant_id, False, 0, connector_id))
+
+    def _sink_of(self, participant_id: str) -> ReturnSink | None:
+        return self._sinks.get(self.roster.connector_of(participant_id) or "")
+
+    def _fire_frame(self, signal: FrameSignal) -> None:
+        track = (signal.participant_id, signal.track_id)
+        view, release = self.frames.hold(track, _LOCAL_HOLD_S)
+        release()
+        self.on_frame.fire_holding(view, lambda: self.frames.hold(track, _LOCAL_HOLD_S)[1])
+
+    def _is_sound(self, chunk: AudioChunk) -> bool:
+        expected = chunk.samples * chunk.channels * _BYTES_PER_SAMPLE
+        if len(chunk.data) == expected:
+            return True
+        self.losses.count(
+            "malformed audio dropped",
+            f"{len(chunk.data)} bytes for {chunk.samples} samples × {chunk.channels} channels; expected {expected}",
+        )
+        return False
+
+    def _is_data(self, message: DataMessage) -> bool:
+        validate_topic(message.topic)
+        if len(message.data) <= self._data_max_bytes:
+            return True
+        self.losses.count("oversized data dropped", f"{len(message.data)} bytes; at most {self._data_max_bytes}")
+        return False

@@ -1,0 +1,223 @@
+"""The newest frames of every video track, kept in one ring per track."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xr_ai_agent._frames.shm import ShmFolder
+from xr_ai_agent._frames.track_ring import SlotPlace, TrackRing
+from xr_ai_agent._wire import topics
+from xr_ai_agent._wire.messages import (
+    LEASE_UNTIL_RELEASED,
+    FrameAsk,
+    FrameData,
+    FrameReply,
+    FrameSignal,
+    FrameStatus,
+    PixelFormat,
+)
+
+_Track = tuple[str, str]
+
+# An agent that asks for a longer lease than this gets this one: a forgotten lease must not outlive its second.
+_LEASE_MAX_S = 10.0
+# More at once than any agent can mean: it gets copies from then on.
+_LEASES_PER_AGENT_MAX = 64
+# A ring this many times too large for its frames (after a resolution drop) is replaced by one that fits.
+_SHRINK_FACTOR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SlotView:
+    """A frame in the hub's memory. ``data`` is not a copy: it is valid until the callback it was given to ends."""
+
+    signal: FrameSignal
+    data: memoryview = field(repr=False)
+
+
+class TrackState:
+    """The newest frame of a track."""
+
+    __slots__ = ("expected_bytes", "fields", "layout", "place", "ring", "topic", "track")
+
+    def __init__(self, track: _Track, ring: TrackRing) -> None:
+        self.track = track
+        self.ring = ring
+        self.topic = topics.video(*track)
+        """Of its signals."""
+        self.place = SlotPlace(0, 0, 0, 0)
+        self.fields: tuple[int, int, int, int, int, PixelFormat, int, str, str] = (
+            0,
+            0,
+            0,
+            0,
+            0,
+            PixelFormat.I420,
+            0,
+            *track,
+        )
+        """Of its `FrameSignal`, which most frames need only in its encoded form."""
+        self.layout: tuple[PixelFormat, int, int] | None = None
+        self.expected_bytes = 0
+
+    @property
+    def signal(self) -> FrameSignal:
+        """What is told of the frame."""
+        return FrameSignal(*self.fields)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its pixels."""
+        return self.fields[6]
+
+
+class FrameStore:
+    """Stores, finds and lends frames; nothing of a participant stays after `drop_participant`."""
+
+    def __init__(self) -> None:
+        self._folder: ShmFolder | None = None
+        self._tracks: dict[_Track, TrackState] = {}
+        self._leases: dict[str, dict[int, tuple[TrackRing, int, int]]] = defaultdict(dict)
+        self._next_lease_id = 1
+
+    @property
+    def track_count(self) -> int:
+        """Video tracks that hold memory now."""
+        return len(self._tracks)
+
+    @property
+    def size_bytes(self) -> int:
+        """Shared memory that the rings take now."""
+        return sum(state.ring.size for state in self._tracks.values())
+
+    def state(self, track: _Track) -> TrackState | None:
+        """Return what is known of a track that holds a frame; its participant is here, for leaving ends it."""
+        return self._tracks.get(track)
+
+    def put(
+        self,
+        track: _Track,
+        fmt: PixelFormat,
+        size: tuple[int, int],
+        pts_us: int,
+        data: memoryview,
+        seq: int | None = None,
+    ) -> TrackState:
+        """Copy a frame in; ``seq`` counts on by itself unless the connector counts.
+
+        Raises:
+            RingError: the system has no memory left for the track's ring.
+        """
+        frame_bytes = data.nbytes
+        state = self._tracks.get(track)
+        if state is None:
+            state = TrackState(track, self._new_ring(frame_bytes))
+        elif not self._fits(state.ring, frame_bytes):
+            ring = self._new_ring(frame_bytes)
+            state.ring.close()
+            state.ring = ring
+        state.place = place = state.ring.write(data)
+        if seq is None:
+            seq = state.fields[1] + 1
+        state.fields = (place.slot, seq, pts_us, *size, fmt, frame_bytes, *track)
+        self._tracks[track] = state
+        return state
+
+    def newest(self, track: _Track) -> FrameData | None:
+        """Return a copy of a track's newest frame."""
+        state = self._tracks.get(track)
+        if state is None:
+            return None
+        s = state.signal
+        pixels = bytes(state.ring.read(state.place, s.data_sz))
+        return FrameData(s.seq, s.pts_us, s.width, s.height, s.fmt, pixels, *track)
+
+    def newest_signals(self) -> list[FrameSignal]:
+        """Return the newest signal of every track."""
+        return [state.signal for state in self._tracks.values()]
+
+    def hold(self, track: _Track, seconds: float) -> tuple[SlotView, Callable[[], None]]:
+        """Return a view of the newest frame, and what gives it back."""
+        state = self._tracks[track]
+        ring, slot = state.ring, state.place.slot
+        lease_id = ring.lease(slot, seconds)
+        return SlotView(state.signal, ring.read(state.place, state.size_bytes)), lambda: ring.release(slot, lease_id)
+
+    def answer(self, ask: FrameAsk, status_if_none: FrameStatus) -> FrameReply:
+        """Return where the newest frame of a track lies (leased if wanted), or its pixels."""
+        state = self._tracks.get((ask.participant_id, ask.track_id))
+        if state is None:
+            nothing = (0, 0, 0, 0, PixelFormat.I420, 0, "", b"", 0, 0, 0, 0, b"")
+            return FrameReply(ask.request_id, status_if_none, *nothing)
+        s, ring, place = state.signal, state.ring, state.place
+        frame = (s.seq, s.pts_us, s.width, s.height, s.fmt, s.data_sz)
+        if ask.inline:
+            pixels = bytes(ring.read(place, s.data_sz))
+            return FrameReply(ask.request_id, FrameStatus.OK, *frame, "", b"", 0, 0, 0, 0, pixels)
+        return FrameReply(
+            ask.request_id,
+            FrameStatus.OK,
+            *frame,
+            str(ring.path),
+            ring.token,
+            place.generation_offset,
+            place.data_offset,
+            place.generation,
+            self._lend(ask, ring, place.slot),
+            b"",
+        )
+
+    def release(self, agent_id: str, lease_id: int) -> None:
+        """Take back what an agent borrowed; an unknown lease is not an error."""
+        entry = self._leases.get(agent_id, {}).pop(lease_id, None)
+        if entry is not None:
+            ring, slot, ring_lease = entry
+            ring.release(slot, ring_lease)
+
+    def drop_agent(self, agent_id: str) -> None:
+        """Take back everything of an agent that is gone."""
+        for lease_id in tuple(self._leases.get(agent_id, ())):
+            self.release(agent_id, lease_id)
+        self._leases.pop(agent_id, None)
+
+    def end_track(self, track: _Track) -> None:
+        """Free a track's memory."""
+        state = self._tracks.pop(track, None)
+        if state is not None:
+            state.ring.close()
+
+    def drop_participant(self, participant_id: str) -> None:
+        """Free the memory of all of a participant's tracks."""
+        for track in [t for t in self._tracks if t[0] == participant_id]:
+            self.end_track(track)
+
+    def close(self) -> None:
+        """Free everything."""
+        for track in tuple(self._tracks):
+            self.end_track(track)
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    def _lend(self, ask: FrameAsk, ring: TrackRing, slot: int) -> int:
+        leases = self._leases[ask.agent_id] if ask.lease_ms else {}
+        if not ask.lease_ms or len(leases) >= _LEASES_PER_AGENT_MAX:
+            return 0
+        if ask.lease_ms == LEASE_UNTIL_RELEASED:
+            ring_lease = ring.hold(slot)
+        else:
+            ring_lease = ring.lease(slot, min(ask.lease_ms / 1000, _LEASE_MAX_S))
+        if ring_lease is None:
+            return 0
+        lease_id, self._next_lease_id = self._next_lease_id, self._next_lease_id + 1
+        leases[lease_id] = (ring, slot, ring_lease)
+        return lease_id
+
+    def _new_ring(self, frame_bytes: int) -> TrackRing:
+        if self._folder is None:
+            self._folder = ShmFolder()
+        return TrackRing(self._folder.path, max(frame_bytes, 1))
+
+    @staticmethod
+    def _fits(ring: TrackRing, frame_bytes: int) -> bool:
+        return frame_bytes <= ring.capacity <= max(frame_bytes, 1) * _SHRINK_FACTOR

@@ -1,0 +1,117 @@
+"""A transport in the hub's own process: the hub's dispatch is one call away."""
+
+from xr_ai_agent._callbacks import Callback, CallbackList
+from xr_ai_agent._connector.api import Buffer
+from xr_ai_agent._errors import MalformedMessageError
+from xr_ai_agent._hub.core import HubCore
+from xr_ai_agent._wire.ids import validate_track_id
+from xr_ai_agent._wire.messages import AudioChunk, DataMessage, ParticipantEvent, PixelFormat, ReturnAudioFlush
+
+
+class LocalConnector:
+    """Made by `HubEndpoint.connect_local`; see the `Connector` protocol for each method."""
+
+    def __init__(self, core: HubCore, connector_id: str) -> None:
+        self._core = core
+        self._connector_id = connector_id
+        self._on_audio: CallbackList[AudioChunk] = CallbackList(core.runner)
+        self._on_data: CallbackList[DataMessage] = CallbackList(core.runner)
+        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(core.runner)
+        core.add_sink(connector_id, self)
+
+    @property
+    def connector_id(self) -> str:
+        """The id under which the hub knows this connector."""
+        return self._connector_id
+
+    async def notify_participant_joined(self, participant_id: str, pts_us: int) -> None:
+        """Announce a participant. Raises InvalidIdError for an id that must not cross the hub."""
+        self._core.take_event(ParticipantEvent(participant_id, True, pts_us, self._connector_id))
+
+    async def notify_participant_left(self, participant_id: str, pts_us: int) -> None:
+        """Announce that a participant is gone; everything held for them is freed."""
+        self._core.take_event(ParticipantEvent(participant_id, False, pts_us, self._connector_id))
+
+    async def push_frame(
+        self,
+        participant_id: str,
+        track_id: str,
+        fmt: PixelFormat,
+        width: int,
+        height: int,
+        pts_us: int,
+        data: Buffer,
+    ) -> int:
+        """Store one frame's packed pixels and signal it; returns its sequence number (0: nobody is there).
+
+        Raises:
+            MalformedMessageError: the pixels are not as many as format and size say.
+            InvalidIdError: the track id must not cross the hub.
+            RingError: the system has no memory for the track.
+        """
+        pixels = memoryview(data).cast("B")
+        track, frames = (participant_id, track_id), self._core.frames
+        if not self._owns(participant_id, "frame"):
+            return 0
+        state, layout = frames.state(track), (fmt, width, height)
+        is_same = state is not None and state.layout == layout
+        expected = state.expected_bytes if state and is_same else fmt.frame_bytes(width, height)
+        if pixels.nbytes != expected:
+            raise MalformedMessageError(f"{fmt.name} {width}×{height}: {pixels.nbytes} bytes, expected {expected}")
+        if state is None:
+            validate_track_id(track_id)
+        state = frames.put(track, fmt, (width, height), pts_us, pixels)
+        state.layout, state.expected_bytes = layout, expected
+        self._core.publish_frame(state)
+        return state.fields[1]
+
+    async def push_audio(self, chunk: AudioChunk) -> None:
+        """Pass a participant's sound to the agents."""
+        if self._owns(chunk.participant_id, "audio"):
+            self._core.take_audio(chunk)
+
+    async def push_data(self, message: DataMessage) -> None:
+        """Pass a participant's data message to the agents."""
+        if self._owns(message.participant_id, "data"):
+            self._core.take_data(message)
+
+    async def end_track(self, participant_id: str, track_id: str) -> None:
+        """Say that a video track ended; its memory is freed."""
+        self._core.frames.end_track((participant_id, track_id))
+
+    def on_return_audio(self, callback: Callback[AudioChunk]) -> None:
+        """Receive speech for this connector's participants."""
+        self._on_audio.add(callback)
+
+    def on_return_data(self, callback: Callback[DataMessage]) -> None:
+        """Receive data for this connector's participants."""
+        self._on_data.add(callback)
+
+    def on_return_audio_flush(self, callback: Callback[ReturnAudioFlush]) -> None:
+        """Receive requests to stop speaking; no chunk sent before the flush comes after it."""
+        self._on_flush.add(callback)
+
+    def close(self) -> None:
+        """Leave the hub; this connector's participants have left."""
+        self._core.remove_sink(self._connector_id)
+
+    def _owns(self, participant_id: str, what: str) -> bool:
+        if self._core.roster.connector_of(participant_id) == self._connector_id:
+            return True
+        if self._core.is_present(participant_id, what):
+            self._core.losses.count(f"{what} of nobody dropped", f"{participant_id} came in through another connector")
+        return False
+
+    # --- the hub's side (ReturnSink) ---
+
+    def deliver_audio(self, chunk: AudioChunk) -> None:
+        """Speech for one of this connector's participants."""
+        self._on_audio.fire(chunk)
+
+    def deliver_data(self, message: DataMessage) -> None:
+        """Data for one of this connector's participants."""
+        self._on_data.fire(message)
+
+    def deliver_flush(self, flush: ReturnAudioFlush) -> None:
+        """Stop of the speech to one of this connector's participants."""
+        self._on_flush.fire(flush)

@@ -1,0 +1,1 @@
+"""What crosses the sockets: messages, their bytes, their topics, the names that may cross."""
