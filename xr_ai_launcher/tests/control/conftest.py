@@ -37,6 +37,22 @@ def wait_for(look: Callable[[], ResultT], what: str, deadline_s: float = DEADLIN
     return result
 
 
+def wait_for_rest(pid: int) -> None:
+    """Wait for a whole second in which a process hardly wakes; one that asks again and again never has it."""
+
+    def rests() -> bool:
+        before = _wake_ups(pid)
+        time.sleep(1.0)  # the time is what is looked at
+        return _wake_ups(pid) - before <= 1
+
+    wait_for(rests, f"rest of process {pid}")
+
+
+def _wake_ups(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+
+
 class Project:
     """A folder with a stack file, and its own places for sockets and logs."""
 
@@ -151,6 +167,12 @@ def project() -> Iterator[Project]:
 def free_port() -> int:
     """A port that was free a moment ago."""
     return testing.free_port()
+
+
+@pytest.fixture(name="wait_for_rest")
+def wait_for_rest_fixture() -> Callable[[int], None]:
+    """`wait_for_rest`."""
+    return wait_for_rest
 
 
 @pytest.fixture(name="wait_for")
