@@ -1,35 +1,32 @@
 """From a parse tree to commands: one method for each alternative of grammar.lark."""
 
-from typing import Any
+from dataclasses import replace
 
-from lark import Token, Transformer, v_args
+from lark import Token, v_args
 
+from scene_language._phrases import PhraseBuilder, rounded, text_of
 from scene_language.commands import (
     Add,
     AddAnother,
+    Again,
     All,
-    Anchor,
-    Between,
     ChangeShape,
     Choice,
     Command,
     Delete,
     Direction,
-    Here,
     It,
     Me,
     Move,
     NewThing,
-    OnFloor,
     Pick,
     Place,
     Query,
     Recolor,
     Reference,
-    Relation,
-    RelativeTo,
     Resize,
     Rotate,
+    Shade,
     Shift,
     Side,
     Swap,
@@ -40,30 +37,17 @@ from scene_language.commands import (
     Undo,
 )
 from scene_language.lexicon import (
-    CHOICES,
-    DIRECTIONS,
     FACTOR_BIGGER,
     FACTOR_OF_DEGREE,
-    FACTOR_OF_VERB,
     PLURALS,
-    RELATIONS,
     SIZES_M,
-    STEP_A_BIT_M,
-    UNITS_M,
 )
 
 __all__ = ("CommandBuilder",)
 
-# A tenth of a millimetre: what `describe` says with four decimals must come back as the same number.
-_PRECISION = 4
-
-
-def _round(value: float) -> float:
-    return round(value, _PRECISION)
-
 
 @v_args(inline=True)
-class CommandBuilder(Transformer[Token, Any]):
+class CommandBuilder(PhraseBuilder):
     """Turns the tree of one sentence into its list of commands."""
 
     def start(self, *clauses: Command | tuple[Command, ...]) -> list[Command]:
@@ -82,7 +66,7 @@ class CommandBuilder(Transformer[Token, Any]):
     def one_thing(
         self, size: str | None, material: str | None, color: str | None, shape: str, width: float | None
     ) -> NewThing:
-        return NewThing(str(shape), _text(color), _half_width(size, width), _text(material))
+        return NewThing(str(shape), text_of(color), _half_width(size, width), text_of(material))
 
     def one_thing_color_first(self, color: str, size: str, shape: str) -> NewThing:
         return self.one_thing(size, None, color, shape, None)
@@ -93,7 +77,7 @@ class CommandBuilder(Transformer[Token, Any]):
     def many_things(
         self, count: int, size: str | None, material: str | None, color: str | None, shapes: str
     ) -> NewThing:
-        return NewThing(PLURALS[shapes], _text(color), _half_width(size, None), _text(material), count)
+        return NewThing(PLURALS[shapes], text_of(color), _half_width(size, None), text_of(material), count)
 
     def count(self, number: Token) -> int:
         return int(float(number))
@@ -104,83 +88,11 @@ class CommandBuilder(Transformer[Token, Any]):
     def width(self, distance: float) -> float:
         return distance
 
-    # --- where
-    def the_side(self, distance: float | None, side: Side) -> Place:
-        return RelativeTo(side, Me(), distance)
-
-    at_my_side = the_side
-
-    def at_my_side_by(self, side: Side, distance: float) -> Place:
-        return RelativeTo(side, Me(), distance)
-
-    def side(self, word: Token) -> str:
-        return str(word)
-
-    def at_me(self, distance: float | None, relation: Relation) -> Place:
-        return RelativeTo(relation, Me(), distance)
-
-    def at_reference(self, distance: float | None, relation: Relation, anchor: Reference) -> Place:
-        return RelativeTo(relation, anchor, distance)
-
-    def between(self, a: Anchor, b: Anchor) -> Place:
-        return Between(a, b)
-
-    def ahead(self, distance: float | None) -> Place:
-        return RelativeTo("front", Me(), distance)
-
-    def here(self) -> Place:
-        return Here()
-
-    def on_floor(self) -> Place:
-        return OnFloor()
-
-    def relation(self, *words: Token) -> str:
-        return RELATIONS[" ".join(words)]
-
-    my_relation = relation
-
-    def me(self) -> Me:
-        return Me()
-
-    # --- which objects
-    def it(self) -> Reference:
-        return It()
-
-    def them(self) -> Reference:
-        return It(many=True)
-
-    def the_shape(
-        self, choice: Choice | None, size: str | None, color: str | None, shape: str, side: Side | None
-    ) -> Reference:
-        return The(str(shape), _text(color), size, choice or side)
-
-    def bare_shape(self, size: str | None, color: str | None, shape: str) -> Reference:
-        return The(str(shape), _text(color), size)
-
-    def the_object(self, choice: Choice | None, size: str | None, color: str | None, side: Side | None) -> Reference:
-        return The(None, _text(color), size, choice or side)
-
-    def that_colored(self, color: str) -> Reference:
-        return The(None, str(color))
-
-    def everything(self) -> Reference:
-        return All()
-
-    def all_of(self, color: str | None, shape: str) -> Reference:
-        return All(PLURALS.get(shape, str(shape)), _text(color))
-
-    def all_colored(self, color: str) -> Reference:
-        return All(None, str(color))
-
-    def choice(self, word: Token) -> str:
-        return CHOICES.get(word, str(word))
-
-    def at_side(self, side: Side) -> Side:
-        return side
-
     # --- moving
     def move_along(self, target: Reference, ways: tuple[Shift | Toward, ...]) -> Command:
         return Move(target, ways)
+
+    put_along = move_along
 
     def move_to(self, target: Reference, place: Place) -> Command:
         return Move(target, place)
@@ -194,39 +106,30 @@ class CommandBuilder(Transformer[Token, Any]):
     def bring_nearer(self, target: Reference) -> Command:
         return Move(target, (Toward(Me()),))
 
-    def ways(self, *ways: Shift | Toward) -> tuple[Shift | Toward, ...]:
-        return ways
-
-    def way(self, direction: Direction, distance: float | None = None) -> Shift:
-        return Shift(direction, distance)
-
-    def way_after_distance(self, distance: float, direction: Direction) -> Shift:
-        return Shift(direction, distance)
-
-    way_to_side = way
-    way_to_side_after_distance = way_after_distance
-
-    def closer_to_me(self, distance: float | None = None) -> Toward:
-        return Toward(Me(), distance)
-
-    def closer_to(self, distance: float | None, anchor: Reference) -> Toward:
-        return Toward(anchor, distance)
-
-    def away_from_me(self, distance: float | None = None) -> Toward:
-        return Toward(Me(), distance, away=True)
-
-    def away_from(self, distance: float | None, anchor: Reference) -> Toward:
-        return Toward(anchor, distance, away=True)
-
-    def direction(self, word: Token) -> str:
-        return DIRECTIONS[word]
-
     def swap(self, a: Reference, b: Reference) -> Command:
         return Swap(a, b)
+
+    def move_it(self, direction: Direction) -> Command:
+        return Move(It(), (Shift(direction),))
+
+    def move_it_along(self, *ways: Shift | Toward) -> Command:
+        return Move(It(), ways)
 
     # --- changing
     def resize_by(self, target: Reference, comparative: str) -> Command:
         return _scaled(target, FACTOR_BIGGER, comparative)
+
+    def grow_it(self, comparative: str) -> Command:
+        return _scaled(It(), FACTOR_BIGGER, comparative)
+
+    def grow_it_by_degree(self, degree: str, comparative: str) -> Command:
+        return _scaled(It(), FACTOR_OF_DEGREE[degree], comparative)
+
+    def grow_it_by_multiple(self, multiple: float, comparative: str) -> Command:
+        return _scaled(It(), multiple, comparative)
+
+    def grow_it_to_multiple(self, multiple: float) -> Command:
+        return Resize(It(), factor=multiple)
 
     def resize_by_degree(self, target: Reference, degree: str, comparative: str) -> Command:
         return _scaled(target, FACTOR_OF_DEGREE[degree], comparative)
@@ -249,37 +152,30 @@ class CommandBuilder(Transformer[Token, Any]):
         return Resize(target, size_m=_half_width(None, distance))
 
     def resize_by_percent(self, verb: float, target: Reference, percentage: float) -> Command:
-        return Resize(target, factor=_round(1 + percentage / 100 if verb > 1 else 1 - percentage / 100))
+        return Resize(target, factor=rounded(1 + percentage / 100 if verb > 1 else 1 - percentage / 100))
 
     def scale_way(self, target: Reference, factor: float) -> Command:
         return Resize(target, factor=factor)
 
-    def comparative(self, word: Token) -> str:
-        return str(word)
-
-    def degree(self, *words: Token) -> str:
-        return " ".join(words)
-
-    def multiple(self, word: Token, *_times: Token) -> float:
-        return {"twice": 2.0, "half": 0.5}.get(word) or float(word)
-
-    def size_verb(self, word: Token) -> float:
-        return FACTOR_OF_VERB[word]
-
-    grow_verb = size_verb
-    scale_direction = size_verb
-
-    def factor(self, number: Token | None = None) -> float:
-        return float(number) if number is not None else 0.5
-
-    def percentage(self, number: Token) -> float:
-        return float(number)
-
-    def recolor(self, target: Reference, color: str) -> Command:
-        return Recolor(target, str(color))
+    def recolor(self, target: Reference, change: str | Shade) -> Command:
+        return replace(change, target=target) if isinstance(change, Shade) else Recolor(target, str(change))
 
     def recolor_it(self, color: str) -> Command:
         return Recolor(It(), str(color))
+
+    paint_it = recolor_it
+
+    def shade(self, word: Token) -> Shade:
+        return Shade(It(), lighter=word != "darker")
+
+    def shade_it(self, shade: Shade) -> Command:
+        return shade
+
+    def shade_it_by_degree(self, degree: str, shade: Shade) -> Command:
+        return replace(shade, strongly=degree in _STRONGLY)
+
+    def shade_by_degree(self, target: Reference, degree: str, shade: Shade) -> Command:
+        return replace(shade, target=target, strongly=degree in _STRONGLY)
 
     def change_shape(self, target: Reference, shape: str) -> Command:
         return ChangeShape(target, str(shape))
@@ -317,6 +213,9 @@ class CommandBuilder(Transformer[Token, Any]):
     def redo(self) -> Command:
         return Undo(again=True)
 
+    def again(self) -> Command:
+        return Again()
+
     # --- asking
     def see(self) -> Command:
         return Query("see")
@@ -331,13 +230,37 @@ class CommandBuilder(Transformer[Token, Any]):
         return Query("me")
 
     def count_shapes(self, color: str | None, shapes: str) -> Command:
-        return Query("count", All(PLURALS[shapes], _text(color)))
+        return Query("count", All(PLURALS[shapes], text_of(color)))
 
     def count_objects(self, color: str | None) -> Command:
-        return Query("count", All(None, _text(color)))
+        return Query("count", All(None, text_of(color)))
 
     def what_color(self, about: Reference) -> Command:
         return Query("color", about)
+
+    def what_color_is_it(self) -> Command:
+        return Query("color", It())
+
+    def count_all(self) -> Command:
+        return Query("count", All())
+
+    def exist_many(self, color: str | None, shapes: str) -> Command:
+        return Query("exists", All(PLURALS[shapes], text_of(color)))
+
+    def which_object(self, color: str | None, choice: Choice) -> Command:
+        return Query("which", The(None, text_of(color), None, choice))
+
+    def which_shape(self, color: str | None, shape: str, choice: Choice) -> Command:
+        return Query("which", The(str(shape), text_of(color), None, choice))
+
+    def which_of_all(self, choice: Choice) -> Command:
+        return Query("which", The(choice=choice))
+
+    def which_object_is(self, choice: Choice, color: str | None) -> Command:
+        return Query("which", The(None, text_of(color), None, choice))
+
+    def which_shape_is(self, choice: Choice, color: str | None, shape: str) -> Command:
+        return Query("which", The(str(shape), text_of(color), None, choice))
 
     def how_big(self, about: Reference) -> Command:
         return Query("size", about)
@@ -346,7 +269,7 @@ class CommandBuilder(Transformer[Token, Any]):
         return Query("distance", about)
 
     def exists(self, color: str | None, shape: str) -> Command:
-        return Query("exists", The(str(shape), _text(color)))
+        return Query("exists", The(str(shape), text_of(color)))
 
     def exists_reference(self, about: Reference) -> Command:
         return Query("exists", about)
@@ -357,45 +280,21 @@ class CommandBuilder(Transformer[Token, Any]):
     def pick(self, target: The) -> Command:
         return Pick(target)
 
-    # --- lengths
-    def length(self, amount: float, unit: str) -> float:
-        return _round(amount * UNITS_M[unit])
-
-    def one_unit(self, unit: str) -> float:
-        return UNITS_M[unit]
-
-    def half_unit(self, unit: str) -> float:
-        return _round(UNITS_M[unit] / 2)
-
-    def one_and_half_unit(self, unit: str) -> float:
-        return _round(UNITS_M[unit] * 1.5)
-
-    def amount(self, number: Token | None = None) -> float:
-        return float(number) if number is not None else 1.0
-
-    def bit(self, *_words: Token) -> float:
-        return STEP_A_BIT_M
-
     # --- talking
     def talk(self, kind: TalkKind) -> Command:
         return Talk(kind)
 
-    def __default__(self, data: Any, children: list[Any], meta: Any) -> Any:
-        """The alternatives of talk_kind carry nothing but their name."""
-        return str(data)
 
-
-def _text(token: str | None) -> str | None:
-    return None if token is None else str(token)
+_STRONGLY = {"a lot", "much"}
 
 
 def _half_width(size: str | None, width_m: float | None) -> float | None:
     """The renderer counts half a width; people say the whole, or a word."""
     if width_m is not None:
-        return _round(width_m / 2)
+        return rounded(width_m / 2)
     return None if size is None else SIZES_M[size]
 
 
 def _scaled(target: Reference, factor: float, comparative: str) -> Command:
     smaller = comparative == "smaller" and factor > 1
-    return Resize(target, factor=_round(1 / factor if smaller else factor))
+    return Resize(target, factor=rounded(1 / factor if smaller else factor))

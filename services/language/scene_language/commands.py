@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = (
-    "Add", "AddAnother", "All", "Anchor", "Between", "ChangeShape", "Choice", "Command", "Delete", "Direction",
+    "Add", "AddAnother", "Again", "All", "Anchor", "Between", "ChangeShape", "Choice", "Command", "Delete", "Direction",
     "Edit", "Here", "It", "Me", "Move", "NewThing", "OnFloor", "Pick", "Place", "Query", "QueryKind", "Recolor",
-    "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shift", "Side", "Swap", "Talk", "TalkKind", "The",
-    "Toward", "Undo", "is_edit",
+    "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shade", "Shift", "Side", "Swap", "Talk", "TalkKind",
+    "The", "Toward", "Undo", "is_edit",
 )  # fmt: skip
 
 Side = Literal["left", "right"]
@@ -162,6 +162,15 @@ class Recolor:
 
 
 @dataclass(frozen=True)
+class Shade:
+    """Give something a lighter or darker shade of its colour."""
+
+    target: Reference
+    lighter: bool
+    strongly: bool = False
+
+
+@dataclass(frozen=True)
 class ChangeShape:
     """Make a cube a sphere."""
 
@@ -191,7 +200,7 @@ class Undo:
     again: bool = False
 
 
-QueryKind = Literal["see", "scene", "where", "count", "color", "size", "distance", "exists", "near", "me"]
+QueryKind = Literal["see", "scene", "where", "count", "color", "size", "distance", "exists", "which", "near", "me"]
 
 
 @dataclass(frozen=True)
@@ -220,8 +229,13 @@ class Pick:
     target: The
 
 
-Edit = Add | AddAnother | Move | Swap | Resize | Recolor | ChangeShape | Rotate | Delete | Undo
-Command = Edit | Query | Talk | Pick
+@dataclass(frozen=True)
+class Again:
+    """The last request once more."""
+
+
+Edit = Add | AddAnother | Move | Swap | Resize | Recolor | Shade | ChangeShape | Rotate | Delete | Undo
+Command = Edit | Query | Talk | Pick | Again
 
 
 def is_edit(command: Command) -> bool:

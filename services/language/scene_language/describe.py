@@ -3,6 +3,7 @@
 from scene_language.commands import (
     Add,
     AddAnother,
+    Again,
     All,
     Anchor,
     Between,
@@ -23,6 +24,7 @@ from scene_language.commands import (
     RelativeTo,
     Resize,
     Rotate,
+    Shade,
     Shift,
     Swap,
     Talk,
@@ -35,6 +37,7 @@ from scene_language.numbers import say_number
 
 __all__ = ("describe", "describe_all", "say_length", "say_place", "say_reference", "say_thing", "with_article")
 
+_SIDES = ("left", "right")
 _RELATION_WORDS = {
     "front": "in front of", "back": "behind", "left": "to the left of", "right": "to the right of", "above": "above",
     "below": "below", "on": "on top of", "next_to": "next to", "inside": "inside",
@@ -42,7 +45,12 @@ _RELATION_WORDS = {
 _QUERY_WORDS = {
     "see": "what do you see", "scene": "describe the scene", "where": "where is {}", "count": "how many {} are there",
     "color": "what color is {}", "size": "how big is {}", "distance": "how far away is {}", "exists": "do you see {}",
-    "near": "what is {}", "me": "where am I",
+    "near": "what is {}", "me": "where am I", "which": "which {} is",
+}  # fmt: skip
+# Factors that have words of their own; the others are said as numbers.
+_SCALE_WORDS = {
+    1.5: "bigger", 0.6667: "smaller", 1.2: "a bit bigger", 0.8333: "a bit smaller", 2.0: "twice as big",
+    0.5: "half as big",
 }  # fmt: skip
 _TALK_WORDS = {
     "hello": "hello", "goodbye": "goodbye", "thanks": "thank you", "how_are_you": "how are you", "help": "help",
@@ -76,7 +84,9 @@ def describe(command: Command) -> str:
             return _TALK_WORDS[kind]
         case Pick(target):
             return say_reference(target)
-        case Swap() | Resize() | Recolor() | ChangeShape() | Rotate():
+        case Again():
+            return "do it again"
+        case Swap() | Resize() | Recolor() | Shade() | ChangeShape() | Rotate():
             return _describe_change(command)
         case Move():  # cannot be: its goal is a place or ways, both above
             raise AssertionError(f"unknown goal of a move: {command.to!r}")
@@ -86,18 +96,23 @@ def _say_optional(place: Place | None) -> str | None:
     return None if place is None else say_place(place)
 
 
-def _describe_change(command: Swap | Resize | Recolor | ChangeShape | Rotate) -> str:
+def _describe_change(command: Swap | Resize | Recolor | Shade | ChangeShape | Rotate) -> str:
     match command:
         case Swap(It(many=True), It(many=True)):
             return "swap them"
         case Swap(a, b):
             return f"swap {say_reference(a)} and {say_reference(b)}"
+        case Resize(target, factor) if factor in _SCALE_WORDS:
+            return f"make {say_reference(target)} {_SCALE_WORDS[factor]}"
         case Resize(target, float() as factor):
             return f"scale {say_reference(target)} by {say_number(factor)}"
         case Resize(target, _, size_m):
             return f"resize {say_reference(target)} to {say_length(2 * (size_m or 0.0))}"
         case Recolor(target, color):
             return f"make {say_reference(target)} {color}"
+        case Shade(target, lighter, strongly):
+            how = "lighter" if lighter else "darker"
+            return _join("make", say_reference(target), "a lot" if strongly else None, how)
         case ChangeShape(target, shape):
             return f"turn {say_reference(target)} into {with_article(shape)}"
         case Rotate(target, float() as degrees):
@@ -110,8 +125,14 @@ def _describe_query(query: Query) -> str:
     words = _QUERY_WORDS[query.kind]
     if query.place is not None:
         return words.format(say_place(query.place))
+    if query.kind == "which" and isinstance(query.about, The) and query.about.choice is not None:
+        which = _join(query.about.color, query.about.shape or "one")
+        choice = query.about.choice
+        return f"{words.format(which)} {f'on the {choice}' if choice in _SIDES else f'the {choice}'}"
     if query.kind == "count" and isinstance(query.about, All):
         return words.format(_join(query.about.color, plural(query.about.shape or "object")))
+    if query.kind == "exists" and isinstance(query.about, All) and query.about.shape is not None:
+        return _join("are there", query.about.color, plural(query.about.shape))
     if query.kind == "exists" and isinstance(query.about, The) and _is_plain(query.about):
         return words.format(with_article(_join(query.about.color, query.about.shape)))
     return words.format(say_reference(query.about)) if query.about is not None else words

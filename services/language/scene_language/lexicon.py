@@ -77,7 +77,11 @@ DIRECTIONS = {
     "up": "up", "upward": "up", "higher": "up", "down": "down", "downward": "down", "lower": "down", "left": "left",
     "right": "right", "forward": "forward", "back": "back", "backward": "back",
 }  # fmt: skip
-CHOICES = {"closest": "nearest", "furthest": "farthest", "largest": "biggest", "newest": "last"}
+CHOICES = {
+    "closest": "nearest", "furthest": "farthest", "largest": "biggest", "newest": "last", "oldest": "first",
+    "bigger": "biggest", "larger": "biggest", "smaller": "smallest", "closer": "nearest", "nearer": "nearest",
+    "further away": "farthest", "farther away": "farthest",
+}  # fmt: skip
 """Words that pick one of several objects, where they differ from the name of the choice."""
 
 FACTOR_BIGGER = 1.5

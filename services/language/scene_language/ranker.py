@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 from scene_language._parser import grammar_words, parse
 from scene_language._spans import UNKNOWN, known_tokens, longest_span
 from scene_language._tokens import CLASSES, normalize
-from scene_language.commands import Command
+from scene_language.commands import Command, is_edit
 from scene_language.guard import guard
 from scene_language.templates import CHAT, FAMILIES, Family
 
@@ -30,6 +30,8 @@ _SIMILAR_ABOVE = 80
 # Words that sound like those of the language and are words themselves.
 _MISHEARD = {"at": "add", "blew": "blue", "read": "red", "cue": "cube", "fear": "sphere", "sea": "see", "is": "as"}
 _NEAREST_EXAMPLES = 2
+# Who begins like this wants something changed: "make it look nice" is not the question what it looks like.
+_DEMANDS_A_CHANGE = re.compile(r"(make|put|add|move|delete|remove|place|create|paint|change|set)\b(?! me a)")
 # A word of no example weighs as one of two hundred examples would: unknown words make a request less alike to all.
 _UNSEEN_WEIGHT = 6.2
 
@@ -57,7 +59,7 @@ def guess(text: str) -> Guess | None:
         if family is None or score < max(LIKELY_ABOVE, chat_score):
             continue
         commands = _fill(family, tokens)
-        if commands is not None:
+        if commands is not None and not (_DEMANDS_A_CHANGE.match(text) and not any(map(is_edit, commands))):
             return Guess(commands, score)
     return None
 

@@ -23,6 +23,7 @@ from scene_language.commands import (
     RelativeTo,
     Resize,
     Rotate,
+    Shade,
     Shift,
     Swap,
     The,
@@ -67,12 +68,15 @@ commands = st.one_of(
     st.builds(Resize, references, factors),
     st.builds(Resize, references, st.none(), lengths),
     st.builds(Recolor, references, colors),
+    st.builds(Shade, references, st.booleans(), st.booleans()),
     st.builds(ChangeShape, references, shapes),
     st.builds(Rotate, references, st.none() | st.integers(1, 360).map(float)),
     st.builds(Delete, references),
     st.builds(Undo, st.booleans()),
     st.builds(Query, st.sampled_from(("where", "color", "size", "distance")), references),
     st.builds(Query, st.just("count"), everything),
+    st.builds(Query, st.just("exists"), st.builds(All, shapes, st.none() | colors)),
+    st.builds(Query, st.just("which"), st.builds(The, st.none() | shapes, st.none() | colors, st.none(), choices)),
     st.builds(Query, st.just("near"), st.none(), places),
 )
 

@@ -54,7 +54,7 @@ async def test_the_model_is_told_the_sections_of_the_contract(world: Any) -> Non
     request = world.loop_requests[0].json
     assert request["user"] == "alice"
     first = world.sections(0)
-    assert list(first) == ["Scene", "Head pose", "Position ahead", "Recent moves", "Hearing", "Request"]
+    assert list(first) == ["Scene", "Head pose", "Position ahead", "Recent moves", "Last changed", "Hearing", "Request"]
     assert json.loads(first["Scene"]) == {"objects": []}
     assert json.loads(first["Hearing"]) == {"confidence": 0.93, "alternatives": ["at a box"]}
     assert json.loads(first["Position ahead"]) == {"x": 0.0, "y": 1.6, "z": -1.5}
@@ -63,6 +63,7 @@ async def test_the_model_is_told_the_sections_of_the_contract(world: Any) -> Non
     assert json.loads(last["Recent moves"]) == [
         {"id": "box-0", "before": {"x": 0.0, "y": 1.6, "z": -2.0}, "after": {"x": 1.0, "y": 1.6, "z": -2.0}}
     ]
+    assert json.loads(last["Last changed"]) == ["box-0"]
     history = [m for m in world.loop_requests[-1].json["messages"] if m["role"] != "system"][:-1]
     assert history == [
         {"role": "user", "content": "add a box"},
@@ -301,6 +302,42 @@ async def test_undo_takes_back_every_kind_of_change_one_turn_at_a_time(world: An
     assert await world.ask(session, "undo") == (
         "Sorry, that did not work: nothing in the scene changed. The reason was: there is nothing to undo."
     )
+    for expected in states[1:]:
+        world.script(tool_calls(("redo", {})), chat("I did it again."))
+        assert await world.ask(session, "redo") == "I did it again."
+        assert [{**item, "id": ""} for item in world.tools.objects("alice")] == [
+            {**item, "id": ""} for item in expected
+        ]
+    world.script(tool_calls(("redo", {})), chat("I did it again."))
+    assert "there is nothing to redo" in await world.ask(session, "redo")
+
+
+async def test_what_was_undone_can_be_redone_and_undone_again_under_its_new_ids(world: Any) -> None:
+    session = world.session()
+    world.script(tool_calls(("add_primitive", {"prim_type": "box"})), chat("I added a box."))
+    await world.ask(session, "add a box")
+    world.script(tool_calls(("update_primitive", {"obj_id": "box-0", "x": 1.0})), chat("I moved it."))
+    await world.ask(session, "move it")
+    for tool in ("undo", "undo", "redo", "redo", "undo", "redo"):
+        world.script(tool_calls((tool, {})), chat("Okay."))
+        await world.ask(session, tool)
+    (box,) = world.tools.objects("alice")
+    assert box["position"]["x"] == 1.0
+    assert json.loads(world.sections()["Last changed"]) == [box["id"]]
+
+
+async def test_a_new_change_ends_what_could_be_redone(world: Any) -> None:
+    session = world.session()
+    add = tool_calls(("add_primitive", {"prim_type": "box"}))
+    world.script(add, chat("I added a box."))
+    await world.ask(session, "add a box")
+    world.script(tool_calls(("undo", {})), chat("I took it away."))
+    await world.ask(session, "undo")
+    world.script(add, chat("I added a box."))
+    await world.ask(session, "add a box")
+    world.script(tool_calls(("redo", {})), chat("I did it again."))
+    assert "there is nothing to redo" in await world.ask(session, "redo")
+    assert len(world.tools.objects("alice")) == 1
 
 
 async def test_undo_takes_back_all_of_a_turn(world: Any) -> None:
@@ -329,7 +366,8 @@ async def test_what_was_undone_is_told_with_the_object_and_comes_back_in_its_ord
     assert [item["position"]["x"] for item in world.tools.objects("alice")] == [1.0, 2.0, 3.0]
     told = json.loads(world.loop_requests[-1].json["messages"][-1]["content"])
     assert [entry["changed"] for entry in told["undone"]] == [["removed"]] * 3
-    assert [entry["object"]["id"] for entry in told["undone"]] == ["box-0", "box-1", "box-2"]
+    back = [item["id"] for item in world.tools.objects("alice")]
+    assert [entry["object"]["id"] for entry in told["undone"]] == back
 
 
 async def test_two_people_at_once_never_mix(world: Any) -> None:
@@ -366,7 +404,7 @@ async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any)
         await asking
     stuck.set()
     assert [turn.reply for turn in session.memory.turns] == ["(interrupted: adding box-0)"]
-    assert session.memory.undo_steps == 1
+    assert len(session.memory.history.done) == 1
     assert world.out.of("alice", "agent.response") == []
     await until(lambda: world.out.statuses["alice"][-1] == "idle", "idle after the interruption")
 

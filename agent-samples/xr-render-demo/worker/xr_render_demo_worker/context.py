@@ -36,6 +36,7 @@ class Known:
     head_pose: Any
     ahead: Any
     recent_moves: Sequence[dict[str, Any]] = ()
+    last_changed: Sequence[str] = ()
 
 
 def build_messages(system_prompt: str, turns: Sequence[Turn], known: Known, request: Request) -> list[ChatMessage]:
@@ -54,6 +55,7 @@ def _sections(known: Known, request: Request) -> str:
         ("Head pose", _value(known.head_pose)),
         ("Position ahead", _value(known.ahead)),
         ("Recent moves", _value(list(known.recent_moves))),
+        ("Last changed", _value(list(known.last_changed))),
     ]
     if request.is_spoken:
         parts.append(

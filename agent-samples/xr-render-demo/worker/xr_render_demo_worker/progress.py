@@ -22,6 +22,7 @@ _TEXTS = {
     "along_direction": "Working out the way there",
     "scale_value": "Working out the new size",
     "undo": "Taking back the last change",
+    "redo": "Doing it again",
     "look_at_current_frame": "Looking through your camera",
     "ask_image": "Looking at the picture",
 }

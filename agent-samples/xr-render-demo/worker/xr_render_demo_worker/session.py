@@ -20,9 +20,9 @@ from xr_render_demo_worker.prompts import Prompts
 from xr_render_demo_worker.scene import Change, Scene, describe, diff, scene_of
 from xr_render_demo_worker.tool_loop import LoopLimits, LoopOutcome, run_tool_loop
 from xr_render_demo_worker.tool_server import ToolResult
-from xr_render_demo_worker.toolbox import LocalTool, ToolBox
+from xr_render_demo_worker.toolbox import LocalHandler, LocalTool, ToolBox
 from xr_render_demo_worker.truth import Evidence, is_contradicted
-from xr_render_demo_worker.undo import UNDO_TOOL, undo_last_step
+from xr_render_demo_worker.undo import REDO_TOOL, UNDO_TOOL, TimeTraveller
 
 __all__ = ("Agent", "Session")
 
@@ -153,7 +153,7 @@ class Session:
                 turn.before = turn.baseline = scene_of(scene)
             except ValueError as error:
                 scene = Unavailable(str(error))
-        return Known(scene, pose, ahead, self.memory.recent_moves())
+        return Known(scene, pose, ahead, self.memory.history.recent_moves(), self.memory.history.last_changed())
 
     async def _fetch(self, tool: str, **arguments: Any) -> Any:
         timeout_s = self.agent.config.prefetch_timeout
@@ -175,10 +175,15 @@ class Session:
         return verdict is not None and verdict.think
 
     def _local_tools(self, turn: _Turn) -> list[LocalTool]:
-        async def undo(_arguments: Mapping[str, Any]) -> Any:
-            result = await undo_last_step(self.memory, self.agent.tools, self.participant_id)
-            turn.baseline = await self._look_at_scene()
-            return result
+        traveller = TimeTraveller(self.memory.history, self.agent.tools, self.participant_id)
+
+        def unrecorded(travel: LocalHandler) -> LocalHandler:
+            async def handle(arguments: Mapping[str, Any]) -> Any:
+                result = await travel(arguments)
+                turn.baseline = await self._look_at_scene()
+                return result
+
+            return handle
 
         async def look(arguments: Mapping[str, Any]) -> Any:
             try:
@@ -188,7 +193,11 @@ class Session:
                 return {"ok": False, "reason": error.reason, "error": str(error)}
             return {"answer": answer}
 
-        return [LocalTool(UNDO_TOOL, undo), LocalTool(LOOK_TOOL, look)]
+        return [
+            LocalTool(UNDO_TOOL, unrecorded(traveller.undo)),
+            LocalTool(REDO_TOOL, unrecorded(traveller.redo)),
+            LocalTool(LOOK_TOOL, look),
+        ]
 
     async def _truthful(self, turn: _Turn, reply: str) -> str:
         """Return the reply, or a correction of it when the scene says otherwise; remembers what changed."""
@@ -209,7 +218,7 @@ class Session:
             return None
         if turn.baseline is not None:
             changes = diff(turn.baseline, now)
-            self.memory.record(changes)
+            self.memory.history.record(changes)
             for change in changes:
                 logger.info("%s: %s", self.participant_id, describe(change))
         return diff(turn.before, now)

@@ -11,7 +11,7 @@ from xr_ai_models import ToolDef
 from xr_render_demo_worker._errors import ToolServerError
 from xr_render_demo_worker.tool_server import ToolResult, ToolServer
 
-__all__ = ("MUTATING_TOOLS", "LocalTool", "ToolBox", "parse_arguments")
+__all__ = ("MUTATING_TOOLS", "LocalHandler", "LocalTool", "ToolBox", "parse_arguments")
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ __all__ = ("Evidence", "claims_change", "is_contradicted")
 _DONE_VERBS = (
     "added|placed|put|created|moved|shifted|made|changed|turned|painted|coloured|colored|recoloured|recolored|"
     "deleted|removed|resized|scaled|enlarged|shrunk|shrank|doubled|halved|swapped|stacked|lifted|raised|lowered|"
-    "brought|set|reverted|undid|undone|restored|cleared"
+    "brought|set|reverted|undid|undone|redid|redone|restored|cleared|repeated|did (?:it|that|so)"
 )
 # "I added", "I've just moved", "Added a cube", "Okay, done", "has been removed".
 _CLAIM = re.compile(
@@ -57,4 +57,4 @@ def is_contradicted(reply: str, evidence: Evidence) -> bool:
     if evidence.changes is None:
         return not evidence.succeeded
     # An update to what is already so succeeds and changes nothing: that is no lie. An add or a removal always shows.
-    return not {"update_primitive", "undo"} & set(evidence.succeeded)
+    return not {"update_primitive", "undo", "redo"} & set(evidence.succeeded)

@@ -1,18 +1,17 @@
-"""The `undo` tool: takes back what the last changing turn did, whatever it was."""
+"""The `undo` and `redo` tools: take back what the last changing turn did, whatever it was, and do it again."""
 
-import logging
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from xr_ai_models import ToolDef
 from xr_render_demo_worker._errors import ToolServerError
-from xr_render_demo_worker.memory import Memory
+from xr_render_demo_worker.history import History, Step, restoring
 from xr_render_demo_worker.scene import Change, what_changed
 from xr_render_demo_worker.toolbox import ToolBox
 
-__all__ = ("UNDO_TOOL", "undo_last_step")
-
-logger = logging.getLogger(__name__)
+__all__ = ("REDO_TOOL", "UNDO_TOOL", "TimeTraveller")
 
 UNDO_TOOL = ToolDef(
     "undo",
@@ -20,40 +19,80 @@ UNDO_TOOL = ToolDef(
     "Calling it again takes back the one before.",
     {"type": "object", "properties": {}},
 )
+REDO_TOOL = ToolDef(
+    "redo",
+    "Do again what the last undo took back. Possible until something else is changed.",
+    {"type": "object", "properties": {}},
+)
 
 
-async def undo_last_step(memory: Memory, tools: ToolBox, participant_id: str) -> Mapping[str, Any]:
-    """Reverse the newest step, newest change first, and tell what was undone.
+@dataclass(frozen=True)
+class TimeTraveller:
+    """Moves one participant's scene back and forth through its history."""
 
-    Each entry of ``undone`` is ``{"changed": ["position"], "object": {...}}``: what the step had done to the object,
-    and the object as it was before (or, for one that was added, as it was when it was taken out). What could not be
-    undone stays in the log, so that it can be tried again.
-    """
-    step = memory.take_last_step()
-    if not step:
-        return {"ok": False, "error": "there is nothing to undo"}
-    undone: list[dict[str, Any]] = []
-    while step:
-        problem = await _undo(step[-1], memory, tools, participant_id)
+    history: History
+    tools: ToolBox
+    participant_id: str
+
+    async def undo(self, _arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Reverse the newest step, newest change first, and tell what was undone.
+
+        Each entry of ``undone`` is ``{"changed": ["position"], "object": {...}}``: what the step had done to the
+        object, and the object as it was before (or, for one that was added, as it was when it was taken out).
+        """
+        if not self.history.done:
+            return {"ok": False, "error": "there is nothing to undo"}
+        changes, problem = await self._shift(self.history.done, self.history.undone, backwards=True)
+        told = [{"changed": what_changed(change), "object": change.before or change.after} for change in changes]
         if problem:
-            memory.put_back(step)
-            return {"ok": False, "error": f"could not undo that: {problem}", "undone": undone}
-        change = step.pop()
-        undone.append({"changed": what_changed(change), "object": change.before or change.after})
-    return {"ok": True, "undone": undone, "steps_left": memory.undo_steps}
+            return {"ok": False, "error": f"could not undo that: {problem}", "undone": told}
+        return {"ok": True, "undone": told, "steps_left": len(self.history.done)}
 
+    async def redo(self, _arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make the step that was undone last again; ``redone`` has each object as it is now (or was, if removed)."""
+        if not self.history.undone:
+            return {"ok": False, "error": "there is nothing to redo"}
+        changes, problem = await self._shift(self.history.undone, self.history.done, backwards=False)
+        told = [{"changed": what_changed(change), "object": change.after or change.before} for change in changes]
+        if problem:
+            return {"ok": False, "error": f"could not redo that: {problem}", "redone": told}
+        return {"ok": True, "redone": told, "steps_left": len(self.history.undone)}
 
-async def _undo(change: Change, memory: Memory, tools: ToolBox, participant_id: str) -> str:
-    """Reverse one change; returns what went wrong, or nothing."""
-    call = memory.reverse(change)
-    try:
-        result = await tools.call(call.tool, call.arguments, participant_id=participant_id)
-    except ToolServerError as error:
-        return str(error)
-    value = result.value if isinstance(result.value, Mapping) else {}
-    if result.is_refusal:
-        return str(value.get("error") or value.get("reason") or "the renderer refused")
-    new_id = value.get("id") or value.get("new_id")
-    if new_id:
-        memory.renamed(call.restores or change.object_id, str(new_id))
-    return ""
+    async def _shift(self, source: deque[Step], target: deque[Step], *, backwards: bool) -> tuple[list[Change], str]:
+        """Carry the newest step over, change by change.
+
+        What could not be restored stays where it was, so that it can be tried again. Both parts are in the history
+        all the time: an id that changes on the way is followed everywhere.
+        """
+        step = source[-1]
+        moved: Step = []
+        target.append(moved)
+        order: list[Change] = []
+        at = -1 if backwards else 0
+        problem = ""
+        while step and not problem:
+            problem = await self._restore(step[at], backwards=backwards)
+            if not problem:
+                change = step.pop(at)
+                order.append(change)
+                moved.insert(0 if backwards else len(moved), change)
+        if not step:
+            source.pop()
+        if not moved:
+            target.pop()
+        return order, problem
+
+    async def _restore(self, change: Change, *, backwards: bool) -> str:
+        """Make an object what it was on one side of a change; returns what went wrong, or nothing."""
+        call = restoring(change, backwards=backwards)
+        try:
+            result = await self.tools.call(call.tool, call.arguments, participant_id=self.participant_id)
+        except ToolServerError as error:
+            return str(error)
+        value = result.value if isinstance(result.value, Mapping) else {}
+        if result.is_refusal:
+            return str(value.get("error") or value.get("reason") or "the renderer refused")
+        new_id = value.get("id") or value.get("new_id")
+        if new_id:
+            self.history.renamed(call.restores or change.object_id, str(new_id))
+        return ""

@@ -1,6 +1,6 @@
 """Changing what is there: size, colour, shape, and taking changes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_server.embedded._context import Context
@@ -8,11 +8,11 @@ from llm_server.embedded._edits import drawable, named, said_outcomes, update_al
 from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, RefusalError
 from llm_server.embedded._words import listed
 from llm_server.embedded._world import SceneObject, point_of
-from scene_language.colors import rgb_of
-from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Undo
+from scene_language.colors import RGB, color_distance, rgb_of
+from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Shade, Undo
 from scene_language.describe import say_length, with_article
 
-__all__ = ("change_shape", "recolor", "resize", "rotate", "undo")
+__all__ = ("change_shape", "recolor", "resize", "rotate", "shade", "undo")
 
 _UNDONE = {
     "added": "took {} away again",
@@ -22,6 +22,16 @@ _UNDONE = {
     "size": "gave {} the old size back",
     "type": "gave {} the old shape back",
 }
+_REDONE = {
+    "added": "put {} back",
+    "removed": "deleted {} again",
+    "position": "moved {} again",
+    "color": "colored {} again",
+    "size": "resized {} again",
+    "type": "reshaped {} again",
+}
+# How much white or black "lighter" and "a lot darker" mix in; less than the last is not seen.
+_SHADE, _SHADE_STRONGLY, _SHADE_NOT_SEEN = 0.3, 0.6, 0.02
 _SMALLEST_M, _LARGEST_M = 0.005, 10.0
 
 
@@ -60,12 +70,33 @@ def _number(value: Any) -> float:
 def recolor(command: Recolor, context: Context) -> Plan[str]:
     """Give things another colour."""
     objects = yield from context.objects(command.target)
-    color = rgb_of(command.color)
-    change: dict[str, float] = {key: round(part, 4) for key, part in zip("rgb", color, strict=True)}
-    outcomes = yield from update_all(objects, [change] * len(objects), context)
+    return (yield from _give_colors(objects, [rgb_of(command.color)] * len(objects), command.color, context))
+
+
+def shade(command: Shade, context: Context) -> Plan[str]:
+    """Mix some white or black into colours."""
+    objects = yield from context.objects(command.target)
+    end = 1.0 if command.lighter else 0.0
+    share = _SHADE_STRONGLY if command.strongly else _SHADE
+    colors = [_mixed(item.color, end, share) for item in objects]
+    word = "lighter" if command.lighter else "darker"
+    if all(color_distance(color, item.color) < _SHADE_NOT_SEEN for color, item in zip(colors, objects, strict=True)):
+        verb = "it is" if len(objects) == 1 else "they are"
+        raise RefusalError(f"{named(objects)} cannot become {word}: {verb} {'white' if command.lighter else 'black'}")
+    return (yield from _give_colors(objects, colors, word, context))
+
+
+def _mixed(color: RGB, end: float, share: float) -> RGB:
+    r, g, b = (part + (end - part) * share for part in color)
+    return r, g, b
+
+
+def _give_colors(objects: Sequence[SceneObject], colors: Sequence[RGB], how: str, context: Context) -> Plan[str]:
+    changes = [{key: round(part, 4) for key, part in zip("rgb", color, strict=True)} for color in colors]
+    outcomes = yield from update_all(objects, changes, context)
     scene = yield from context.scene()
-    reply = said_outcomes("made", objects, outcomes, command.color)
-    for item, outcome in zip(objects, outcomes, strict=True):
+    reply = said_outcomes("made", objects, outcomes, how)
+    for item, color, outcome in zip(objects, colors, outcomes, strict=True):
         if not outcome.problem:
             scene.change(item.id, color=color)
     return reply
@@ -101,7 +132,7 @@ def undo(command: Undo, context: Context) -> Plan[str]:
         outcome = yield from context.tools.call(tool)
         if outcome.problem:
             raise RefusalError(outcome.problem)
-        return _say_undone(outcome) if tool == "undo" else "I did it again"
+        return _say_redone(outcome) if command.again else _say_undone(outcome)
     if command.again:
         raise RefusalError("I cannot repeat what was taken back")
     if not context.turn.recent_moves:
@@ -110,20 +141,35 @@ def undo(command: Undo, context: Context) -> Plan[str]:
 
 
 def _say_undone(outcome: Outcome) -> str:
-    """Say what is as before, kind by kind; what the tool tells otherwise is repeated."""
-    undone = outcome.fields.get("undone")
-    steps = undone if isinstance(undone, list) else []
+    """Say what is as before; what the tool tells otherwise is repeated."""
+    steps = outcome.fields.get("undone")
+    groups = _by_kind(steps)
+    if not groups:
+        return "I took the last change back" + (
+            f": {', '.join(map(str, steps))}" if isinstance(steps, list) and steps else ""
+        )
+    said = [_UNDONE.get(kind, "put {} back as it was").format(named(items)) for kind, items in groups.items()]
+    return f"I {listed(said)}"
+
+
+def _say_redone(outcome: Outcome) -> str:
+    groups = _by_kind(outcome.fields.get("redone"))
+    if not groups:
+        return "I did it again"
+    said = [_REDONE.get(kind, "changed {} again").format(named(items)) for kind, items in groups.items()]
+    return f"I {listed(said)}"
+
+
+def _by_kind(steps: Any) -> dict[str, list[SceneObject]]:
+    """The objects of the steps that a tool tells, by what changed; empty when it tells something else."""
     groups: dict[str, list[SceneObject]] = {}
-    for step in steps:
+    for step in steps if isinstance(steps, list) else []:
         fields = step if isinstance(step, Mapping) else {}
         item = SceneObject.of(fields.get("object") or {})
         if item is None:
-            return "I took the last change back" + (f": {', '.join(map(str, steps))}" if steps else "")
+            return {}
         groups.setdefault("+".join(map(str, fields.get("changed") or ())), []).append(item)
-    if not groups:
-        return "I took the last change back"
-    said = [_UNDONE.get(kind, "put {} back as it was").format(named(items)) for kind, items in groups.items()]
-    return f"I {listed(said)}"
+    return groups
 
 
 def _restore(last: Mapping[str, Any], context: Context) -> Plan[str]:

@@ -7,7 +7,8 @@ from llm_server.embedded._references import mentioned, resolve
 from llm_server.embedded._steps import CannotDoError, Plan, RefusalError, ToolBox
 from llm_server.embedded._turn import Turn, Unavailable
 from llm_server.embedded._world import Head, Scene, SceneObject
-from scene_language.commands import Reference, The
+from scene_language import parse
+from scene_language.commands import Query, Reference, The
 
 __all__ = ("Context",)
 
@@ -87,20 +88,48 @@ class Context:
             raise RefusalError(f"{what}: {outcome.problem}")
         return outcome.value
 
+    def _asked_about(self, scene: Scene) -> list[str]:
+        """What the last question was about: its answer may name one of several that share a name."""
+        match parse(self.turn.last_request):
+            case [Query(_, The() as about)]:
+                try:
+                    return [item.id for item in resolve(about, scene, self._head, [])]
+                except CannotDoError:
+                    return []
+        return []
+
     def _focus_in(self, scene: Scene) -> Sequence[str]:
-        """What a pronoun stands for: what this turn touched, a reply spoke of last, was moved last, or is newest."""
+        """What a pronoun stands for: what this turn touched, a reply spoke of last, was changed last, or is newest."""
         if self.focus is not None:
             return self.focus
+        asked = self._asked_about(scene)
+        if asked:
+            return asked
+        changed = [item for item in map(scene.get, self.turn.last_changed) if item is not None]
         for reply in self.turn.replies:
             if reply.startswith(_GONE):
                 return []
-            # What is quoted is an example or a mishearing, and such a reply is about the talk, not about the scene.
-            groups = mentioned(reply, scene.objects) if '"' not in reply else []
+            groups = mentioned(reply, scene.objects) if not _is_about_the_talk(reply) else []
             if groups:
-                return list(chain.from_iterable(groups)) if _is_list(reply) else groups[0]
+                return (
+                    list(chain.from_iterable(groups))
+                    if _is_list(reply)
+                    else _of_that_name([item for item in map(scene.get, groups[0]) if item is not None], changed)
+                )
         moved = [str(move.get("id")) for move in self.turn.recent_moves]
         still_there = [object_id for object_id in reversed(moved) if scene.get(object_id)]
-        return still_there[:1] or [item.id for item in scene.objects[-1:]]
+        return [item.id for item in changed] or still_there[:1] or [item.id for item in scene.objects[-1:]]
+
+
+def _of_that_name(said: list[SceneObject], changed: list[SceneObject]) -> list[str]:
+    """The newest object of a name, unless another one of that name is what was changed last."""
+    names = {item.name for item in said}
+    return [item.id for item in [each for each in changed if each.name in names] or said]
+
+
+def _is_about_the_talk(reply: str) -> bool:
+    """Not about the scene: what is quoted is an example or a mishearing, and what can be drawn need not be there."""
+    return '"' in reply or reply.startswith("I can only draw")
 
 
 def _is_list(reply: str) -> bool:

@@ -3,19 +3,20 @@
 import re
 from dataclasses import replace
 
-from llm_server.embedded._changes import change_shape, recolor, resize, rotate, undo
+from llm_server.embedded._changes import change_shape, recolor, resize, rotate, shade, undo
 from llm_server.embedded._context import Context
-from llm_server.embedded._edits import add, add_another, delete, move, swap
+from llm_server.embedded._edits import add, add_another, delete, drawable_names, move, swap
 from llm_server.embedded._queries import answer
 from llm_server.embedded._references import WHICH
 from llm_server.embedded._steps import CannotDoError, Plan, RefusalError
 from llm_server.embedded._talk import TRY, talk
 from llm_server.embedded._turn import Turn
 from llm_server.embedded._words import sentence, to_you
-from scene_language import Guess, guard, guess, parse
+from scene_language import Guess, guard, guess, parse, unknown_thing
 from scene_language.commands import (
     Add,
     AddAnother,
+    Again,
     ChangeShape,
     Command,
     Delete,
@@ -27,6 +28,7 @@ from scene_language.commands import (
     Reference,
     Resize,
     Rotate,
+    Shade,
     Swap,
     Talk,
     The,
@@ -37,6 +39,7 @@ from scene_language.describe import describe, describe_all
 
 __all__ = ("respond",)
 
+_NOTHING_AGAIN = "There is nothing to do again; please say the whole request."
 _DID_YOU_MEAN = "Did you mean: "
 _ASKED = re.compile(rf"{_DID_YOU_MEAN}(.+)\?\s*$")
 # Queries change nothing: a fair guess at one is answered without asking.
@@ -49,6 +52,10 @@ def respond(context: Context) -> Plan[str]:
     commands = parse(turn.request)
     asked = _asked(turn)
     match commands:
+        case [Recolor(It(), color)] if turn.last_reply.startswith(WHICH) and len(turn.request.split()) == 1:
+            return (yield from _picked(The(None, color), context))
+        case [Again()]:
+            return (yield from _again(context))
         case [Talk("yes")] if asked is not None:
             # "Yes" is the word that lets a guess change the scene: it must be heard well itself.
             return _ask(asked, turn) if turn.hearing.is_doubtful else (yield from _carry_out(asked, context))
@@ -61,6 +68,17 @@ def respond(context: Context) -> Plan[str]:
     if turn.hearing.is_doubtful and any(is_edit(command) for command in commands):
         return _ask(commands, turn)
     return (yield from _carry_out(commands, context))
+
+
+def _again(context: Context) -> Plan[str]:
+    """The newest request that was not itself "again", if it changed something."""
+    parsed = (parse(said.text) for said in reversed(context.turn.earlier) if said.is_user)
+    last = next((commands for commands in parsed if commands != [Again()]), None)
+    if not last or not any(is_edit(command) for command in last):
+        return _NOTHING_AGAIN
+    if context.turn.hearing.is_doubtful:
+        return _ask(last, context.turn)
+    return (yield from _carry_out(last, context))
 
 
 def _asked(turn: Turn) -> list[Command] | None:
@@ -83,6 +101,8 @@ def _unclear(context: Context) -> Plan[str]:
     if refusal == "statement":
         return f"That did not sound like a request, so I changed nothing. {TRY}"
     guessed = guess(turn.request)
+    if guessed is not None and guessed.commands == [Talk("help")]:
+        return talk("help")
     if guessed is not None and _may_answer(guessed, turn):
         return (yield from _carry_out(guessed.commands, context))
     if guessed is not None:
@@ -92,6 +112,9 @@ def _unclear(context: Context) -> Plan[str]:
         return _ask(other, turn)
     if not turn.request:
         return "I did not hear anything; please say it again."
+    wanted = unknown_thing(turn.request)
+    if wanted is not None and not turn.hearing.is_doubtful:
+        return f'I do not know how to draw "{wanted}"; I can only draw {drawable_names(context)}.'
     if turn.hearing.is_doubtful:
         return f'I am not sure that I heard you right: "{turn.request}". Please say it again.'
     return f"Sorry, I do not understand that. {TRY}"
@@ -119,7 +142,7 @@ def _picked(target: The, context: Context) -> Plan[str]:
 def _made_clear(commands: list[Command], target: The) -> list[Command] | None:
     """Put the picked object in the place of the first reference of one command; None when there is no such place."""
     match commands:
-        case [Move() | Resize() | Recolor() | ChangeShape() | Rotate() | Delete() as command, *rest]:
+        case [Move() | Resize() | Recolor() | Shade() | ChangeShape() | Rotate() | Delete() as command, *rest]:
             return [replace(command, target=_narrowed(command.target, target)), *rest]
         case [Query(_, The() | It() as about) as query, *rest]:
             return [replace(query, about=_narrowed(about, target)), *rest]
@@ -173,6 +196,8 @@ def _one(command: Command, context: Context) -> Plan[str]:
             return (yield from change_shape(command, context))
         case Rotate():
             return (yield from rotate(command, context))
+        case Shade():
+            return (yield from shade(command, context))
         case Delete():
             return (yield from delete(command, context))
         case Undo():
@@ -183,3 +208,5 @@ def _one(command: Command, context: Context) -> Plan[str]:
             return talk(kind)
         case Pick(target):
             return f"What shall I do with {describe(Pick(target))}?"
+        case Again():
+            return _NOTHING_AGAIN

@@ -31,7 +31,7 @@ from scene_language.commands import (
 from scene_language.describe import say_place, say_thing
 from scene_language.lexicon import DEFAULT_SIZE_M, PRIMITIVE_OF_SHAPE, SIZES_M, plural
 
-__all__ = ("add", "add_another", "delete", "drawable", "move", "named", "said_outcomes", "swap")
+__all__ = ("add", "add_another", "delete", "drawable", "drawable_names", "move", "named", "said_outcomes", "swap")
 
 _IN_VIEW = RelativeTo("front", Me())
 # What the renderers of today draw, for tools whose schema does not list the types.
@@ -45,12 +45,19 @@ def drawable(shape: str, context: Context, tool: str = "add_primitive") -> str:
     Raises:
         CannotDoError: the renderer does not draw it.
     """
-    drawn = context.tools.choices(tool, "prim_type") or _DRAWN_TYPES
     primitive = PRIMITIVE_OF_SHAPE[shape]
-    if primitive not in drawn:
-        names = listed([plural("cube" if name == "box" else name) for name in drawn])
-        raise RefusalError(f"I can only draw {names}, no {plural(shape)}")
+    if primitive not in _drawn(context, tool):
+        raise RefusalError(f"I can only draw {drawable_names(context, tool)}, no {plural(shape)}")
     return primitive
+
+
+def drawable_names(context: Context, tool: str = "add_primitive") -> str:
+    """Return what the renderer draws: "cubes and spheres"."""
+    return listed([plural("cube" if name == "box" else name) for name in _drawn(context, tool)])
+
+
+def _drawn(context: Context, tool: str) -> Sequence[str]:
+    return context.tools.choices(tool, "prim_type") or _DRAWN_TYPES
 
 
 # --- adding

@@ -7,8 +7,9 @@ from typing import Any
 from llm_server.embedded._context import Context
 from llm_server.embedded._references import matching
 from llm_server.embedded._steps import Outcome, Plan
-from llm_server.embedded._words import counted, listed, named_new, sentence, there_is, to_you
-from llm_server.embedded._world import Head, Point, SceneObject
+from llm_server.embedded._which import which
+from llm_server.embedded._words import counted, listed, named_new, say_briefly, sentence, there_is, to_you
+from llm_server.embedded._world import NEGLIGIBLE_M, Head, Point, SceneObject
 from scene_language.colors import name_of
 from scene_language.commands import All, Me, Query, Reference, RelativeTo, The
 from scene_language.describe import say_length, say_place, with_article
@@ -19,8 +20,6 @@ __all__ = ("answer",)
 _LOOK = "look_at_current_frame"
 _CAMERA_OFF = "camera_off"
 _ANSWER_FIELDS = ("answer", "text", "description", "result", "content")
-# Nearer than this to an axis of the user's view, a direction is not worth saying.
-_NEGLIGIBLE_M = 0.1
 _NEAR_M = 0.6
 # More places than this in one answer are forgotten before it ends.
 _MAX_PLACES_SAID = 3
@@ -37,6 +36,8 @@ def answer(query: Query, context: Context) -> Plan[str]:
     if query.kind == "near":
         return (yield from _near(query, context))
     assert query.about is not None
+    if query.kind == "which" and isinstance(query.about, The):
+        return (yield from which(query.about, context))
     if query.kind in {"count", "exists"} and isinstance(query.about, The | All):
         return (yield from _how_many(query, query.about, context))
     return (yield from _about(query, query.about, context))
@@ -92,16 +93,7 @@ def _said_views(objects: Sequence[SceneObject], head: Head | None) -> str:
     """Each object with its place as the user sees it; only names when there are many or nobody knows the head."""
     if head is None or len(objects) > _MAX_PLACES_SAID:
         return named_new(objects)
-    return listed([f"{with_article(item.name)} {_say_briefly(head, item.position)}" for item in objects])
-
-
-def _say_briefly(head: Head, point: Point) -> str:
-    """The place by its distance and the side on which it mostly lies: "2 meters ahead"."""
-    right, up, ahead = head.seen(point)
-    ways = ((ahead, "ahead", "behind you"), (right, "to your right", "to your left"), (up, "above you", "below you"))
-    amount, more, less = max(ways, key=lambda way: abs(way[0]))
-    distance = round(head.position.distance_to(point), 1)
-    return f"{say_length(distance)} {more if amount > 0 else less}" if distance >= _NEGLIGIBLE_M else "where you are"
+    return listed([f"{with_article(item.name)} {say_briefly(head, item.position)}" for item in objects])
 
 
 def _how_many(query: Query, about: The | All, context: Context) -> Plan[str]:
@@ -120,10 +112,18 @@ def _about(query: Query, about: Reference, context: Context) -> Plan[str]:
     objects = yield from context.objects(about)
     if query.kind in {"where", "distance"}:
         head = yield from context.head_if_known()
+        if len(objects) > _MAX_PLACES_SAID and head is not None:
+            return _said_nearest(objects, head)
         return " ".join(_say_where(item, head, query.kind) for item in objects)
     if query.kind == "exists":
         return sentence(f"yes, {there_is(objects)}")
     return " ".join(sentence(_property(item, query.kind)) for item in objects)
+
+
+def _said_nearest(objects: Sequence[SceneObject], head: Head) -> str:
+    nearest = min(objects, key=lambda item: head.position.distance_to(item.position))
+    where = _say_seen(head, nearest.position)
+    return sentence(f"{there_is(objects)}; the nearest one is {where}")
 
 
 def _property(item: SceneObject, kind: str) -> str:
@@ -153,7 +153,7 @@ def _say_seen(head: Head, point: Point) -> str:
     said = [
         f"{say_length(abs(part))} {more if part > 0 else less}"
         for part, more, less in parts
-        if abs(part) >= _NEGLIGIBLE_M
+        if abs(part) >= NEGLIGIBLE_M
     ]
     return listed(said) if said else "where you are"
 

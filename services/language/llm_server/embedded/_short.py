@@ -6,6 +6,7 @@ from scene_language import guess, parse
 from scene_language.commands import (
     Add,
     AddAnother,
+    Again,
     Between,
     ChangeShape,
     Command,
@@ -18,6 +19,7 @@ from scene_language.commands import (
     RelativeTo,
     Resize,
     Rotate,
+    Shade,
     Swap,
     Talk,
     Undo,
@@ -68,7 +70,7 @@ def _doing(command: Command) -> str:
         case Move(target):
             # True also when there is no such thing yet and it is made: "put the red cube in front of me".
             return f"Placing {say_reference(target)}"
-        case Resize(target) | Rotate(target) | ChangeShape(target):
+        case Resize(target) | Rotate(target) | ChangeShape(target) | Shade(target):
             return f"Changing {say_reference(target)}"
         case Recolor(target, color):
             return f"Making {say_reference(target)} {color}"
@@ -89,8 +91,10 @@ def _shorter(command: Command) -> str:
             return "Placing that for you"
         case Delete():
             return "Deleting that for you"
-        case Undo():
-            return "Taking that back"
+        case Undo(again):
+            return "Doing that again" if again else "Taking that back"
+        case Again():
+            return "Doing that again"
         case _:
             return "Changing that for you"
 

@@ -56,6 +56,8 @@ class Turn:
     scene: Any = field(default_factory=lambda: Unavailable("the message has no [Scene]"))
     head_pose: Any = field(default_factory=lambda: Unavailable("the message has no [Head pose]"))
     recent_moves: tuple[Mapping[str, Any], ...] = ()
+    last_changed: tuple[str, ...] = ()
+    """Ids of what the newest change touched, whether it was said in this talk or longer ago."""
     hearing: Hearing = field(default_factory=Hearing)
     earlier: tuple[Said, ...] = ()
     rounds: tuple[Round, ...] = ()
@@ -86,6 +88,7 @@ def read_turn(messages: Sequence[ChatMessage]) -> Turn:
         scene=_value(sections, "Scene"),
         head_pose=_value(sections, "Head pose"),
         recent_moves=_moves(_value(sections, "Recent moves")),
+        last_changed=_ids(_value(sections, "Last changed")),
         hearing=_hearing(_value(sections, "Hearing")),
         earlier=tuple(
             Said(m.role == "user", m.text) for m in messages[:last] if m.role in {"user", "assistant"} and m.text
@@ -117,6 +120,10 @@ def _value(sections: Mapping[str, str], name: str) -> Any:
         return json.loads(text)
     except ValueError:
         return Unavailable(f"[{name}] is not JSON")
+
+
+def _ids(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def _moves(value: Any) -> tuple[Mapping[str, Any], ...]:

@@ -4,11 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from llm_server.embedded._world import SceneObject
-from scene_language.describe import with_article
+from llm_server.embedded._world import NEGLIGIBLE_M, Head, Point, SceneObject
+from scene_language.describe import say_length, with_article
 from scene_language.lexicon import plural
 
-__all__ = ("counted", "listed", "named_new", "sentence", "there_is", "to_you")
+__all__ = ("counted", "listed", "named_new", "say_briefly", "sentence", "there_is", "to_you")
 
 _TO_YOU = (
     (re.compile(r"\bme\b"), "you"),
@@ -48,6 +48,15 @@ def named_new(objects: Sequence[SceneObject]) -> str:
     """Return "a red cube and 2 blue spheres"."""
     counts = Counter(item.name for item in objects)
     return listed([with_article(name) if count == 1 else counted(count, name) for name, count in counts.items()])
+
+
+def say_briefly(head: Head, point: Point) -> str:
+    """Return a place by its distance and the side on which it mostly lies: "2 meters ahead"."""
+    right, up, ahead = head.seen(point)
+    ways = ((ahead, "ahead", "behind you"), (right, "to your right", "to your left"), (up, "above you", "below you"))
+    amount, more, less = max(ways, key=lambda way: abs(way[0]))
+    distance = round(head.position.distance_to(point), 1)
+    return f"{say_length(distance)} {more if amount > 0 else less}" if distance >= NEGLIGIBLE_M else "where you are"
 
 
 def sentence(words: str) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 from scene_language.colors import RGB, name_of
 from scene_language.lexicon import DEFAULT_SIZE_M
 
-__all__ = ("DEFAULT_COLOR", "Head", "Point", "Scene", "SceneObject", "point_of")
+__all__ = ("DEFAULT_COLOR", "NEGLIGIBLE_M", "Head", "Point", "Scene", "SceneObject", "point_of")
 
 DEFAULT_COLOR: RGB = (0.2, 0.9, 1.0)
 """What the renderer gives an object for which no colour was said."""
+
+NEGLIGIBLE_M = 0.1
+"""Nearer than this to an axis of the user's view, a direction is not worth saying."""
 
 _NOUNS = {"box": "cube"}
 

@@ -1,0 +1,178 @@
+"""What people try in their first five minutes: ends of requests, plurals, "which one", again, redo, unknown things."""
+
+import pytest
+
+RED, BLUE, GREEN = {"r": 1.0, "g": 0.0, "b": 0.0}, {"r": 0.0, "g": 0.0, "b": 1.0}, {"r": 0.0, "g": 0.5, "b": 0.0}
+
+
+@pytest.fixture
+def three(room):
+    """A red cube 2 m ahead, a big blue cube at its right and a green sphere 1 m ahead."""
+    room.add_primitive("box", x=0.0, y=1.6, z=-2.0, **RED)
+    room.add_primitive("box", x=1.0, y=1.6, z=-2.0, size=0.2, **BLUE)
+    room.add_primitive("sphere", x=0.0, y=1.6, z=-1.0, **GREEN)
+    return room
+
+
+# --- only the end of a request
+def test_the_end_of_a_request_is_about_what_was_made_last(room):
+    room.say("make a cube")
+    assert room.say("bigger").reply == "I made the cyan cube 30 centimeters wide."
+    assert room.say("now green").reply == "I made the cyan cube green."
+    room.say("up a bit")
+    assert room.at("box-0") == pytest.approx((0.0, 1.8, -1.5))
+    room.say("no, make it white")
+    assert room.only()["color"] == {"r": 1.0, "g": 1.0, "b": 1.0}
+    assert room.say("another one").reply == "I put another white cube beside the first."
+
+
+def test_a_bare_color_answers_the_question_which_one(three):
+    assert three.say("delete the cube").reply == "Which one do you mean: the red cube or the blue cube?"
+    assert three.say("blue").reply == "I deleted the blue cube."
+
+
+def test_again_repeats_the_last_request_and_says_when_there_is_none(room):
+    assert room.say("again").reply == "There is nothing to do again; please say the whole request."
+    room.say("make a cube")
+    room.say("move it up")
+    room.say("again")
+    room.say("a bit more")
+    assert room.at("box-0") == pytest.approx((0.0, 3.1, -1.5))
+    room.say("how many are there")
+    assert room.say("again").calls == []
+
+
+def test_a_doubtfully_heard_again_is_confirmed(room):
+    room.say("make a cube")
+    room.say("delete it")
+    room.say("make a cube")
+    said = room.say("again", confidence=0.3)
+    assert said.calls == []
+    assert said.reply.endswith("Did you mean: add a cube?")
+
+
+# --- which one
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("which one is the biggest?", "The biggest is the blue cube: 40 centimeters wide."),
+        ("which one is smallest", "20 centimeters wide."),
+        ("which cube is the smallest", "The smallest is the red cube: 20 centimeters wide."),
+        ("what is the nearest object", "The nearest is the green sphere: 1 meter away."),
+        ("which one is closest to me", "The nearest is the green sphere: 1 meter away."),
+        ("which cube is on the right", "The one on the right is the blue cube."),
+        ("which one is the newest", "The newest is the green sphere."),
+        ("which sphere is the biggest", "There is only one: the green sphere."),
+        ("which cone is the biggest", "There is no biggest cone; there is a red cube, a blue cube and a green sphere."),
+        ("how many are there", "There are 3 objects."),
+        ("are there any cubes", "Yes, there is a red cube and a blue cube."),
+    ],
+)
+def test_questions_for_one_of_several(three, text, reply):
+    said = three.say(text)
+    assert said.calls == []
+    assert said.reply.endswith(reply)
+
+
+def test_a_tie_is_said_to_be_one(three):
+    assert three.say("which one is the smallest").reply == (
+        "The red cube and the green sphere are the smallest: 20 centimeters wide."
+    )
+    three.say("delete the blue cube")
+    assert three.say("which is the biggest").reply == "Both are 20 centimeters wide."
+
+
+def test_nothing_is_the_biggest_in_an_empty_scene(room):
+    assert room.say("which one is the biggest").reply == "The scene is empty."
+
+
+def test_what_was_asked_about_is_it_even_among_its_like(room):
+    for x in (-1.0, 0.0, 1.0):
+        room.add_primitive("box", x=x, y=1.6, z=-2.0, **RED)
+    room.objects["box-0"]["size"] = 0.3
+    assert room.say("which one is the biggest").reply == (
+        "The biggest is the red cube 2.2 meters ahead: 0.6 meters wide."
+    )
+    room.say("delete it")
+    assert list(room.objects) == ["box-1", "box-2"]
+
+
+def test_what_was_changed_is_it_even_among_its_like(room):
+    for x in (-1.0, 0.0, 1.0):
+        room.add_primitive("box", x=x, y=1.6, z=-2.0, **RED)
+    room.say("make the left one bigger")
+    room.sections["Last changed"] = '["box-0"]'
+    room.say("delete it")
+    assert list(room.objects) == ["box-1", "box-2"]
+
+
+def test_it_survives_a_row_of_misunderstandings(three):
+    three.say("make the red cube yellow")
+    three.sections["Last changed"] = '["box-0"]'
+    for _ in range(5):
+        three.say("blah blah")
+    three.say("delete it")
+    assert list(three.objects) == ["box-1", "sphere-0"]
+
+
+# --- plurals and shades
+def test_all_of_them_are_meant_by_all_of_them(three):
+    assert three.say("make them all green").reply == "I made the red cube, the blue cube and the green sphere green."
+    assert three.say("make both cubes red").reply == "I made 2 green cubes red."
+
+
+def test_where_many_are_is_told_shortly(room):
+    for x in range(5):
+        room.add_primitive("box", x=float(x), y=1.6, z=-2.0, **RED)
+    assert room.say("where are the cubes").reply == (
+        "There are 5 red cubes; the nearest one is 2 meters in front of you."
+    )
+
+
+def test_lighter_and_darker_mix_white_and_black_in(room):
+    room.add_primitive("box", **RED)
+    assert room.say("make it lighter").reply == "I made the red cube lighter."
+    assert room.only()["color"] == {"r": 1.0, "g": 0.3, "b": 0.3}
+    room.say("make it black")
+    assert room.say("a lot darker").reply == "The black cube cannot become darker: it is black."
+
+
+# --- redo
+def test_redo_says_what_is_done_again(room):
+    box = {"id": "box-0", "type": "box", "position": {"x": 0, "y": 1.6, "z": -1}, "color": RED, "size": 0.1}
+    answers = [
+        {"ok": True, "redone": [{"changed": ["removed"], "object": box}], "steps_left": 0},
+        {"ok": False, "error": "there is nothing to redo"},
+    ]
+
+    def redo() -> dict[str, object]:
+        return answers.pop(0)
+
+    room.extra["redo"] = redo
+    assert room.say("redo").reply == "I deleted the red cube again."
+    assert room.say("redo").reply == "There is nothing to redo."
+
+
+# --- what it has no word for
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [("add a car", "car"), ("put a big red tree in front of me", "tree"), ("please make me a sandwich", "sandwich")],
+)
+def test_a_thing_without_a_word_is_named_with_what_there_is_instead(room, text, thing):
+    said = room.say(text)
+    assert said.calls == []
+    assert said.reply == f'I do not know how to draw "{thing}"; I can only draw cubes and spheres.'
+
+
+def test_what_can_be_drawn_does_not_change_the_topic(three):
+    three.say("make the red cube bigger")
+    assert "no pyramids" in three.say("put a pyramid in front of me").reply
+    assert three.say("make it white").reply == "I made the red cube white."
+
+
+def test_who_wants_a_change_is_not_taken_to_ask_a_question(three):
+    assert "what do you see" not in three.say("make it look like metal").reply
+
+
+def test_a_likely_change_is_asked_about_in_words_not_in_factors(three):
+    assert three.say("the red cube is too small").reply == "Did you mean: make the red cube bigger?"
