@@ -293,8 +293,10 @@ def own_livekit(
 class Agent:
     """An agent program on the hub's sockets that keeps everything it gets."""
 
-    def __init__(self, hub: HubProcess) -> None:
-        self.endpoint = ProcessorEndpoint(sub_addr=hub.config["hub_sub_addr"], push_addr=hub.config["hub_push_addr"])
+    def __init__(self, hub: HubProcess, name: str = "") -> None:
+        self.endpoint = ProcessorEndpoint(
+            sub_addr=hub.config["hub_sub_addr"], push_addr=hub.config["hub_push_addr"], name=name
+        )
         self.data: list[DataMessage] = []
         self.audio: list[AudioChunk] = []
         self.frames: list[FrameSignal] = []
@@ -333,8 +335,8 @@ async def agent(hub: HubProcess) -> AsyncIterator[Agent]:
 
 
 @asynccontextmanager
-async def running_agent(hub: HubProcess) -> AsyncIterator[Agent]:
-    agent = Agent(hub)
+async def running_agent(hub: HubProcess, name: str = "") -> AsyncIterator[Agent]:
+    agent = Agent(hub, name)
     running = asyncio.create_task(agent.endpoint.run())
     try:
         yield agent

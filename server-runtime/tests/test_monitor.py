@@ -1,11 +1,17 @@
 """/health, /metrics and /status: everything for operators, nothing for others, and nobody's name."""
 
+import logging
+import re
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from xr_media_hub._report import stats_line
+from xr_media_hub._throttle import Throttled
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +83,80 @@ async def test_totals_outlive_those_who_counted_them(
     await helpers.eventually(lambda: "soon-gone" not in agent.endpoint.connected_participants)
 
     assert (await metrics(hub))["xr_hub_audio_chunks_total"] >= heard > 0
+
+
+async def test_what_each_agent_lost_is_shown_by_its_program(
+    hub: Any, join: Callable[..., Any], helpers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two agents of one name that fail at a message each; a third that has lost nothing."""
+
+    def fail(_: object) -> None:
+        raise ValueError("a fault of the agent's own")
+
+    async with AsyncExitStack() as stack:
+        clumsy = [await stack.enter_async_context(helpers.running_agent(hub, name="clumsy <b>")) for _ in range(2)]
+        await stack.enter_async_context(helpers.running_agent(hub, name="careful"))
+        for agent in clumsy:
+            agent.endpoint.on_data(fail)
+        alice = await join(hub, "agents-friend")
+        await helpers.eventually(
+            lambda: all("agents-friend" in each.endpoint.connected_participants for each in clumsy)
+        )
+        await alice.send(b"catch")
+        await helpers.health_until(
+            hub, lambda facts: [agent for agent in facts["agent_losses"] if agent["lost"].get("callback failed")][1:]
+        )
+        now = await metrics(hub)
+        _, page, _ = await get(f"{hub.url}/status")
+
+    for name in ("clumsy <b>", "clumsy <b> #2"):
+        assert now[f"xr_hub_agent_lost_total.{name}.callback failed"] == 1
+    assert "xr_hub_agent_lost_total.careful.callback failed" not in now
+    assert "<td>clumsy &lt;b&gt; #2<td>callback failed<td>1" in page
+    assert "<td>careful<td>nothing<td>" in page
+
+
+async def test_the_log_says_now_and_then_how_the_hub_is(hub: Any, join: Callable[..., Any], helpers: Any) -> None:
+    alice = await join(hub, "stats-alice")
+    await alice.publish_tone()
+    await helpers.eventually(lambda: re.search(r"stats participants=[1-9]\d* agents=\d+ .*livekit=ok", hub.output))
+
+    lines = [line for line in hub.output.splitlines() if " stats participants=" in line]
+    assert not [line for line in lines if "alice" in line]
+
+
+def test_the_line_of_the_log_has_rates_and_losses_and_no_names() -> None:
+    def facts(number: int) -> dict[str, Any]:
+        tracks = {
+            "TR_1": {"kind": "video", "per_s": 29.0},
+            "TR_2": {"kind": "video", "per_s": 5.5},
+            "TR_3": {"kind": "audio", "per_s": 100.0},
+        }
+        names = ("audio_chunks", "data_in", "data_out", "return_audio_chunks", "dropped_in")
+        return {
+            "participant_count": 1,
+            "agents": 2,
+            "status": "ok",
+            "totals": dict.fromkeys((*names, "dropped_data_out", "dropped_audio_out"), number * 10),
+            "ipc": {"dropped": {"frame lost": number}},
+            "recording": {"state": "failing: no space left"},
+            "participants": {"alice": {"tracks": tracks}},
+        }
+
+    assert stats_line(facts(3), facts(2), 5.0) == (
+        "stats participants=1 agents=2 video_tracks=2 video_per_s=34.5 slowest_video_per_s=5.5 audio_chunks_per_s=2.0 "
+        "data_in_per_s=2.0 data_out_per_s=2.0 speech_chunks_per_s=2.0 lost=31 livekit=ok recording=failing"
+    )
+
+
+def test_what_happens_all_the_time_is_said_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    line = Throttled(logging.getLogger("test"), period_s=3600)
+    for number in range(1000):
+        line.log("lost %d", number)
+    line._next_at_s = 0.0
+    line.log("lost %d", 1000)
+
+    assert caplog.messages == ["lost 0", "lost 1000 (and 999 more since the last such line)"]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -119,6 +119,46 @@ async def test_data_is_of_whoever_sent_it(shared_hub: Any, agent: Any, join: Cal
     assert agent.texts("one", "scan") == []
 
 
+async def test_whoever_publishes_nothing_is_heard_at_once_and_in_order(
+    shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    """LiveKit announces them up to 3 s late, and the SDK names no sender until then."""
+    others = [await join(shared_hub, f"other-{number}") for number in range(2)]
+    for number, client in enumerate(others):
+        await client.publish_tone(level=MURMUR)
+        await helpers.eventually(lambda number=number: agent.peak(f"other-{number}") > 0)
+    silent = await join(shared_hub, "silent")
+    for number in range(20):
+        await silent.send(str(number).encode(), destination_identities=[HUB])
+    await silent.room.local_participant.send_bytes(b"s" * 70_000, topic="", destination_identities=[HUB])
+    await silent.send(b"last", destination_identities=[HUB])
+
+    await helpers.eventually(lambda: b"last" in agent.texts("silent"))
+    assert agent.texts("silent") == [*(str(number).encode() for number in range(20)), b"s" * 70_000, b"last"]
+    assert agent.texts("other-0") == agent.texts("other-1") == []
+
+
+async def test_those_who_come_at_the_same_moment_are_never_taken_for_each_other(
+    shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    facts = await helpers.health_until(shared_hub, lambda _: True)
+    lost_before = facts["totals"]["dropped_in"]
+    pair = await asyncio.gather(join(shared_hub, "castor"), join(shared_hub, "pollux"))
+    sent = 20
+    for number in range(sent):
+        for client, name in zip(pair, ("castor", "pollux"), strict=True):
+            await client.send(f"{name} {number}".encode(), destination_identities=[HUB])
+
+    await helpers.eventually(lambda: agent.texts("castor")[-1:] == [b"castor 19"])
+    await helpers.eventually(lambda: agent.texts("pollux")[-1:] == [b"pollux 19"])
+    texts = {name: agent.texts(name) for name in ("castor", "pollux")}
+    for name, heard in texts.items():
+        assert {text.split()[0] for text in heard} == {name.encode()}
+        assert heard == sorted(heard, key=lambda text: int(text.split()[1]))
+    facts = await helpers.health_until(shared_hub, lambda _: True)
+    assert sum(map(len, texts.values())) + facts["totals"]["dropped_in"] - lost_before == 2 * sent
+
+
 async def test_a_leaver_is_forgotten_and_may_come_back(
     shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
 ) -> None:

@@ -15,6 +15,7 @@ from xr_media_hub._errors import HubTaskEnded
 from xr_media_hub._health import Health, watch_server
 from xr_media_hub._isolation import ISOLATION_NOTES
 from xr_media_hub._metrics import metrics_registry
+from xr_media_hub._report import report_stats
 from xr_media_hub._stats import HubStats, measure_rates
 from xr_media_hub._status_page import status_page
 from xr_media_hub.config import HubConfig
@@ -68,6 +69,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
             "ipc": hub.run(),
             "stats": measure_rates(stats),
             "watch": watch_server(access, health),
+            "report": report_stats(health.facts),
         }
         try:
             server = await _livekit(config, access, secret, readiness, stack)

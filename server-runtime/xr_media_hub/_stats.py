@@ -1,14 +1,11 @@
 """Counts what passes the hub, per participant; loss is counted beside it, never silent."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 __all__ = ("COUNTED", "HubStats", "ParticipantStats", "QueueDepths", "TrackStats", "measure_rates")
-
-logger = logging.getLogger(__name__)
 
 # As often as the status page is read.
 _PERIOD_S = 2.0
@@ -83,6 +80,10 @@ class HubStats:
         if member is not None:
             self._gone.update(_totals_of(member.counts))
 
+    def lost_in(self, count: int) -> None:
+        """Count what came from somebody who could not be told from others."""
+        self._gone["dropped_in"] += count
+
     def totals(self) -> dict[str, int]:
         """Return the totals of everybody who is or was here; they never fall."""
         totals = Counter(self._gone)
@@ -96,7 +97,7 @@ def _totals_of(counts: ParticipantStats) -> dict[str, int]:
 
 
 async def measure_rates(stats: HubStats) -> None:
-    """Measure every few seconds how much comes on each track, and say so at DEBUG; silent when nobody is here."""
+    """Measure every few seconds how much comes on each track."""
     before: dict[tuple[str, str], int] = {}
     while True:
         await asyncio.sleep(_PERIOD_S)
@@ -105,5 +106,4 @@ async def measure_rates(stats: HubStats) -> None:
             for track_id, track in member.counts.tracks.items():
                 now[name, track_id] = track.received
                 track.per_s = (track.received - before.get((name, track_id), 0)) / _PERIOD_S
-                logger.debug("%s: %s track %s, %.1f/s", name, track.kind, track_id, track.per_s)
         before = now

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xr_ai_agent import AudioChunk, Connector, DataMessage, InvalidIdError, ReturnAudioFlush, validate_participant_id
 from xr_media_hub._errors import JoinRefused, RoomUnavailable
 from xr_media_hub._stats import HubStats
+from xr_media_hub._throttle import Throttled
 from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, RoomKeeper, RoomPlan
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
 from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
@@ -56,11 +57,12 @@ class LiveKitConnector:
         self._max_participants = max_participants
         self._max_data_bytes = max_data_bytes
         self._sessions: dict[str, ParticipantSession] = {}
+        self._unaddressed = Throttled(logger)
         self._shared: SharedRoom | None = None
         if is_shared:
             # The hub itself counts here: it is what keeps the room open.
             keeper = RoomKeeper(self._plan(room_prefix, max_participants + 1, is_shared=True), access)
-            self._shared = SharedRoom(keeper, self._adopt)
+            self._shared = SharedRoom(keeper, self._adopt, stats.lost_in)
         connector.on_return_audio(self._return_audio)
         connector.on_return_data(self._return_data)
         connector.on_return_audio_flush(self._return_flush)
@@ -105,7 +107,7 @@ class LiveKitConnector:
         """Leave every room."""
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
         if self._shared is not None:
-            await self._shared.keeper.close()
+            await self._shared.close()
 
     def _plan(self, name: str, capacity: int, *, is_shared: bool) -> RoomPlan:
         return RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, is_shared)
@@ -184,7 +186,7 @@ class LiveKitConnector:
     def _with_session(self, participant_id: str, act: Callable[[ParticipantSession], None]) -> None:
         session = self._sessions.get(participant_id)
         if session is None:
-            logger.warning("a reply to %s was dropped: not connected", participant_id)
+            self._unaddressed.log("a reply to %s was dropped: not connected", participant_id)
             return
         act(session)
 

@@ -10,6 +10,7 @@ from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
 from xr_media_hub._stats import ParticipantStats
+from xr_media_hub._throttle import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class DataIn:
         self._max_bytes = max_bytes
         self._lanes: dict[str, deque[bytes | StreamReader]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refused = Throttled(logger)
 
     @property
     def open_streams(self) -> int:
@@ -123,6 +125,4 @@ class DataIn:
 
     def _refuse(self, why: str) -> None:
         self._counts.dropped_in += 1
-        # Whoever does this once does it again; the counter says how often.
-        level = logging.WARNING if self._counts.dropped_in == 1 else logging.DEBUG
-        logger.log(level, "data from %s was refused: %s", self._participant_id, why)
+        self._refused.log("data from %s was refused: %s", self._participant_id, why)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from xr_ai_agent import DataMessage
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._stats import ParticipantStats
+from xr_media_hub._throttle import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class DataOut:
         self._queue: deque[DataMessage] = deque()
         self._queued_bytes = 0
         self._arrived = asyncio.Event()
+        self._lost = Throttled(logger, logging.ERROR)
 
     def __len__(self) -> int:
         """Messages that wait."""
@@ -63,4 +65,4 @@ class DataOut:
 
     def _lose(self, message: DataMessage, why: str) -> None:
         self._counts.dropped_data_out += 1
-        logger.error("data to %s on topic %r was lost: %s", self._participant_id, message.topic, why)
+        self._lost.log("data to %s on topic %r was lost: %s", self._participant_id, message.topic, why)

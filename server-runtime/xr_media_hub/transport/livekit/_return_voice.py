@@ -11,6 +11,7 @@ from livekit import rtc
 
 from xr_ai_agent import AudioChunk
 from xr_media_hub._stats import ParticipantStats
+from xr_media_hub._throttle import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class ReturnVoice:
         self._queued_s = 0.0
         self._arrived = asyncio.Event()
         self._utterance = 0
-        self._is_overflowing = False
+        self._refused = Throttled(logger)
+        self._overflowed = Throttled(logger)
         self._resampler: rtc.AudioResampler | None = None
         self._input_rate_hz = 0
 
@@ -58,12 +60,11 @@ class ReturnVoice:
         fault = _fault_of(chunk)
         if fault:
             self._stats.dropped_audio_out += 1
-            logger.warning("speech to %s dropped: %s", self._participant_id, fault)
+            self._refused.log("speech to %s dropped: %s", self._participant_id, fault)
             return
         if self._queued_s >= QUEUE_LIMIT_S:
             self._overflow()
             return
-        self._is_overflowing = False
         self._queue.append(chunk)
         self._queued_s += chunk.samples / chunk.sample_rate
         self._stats.return_audio_chunks += 1
@@ -139,13 +140,11 @@ class ReturnVoice:
 
     def _overflow(self) -> None:
         self._stats.dropped_audio_out += 1
-        if not self._is_overflowing:
-            self._is_overflowing = True
-            logger.warning(
-                "speech to %s dropped: %.0f s are queued already, and no more than that is kept",
-                self._participant_id,
-                QUEUE_LIMIT_S,
-            )
+        self._overflowed.log(
+            "speech to %s dropped: %.0f s are queued already, and no more than that is kept",
+            self._participant_id,
+            QUEUE_LIMIT_S,
+        )
 
 
 def _fault_of(chunk: AudioChunk) -> str:

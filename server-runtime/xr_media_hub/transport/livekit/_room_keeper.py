@@ -103,6 +103,17 @@ class RoomKeeper:
         """Whether LiveKit says that the participant is in the room."""
         return self._link is not None and any(each.identity == participant_id for each in self._link.participants)
 
+    async def announce_all(self) -> set[str]:
+        """Have everybody announced whom LiveKit has not announced yet, and return who that is.
+
+        Raises:
+            RoomUnavailable: LiveKit does not answer.
+        """
+        here = await self._access.participants_of(self._plan.name)
+        unknown = {name for name in here if name != self._plan.hub_identity and not self.has(name)}
+        await asyncio.gather(*(self._access.touch(self._plan.name, name) for name in unknown))
+        return unknown
+
     async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
         """See `RoomLink.send_data`."""
         await self._joined().send_data(participant_id, topic, data)

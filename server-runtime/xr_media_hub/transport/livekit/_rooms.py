@@ -1,6 +1,7 @@
 """What the hub may do at LiveKit: rooms made and removed, tokens signed. The only place that knows the secret."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import aiohttp
@@ -17,6 +18,7 @@ EMPTY_ROOM_S = 60
 DEPARTED_ROOM_S = 60
 _CALL_TIMEOUT_S = 3.0
 _ALIVE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
+_TOUCHED = "xr-hub.seen"
 PUBLISH_SOURCES = ("microphone", "camera")
 
 
@@ -77,6 +79,20 @@ class LiveKitAccess:
         except (aiohttp.ClientError, TimeoutError, api.ServerError):
             return False
         return True
+
+    async def participants_of(self, room: str) -> list[str]:
+        """Return the identities of everybody in ``room``, announced or not. Raises RoomUnavailable."""
+        try:
+            listed = await self._api.room.list_participants(api.ListParticipantsRequest(room=room))
+        except (aiohttp.ClientError, TimeoutError, api.ServerError) as error:
+            raise RoomUnavailable(f"LiveKit did not say who is in the room: {error or type(error).__name__}") from error
+        return [str(each.identity) for each in listed.participants]
+
+    async def touch(self, room: str, identity: str) -> None:
+        """Change something of a participant that means nothing: LiveKit announces them to everybody at once."""
+        request = api.UpdateParticipantRequest(room=room, identity=identity, attributes={_TOUCHED: "1"})
+        with suppress(aiohttp.ClientError, TimeoutError, api.ServerError):  # gone already
+            await self._api.room.update_participant(request)
 
     def participant_token(self, identity: str, room: str) -> str:
         """Sign a short-lived token that opens ``room`` alone: microphone, camera and data, nothing else."""

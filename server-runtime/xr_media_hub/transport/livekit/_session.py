@@ -10,6 +10,7 @@ from livekit import rtc
 from xr_ai_agent import AudioChunk, Connector, DataMessage
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._stats import HubStats, ParticipantStats, QueueDepths
+from xr_media_hub._throttle import Throttled
 from xr_media_hub.transport.livekit._data_in import DataIn
 from xr_media_hub.transport.livekit._data_out import DataOut
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
@@ -66,6 +67,7 @@ class ParticipantSession:
         self._data_out = DataOut(participant_id, self.counts, max_data_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._is_announced = False
+        self._overflowed = Throttled(logger)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -123,8 +125,7 @@ class ParticipantSession:
         """Something happened in the room; handled in order."""
         if event[0] == "data_received" and self._inbox.qsize() >= _INBOX_LIMIT:
             self.counts.dropped_in += 1
-            if self.counts.dropped_in == 1:
-                logger.warning("%s sends data faster than the hub takes it; some is dropped", self.participant_id)
+            self._overflowed.log("%s sends data faster than the hub takes it; some is dropped", self.participant_id)
             return
         self._inbox.put_nowait(event)
 
@@ -176,7 +177,7 @@ class ParticipantSession:
 
     def _may_be_from(self, sender: rtc.RemoteParticipant | None) -> bool:
         # LiveKit announces a participant who publishes nothing up to 3 s late; until then their data has no sender.
-        # A room of one's own admits nobody else, and a shared one passes nothing on that has no sender.
+        # A room of one's own admits nobody else, and a shared one has found out who it was.
         return sender is None or self._is_ours(sender)
 
     async def _pass_data(self, topic: str, data: bytes) -> None:

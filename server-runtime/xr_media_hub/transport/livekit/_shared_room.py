@@ -1,6 +1,5 @@
 """One room for everybody (``isolation: permissions``): each event goes to the session that it concerns."""
 
-import logging
 from collections.abc import Callable
 
 from livekit import rtc
@@ -8,25 +7,34 @@ from livekit import rtc
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
 from xr_media_hub.transport.livekit._room_keeper import LOST, RoomKeeper
 from xr_media_hub.transport.livekit._room_link import Event
-
-logger = logging.getLogger(__name__)
+from xr_media_hub.transport.livekit._unattributed import Unattributed
 
 Listener = Callable[[Event], None]
+
+_DATA = ("data_received", "stream_opened")
 
 
 class SharedRoom:
     """Opened once by the hub; `place_of` gives a participant's session its part."""
 
-    def __init__(self, keeper: RoomKeeper, on_stranger: Callable[[str], None]) -> None:
-        """``on_stranger`` is told of somebody in the room who has no place; it may make one at once."""
+    def __init__(self, keeper: RoomKeeper, on_stranger: Callable[[str], None], on_lost: Callable[[int], None]) -> None:
+        """``on_stranger`` is told of somebody in the room who has no place; it may make one at once.
+
+        ``on_lost`` is told how many data messages could not be attributed to anybody.
+        """
         self.keeper = keeper
         self._on_stranger = on_stranger
         self._listeners: dict[str, Listener] = {}
-        self._is_warned = False
+        self._unattributed = Unattributed(keeper.announce_all, self._deliver, on_lost)
 
     async def open(self) -> None:
         """Create and join the room. Raises RoomUnavailable."""
         await self.keeper.open(self._dispatch)
+
+    async def close(self) -> None:
+        """Leave and remove the room."""
+        self._unattributed.forget()
+        await self.keeper.close()
 
     def place_of(self, participant_id: str) -> "SharedPlace":
         """Return one participant's part of the room."""
@@ -42,23 +50,25 @@ class SharedRoom:
 
     def _dispatch(self, event: Event) -> None:
         if event == LOST:
+            self._unattributed.forget()
             for listener in list(self._listeners.values()):
                 listener(event)
             return
         identity = _identity_of(event)
-        if identity is None:
-            self._warn_unattributed(event)
-            return
+        if event[0] in _DATA:
+            if self._unattributed.take(identity, event):
+                return
+        elif identity is not None:
+            self._unattributed.announced(identity)
+        if identity is not None:
+            self._deliver(identity, event)
+
+    def _deliver(self, identity: str, event: Event) -> None:
         if identity not in self._listeners:
             self._on_stranger(identity)
         listener_of = self._listeners.get(identity)
         if listener_of is not None:
             listener_of(event)
-
-    def _warn_unattributed(self, event: Event) -> None:
-        level = logging.DEBUG if self._is_warned else logging.WARNING
-        self._is_warned = True
-        logger.log(level, "%s of somebody LiveKit has not announced yet was dropped", event[0])
 
 
 class SharedPlace:

@@ -10,6 +10,7 @@ from livekit import rtc
 
 from xr_ai_agent import AgentSdkError, AudioChunk, Connector, PixelFormat
 from xr_media_hub._stats import ParticipantStats, TrackStats
+from xr_media_hub._throttle import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class TrackReaders:
         self._participant_id = participant_id
         self._connector = connector
         self._stats = stats
+        self._frame_lost = Throttled(logger)
         self._readers: dict[str, tuple[asyncio.Task[None], rtc.AudioStream | rtc.VideoStream]] = {}
 
     @property
@@ -111,7 +113,7 @@ class TrackReaders:
                 )
             except AgentSdkError as error:
                 self._stats.dropped_in += 1
-                logger.warning("a frame of %s was dropped: %s", self._participant_id, error)
+                self._frame_lost.log("a frame of %s was dropped: %s", self._participant_id, error)
             else:
                 self._stats.video_frames += 1
                 counts.received += 1
