@@ -172,8 +172,6 @@ def _receive(response: "httpx2.Response", partial: Path, have: int, bench: Bench
             file.write(chunk)
             done += len(chunk)
             bench.progress(done, total)
-    if total is not None and done != total:
-        raise _Interrupted(f"the transfer ended after {done} of {total} bytes")
 
 
 def _unreachable(url: str, reason: str) -> str:

@@ -7,6 +7,7 @@ from xr_ai_config import ListNode, MapNode, Mark, Node, Problem
 
 __all__ = ("without_consequences", "without_places")
 
+_WRONG_TYPE = "wrong type"
 _PART_DEPTH = 1  # dots in "roles.NAME" or "setup.NAME"
 
 
@@ -34,12 +35,22 @@ def without_consequences(problems: Iterable[Problem], unreadable: Sequence[Probl
     A whole role or step with a problem inside may only seem to lack what is broken; and a value that could not even be
     read (``unreadable``) says nothing more by also having the wrong type.
     """
-    places = {problem.mark for problem in unreadable}
-    listed = [problem for problem in problems if problem in unreadable or problem.mark not in places]
+    listed = _one_per_place(list(problems), unreadable)
     return [
         problem
         for problem in listed
         if not _is_about_a_part(problem) or not any(_is_inside(other, problem) for other in listed)
+    ]
+
+
+def _one_per_place(problems: Sequence[Problem], unreadable: Sequence[Problem]) -> list[Problem]:
+    """Keep, of what is said about a word that readers of YAML disagree about, what the key would take."""
+    places = {problem.mark for problem in unreadable}
+    decided = {problem.mark for problem in problems if problem not in unreadable and problem.message != _WRONG_TYPE}
+    return [
+        problem
+        for problem in problems
+        if problem.mark not in places or (problem in unreadable) is (problem.mark not in decided)
     ]
 
 

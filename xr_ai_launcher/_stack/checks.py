@@ -9,8 +9,8 @@ from xr_ai_launcher._stack.free_ports import PortClaim, claimed_ports
 from xr_ai_launcher._stack.load import LoadedStack
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.plan import Requirement, RolePlan, RunStep, StackPlan
-from xr_ai_launcher._stack.programs import similar_program
 from xr_ai_launcher._stack.surroundings import Surroundings
+from xr_ai_launcher._stack.unknown_command import unknown_command
 
 __all__ = ("Findings", "check_stack")
 
@@ -103,7 +103,8 @@ def _missing_path(
 ) -> Iterator[Problem]:
     if any(path.is_relative_to(each) for each in made) or loaded.surroundings.exists(path, kind):
         return
-    yield loaded.places.problem(f"no such {kind}: {path}", *at, hint=similar_file(path))
+    hint = "write ${env.NAME} for $NAME: it is not replaced here" if "$" in str(path) else similar_file(path)
+    yield loaded.places.problem(f"no such {kind}: {path}", *at, hint=hint)
 
 
 def _made_by_setup(plan: StackPlan) -> list[Path]:
@@ -128,6 +129,7 @@ def _unexported_references(plan: StackPlan, places: Places) -> Iterator[Problem]
 
 def _missing_programs(loaded: LoadedStack) -> Iterator[Problem]:
     made, look_for = _made_by_setup(loaded.plan), loaded.surroundings.find_program
+    broken = {problem.key_path for problem in loaded.problems}
     wanted: dict[Requirement, list[str]] = {}
     for role in loaded.plan.enabled_roles:
         if role.launch == "reuse":
@@ -135,8 +137,9 @@ def _missing_programs(loaded: LoadedStack) -> Iterator[Problem]:
         absent = [need for need in role.requires if look_for(need.command, role.cwd) is None]
         for need in absent:
             wanted.setdefault(need, []).append(role.name)
-        if not absent and role.argv and not _is_startable(role, made, loaded.surroundings):
-            yield _unknown_command(role, loaded.places)
+        is_broken = f"roles.{role.name}.command" in broken
+        if not absent and role.argv and not is_broken and not _is_startable(role, made, loaded.surroundings):
+            yield unknown_command(role, loaded.places)
     for need, names in wanted.items():
         yield _absent_requirement(need, names, loaded.places)
 
@@ -175,10 +178,3 @@ def _is_startable(role: RolePlan, made: Sequence[Path], surroundings: Surroundin
     path = Path(role.cwd, program)
     is_awaited = program.startswith("${setup.") or any(path.is_relative_to(each) for each in made)
     return is_awaited or surroundings.find_program(program, role.cwd, role.env.get("PATH")) is not None
-
-
-def _unknown_command(role: RolePlan, places: Places) -> Problem:
-    name = role.argv[0]
-    message = f"no program `{name}` is installed here"
-    hint = similar_program(name) or "install it, correct the name, or turn the role off with `enabled: false`"
-    return places.problem(message, "roles", role.name, "command", hint=hint)

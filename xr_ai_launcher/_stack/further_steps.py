@@ -1,6 +1,5 @@
 """Takes the settings of further setup kinds out of a stack's tree: their own models check them, not the stack's."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +11,6 @@ from xr_ai_config import (
     Node,
     Problem,
     describe,
-    did_you_mean,
     format_path,
     locate,
     one_of,
@@ -23,11 +21,9 @@ from xr_ai_launcher._stack.merge import without
 from xr_ai_launcher._stack.model import SetupModel
 from xr_ai_launcher._stack.surroundings import Surroundings
 
-__all__ = ("FurtherSteps", "explain_unknown_kinds", "separate_kinds")
+__all__ = ("FurtherSteps", "separate_kinds")
 
 _KEYS = frozenset(SetupModel.model_fields)
-_UNKNOWN_KEY = "unknown key"
-_KIND_DEPTH = 3  # setup.NAME.KIND
 
 
 @dataclass(slots=True)
@@ -49,11 +45,6 @@ def separate_kinds(tree: Node, surroundings: Surroundings) -> FurtherSteps:
             assert isinstance(tree, MapNode), "it has a section"
             further.tree = replace(tree, items={**tree.items, "setup": replace(section.node, items=steps)})
     return further
-
-
-def explain_unknown_kinds(problems: Sequence[Problem]) -> list[Problem]:
-    """Say of each unknown key of a setup step that it may be a kind whose package is not installed."""
-    return [_explained(problem) if _is_unknown_kind(problem) else problem for problem in problems]
 
 
 def _own_part(name: str, node: Node, further: FurtherSteps, surroundings: Surroundings) -> Node:
@@ -101,18 +92,3 @@ def _settings(model: type[BaseModel], node: Node, at: str, problems: list[Proble
     except ConfigError as error:
         problems += [replace(each, key_path=".".join(filter(None, (at, each.key_path)))) for each in error.problems]
         return None
-
-
-def _is_unknown_kind(problem: Problem) -> bool:
-    path = problem.key_path.split(".")
-    return problem.message == _UNKNOWN_KEY and len(path) == _KIND_DEPTH and path[0] == "setup"
-
-
-def _explained(problem: Problem) -> Problem:
-    from xr_ai_launcher._stack.kinds import installed_kind_names
-
-    key = problem.key_path.rpartition(".")[2]
-    known = [*SetupModel.model_fields, *installed_kind_names()]
-    hint = did_you_mean(key, known)
-    package = f"if `{key}` is a kind of step that a package adds, install that package"
-    return replace(problem, hint=hint or f"known keys: {', '.join(known)}; {package}")

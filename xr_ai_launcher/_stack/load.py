@@ -7,7 +7,8 @@ from pathlib import Path
 from xr_ai_config import ConfigError, MapNode, Mark, Node, Problem, locate, validate
 from xr_ai_launcher._hardware import GpuReport, read_gpus
 from xr_ai_launcher._stack.broken import without_consequences, without_places
-from xr_ai_launcher._stack.further_steps import explain_unknown_kinds, separate_kinds
+from xr_ai_launcher._stack.explanations import explained
+from xr_ai_launcher._stack.further_steps import separate_kinds
 from xr_ai_launcher._stack.merge import pick, without
 from xr_ai_launcher._stack.model import ProfileModel, StackModel
 from xr_ai_launcher._stack.options import StackOptions
@@ -18,6 +19,7 @@ from xr_ai_launcher._stack.read import Layers, read_layers
 from xr_ai_launcher._stack.references import Resolution, resolve_references
 from xr_ai_launcher._stack.resolve import Resolver
 from xr_ai_launcher._stack.select import select_roles
+from xr_ai_launcher._stack.shell_syntax import shell_syntax
 from xr_ai_launcher._stack.surroundings import Surroundings
 
 __all__ = ("LoadedStack", "StackOptions", "load")
@@ -49,7 +51,14 @@ def load(
     Raises:
         ConfigError: so much is wrong that there is no plan to look at.
     """
-    options = options or StackOptions()
+    try:
+        loaded = _load(path, options or StackOptions(), read_report)
+    except ConfigError as error:
+        raise ConfigError(explained(error.problems)) from None
+    return replace(loaded, problems=tuple(explained(loaded.problems)))
+
+
+def _load(path: Path, options: StackOptions, read_report: Callable[[], GpuReport]) -> LoadedStack:
     surroundings = Surroundings(read_report=read_report)
     layers = read_layers(path, options.overlays, options.assignments, surroundings)
     checker = _Checker(layers, surroundings, list(layers.problems))
@@ -104,6 +113,7 @@ class _Checker:
 
     def check_other(self, name: str) -> None:
         """Validate the stack with a profile that is not chosen; variables of the environment need not be set for it."""
+        self.problems += shell_syntax(self._tree(name))
         try:
             self._validated(name, _AnyEnvironment())
         except ConfigError as error:
@@ -115,6 +125,7 @@ class _Checker:
         Raises:
             ConfigError: everything found so far, when what is left makes no stack.
         """
+        self.problems += shell_syntax(self._tree(choice.name))
         try:
             validated = self._validated(choice.name, self.surroundings)
         except ConfigError as error:
@@ -130,24 +141,24 @@ class _Checker:
             self.problems.append(Problem("required key is missing", Places(resolution.tree).mark(), "stack"))
         return validated
 
+    def _tree(self, profile: str | None) -> Node:
+        base = self.layers.merged()
+        if profile is None:
+            return without(base, _FILE_KEYS)
+        overlay = pick(locate(base, ("profiles", profile)).node, _OVERLAY_KEYS)
+        return without(self.layers.merged(overlay), _FILE_KEYS)
+
     def _validated(
         self,
         profile: str | None,
         environment: Mapping[str, str],
         broken: frozenset[Mark | None] = frozenset(),
     ) -> _Validated:
-        base = self.layers.merged()
-        overlay = None
-        if profile is not None:
-            overlay = pick(locate(base, ("profiles", profile)).node, _OVERLAY_KEYS)
-        tree = without_places(without(self.layers.merged(overlay), _FILE_KEYS), broken)
+        tree = without_places(self._tree(profile), broken)
         resolution = resolve_references(tree, profile, environment)
         further = separate_kinds(resolution.tree, self.surroundings)
         problems = [*resolution.problems, *further.problems]
-        try:
-            model = validate(further.tree, StackModel, folder=Path.cwd(), problems=problems)
-        except ConfigError as error:
-            raise ConfigError(explain_unknown_kinds(error.problems)) from None
+        model = validate(further.tree, StackModel, folder=Path.cwd(), problems=problems)
         return resolution, model, further.steps
 
 

@@ -60,18 +60,18 @@ class ProbeModel(_Part):
     def _from_word(cls, value: Any) -> Any:
         if isinstance(value, str):
             if value != "notify":
-                raise ValueError(f'"{value}" is not a probe; expected notify, or a mapping with one of {_PROBE_KINDS}')
+                raise ValueError(f'"{value}" is not a probe; expected {_PROBE_FORMS}')
             return {"notify": True}
         return value
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ProbeModel":
         if len(self.model_fields_set) != 1 or self.notify is False:
-            raise ValueError(f"expected exactly one of {_PROBE_KINDS}")
+            raise ValueError(f"expected exactly one probe: {_PROBE_FORMS}")
         return self
 
 
-_PROBE_KINDS = ", ".join(ProbeModel.model_fields)
+_PROBE_FORMS = "notify, {tcp: PORT}, {http: URL}, {log: REGEX}, {file: PATH}, {exec: COMMAND} or {mcp: URL}"
 
 
 class StopModel(_Part):

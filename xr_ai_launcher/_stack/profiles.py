@@ -85,14 +85,16 @@ def _reason(report: GpuReport) -> str:
 
 
 def _undecided(chosen: list[str], matching: Mapping[str, MatchModel], report: GpuReport, mark: Mark | None) -> Problem:
-    wants = "\n".join(f"          {name} wants {_wants(match)}" for name, match in matching.items())
+    facts = [f"{name} wants {_wants(match)}" for name, match in matching.items()]
+    facts.append(f"this machine has {report}")
     several = f"profiles {' and '.join(chosen)} both fit this machine"
-    message = several if chosen else "no profile fits this machine"
+    options = one_of(f"--profile {name}" for name in chosen) or "--profile NAME"
     return Problem(
-        f"{message}\n{wants}\n          this machine has {report}",
+        several if chosen else "no profile fits this machine",
         mark,
         "profiles",
-        hint="choose one with --profile NAME, or add a profile for this machine",
+        hint=f"choose one with {options}, or add a profile for this machine"
+        + "".join(f"\n          {fact}" for fact in facts),
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-__all__ = ("find_program", "scripts_folder", "similar_program")
+__all__ = ("find_program", "scripts_folder")
 
 
 def scripts_folder() -> Path:
@@ -39,12 +39,3 @@ def find_program(name: str, cwd: str | PathLike[str], path: str | None = None) -
 
 def _is_program(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
-
-
-def similar_program(name: str) -> str:
-    """Return "did you mean …?" for a command of the running interpreter's environment, or ""."""
-    # Late: finding what is there needs none of what explains what is not.
-    from xr_ai_config import did_you_mean
-
-    folder = scripts_folder()
-    return did_you_mean(name, [entry.name for entry in folder.iterdir()]) if folder.is_dir() else ""

@@ -55,7 +55,7 @@ def read_layers(path: Path, overlays: Sequence[Path], assignments: Iterable[str]
     reader = _Reader(surroundings)
     stack = reader.read(path)
     overrides = [reader.read(overlay) for overlay in overlays]
-    overrides += [_assignment(text) for text in assignments]
+    overrides += [_assignment(text, reader.problems) for text in assignments]
     return Layers(stack, overrides, reader.files, reader.problems)
 
 
@@ -108,8 +108,8 @@ def _included(tree: Node) -> list[tuple[str, Mark]]:
     return [(str(each.value), each.mark) for each in nodes if isinstance(each, ScalarNode) and each.value]
 
 
-def _assignment(text: str) -> Node:
-    """Return the tree that ``a.b=value`` describes; the value is YAML."""
+def _assignment(text: str, problems: list[Problem]) -> Node:
+    """Return the tree that ``a.b=value`` describes; the value is YAML. Words in it that are traps are problems."""
     path, equals, value = text.partition("=")
     source = Source(_SET_SOURCE, None, (text,))
     if not equals or not all(path.split(".")):
@@ -117,8 +117,7 @@ def _assignment(text: str) -> Node:
         raise ConfigError([Problem(message, Mark(source, 1, 1, len(text)), expected="key.path=value")])
     # Padding keeps the columns of the value those of the whole argument.
     document = parse_yaml(" " * (len(path) + 1) + value, _SET_SOURCE)
-    if document.problems:
-        raise ConfigError([_of_assignment(problem, source, path) for problem in document.problems])
+    problems += [_of_assignment(problem, source, path) for problem in document.problems]
     node = _with_source(document.root, source) if value.strip() else ScalarNode(None, Mark(source, 1, 1))
     column = len(path) + 1
     for key in reversed(path.split(".")):

@@ -110,8 +110,11 @@ class _Names:
         variables = self.variables()
         if name in variables:
             return self._text(variables[name])
+        if name in os.environ:
+            raise UnknownName(f"unknown variable `{name}`", f"for the environment's, write `${{env.{name}}}`")
         known = [*variables, *sorted(_RESERVED), "env.NAME", "roles.NAME.ports.KEY", "setup.NAME"]
-        raise UnknownName(f"unknown variable `{name}`", did_you_mean(name, known) or f"known: {one_of(known)}")
+        hint = did_you_mean(name, known) or f"write it under `vars:`; known are {one_of(known)}"
+        raise UnknownName(f"unknown variable `{name}`", hint)
 
     def _variable_of_environment(self, name: str) -> str:
         if name in self.environment:

@@ -229,7 +229,7 @@ def test_a_terminal_gets_colour_unless_no_color_is_set(here: Path) -> None:
 def test_a_bug_of_ours_ends_with_3_and_a_report_file(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("xr_ai_launcher._stack.schema.schema_text", lambda: 1 // 0)
+    monkeypatch.setattr("xr_ai_launcher._stack.schema.schema_text", lambda _: 1 // 0)
     assert main(["schema"]) == ExitCode.BUG
     told = capsys.readouterr().err
     report = Path(told.split("A report for it is in ")[1].strip())
@@ -239,7 +239,7 @@ def test_a_bug_of_ours_ends_with_3_and_a_report_file(
 
 
 def test_an_interrupt_ends_with_130(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> str:
+    def interrupted(_: object) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("xr_ai_launcher._stack.schema.schema_text", interrupted)

@@ -18,6 +18,7 @@ from xr_ai_launcher._stack.plan import SetupPlan, StackPlan
 
 DEADLINE_S = 30.0
 POLL_S = 0.01
+_CUT_ONCE = ("truncate", "no-range", "refuses-range")
 """How long a server takes to notice that it is to end."""
 PROGRAM = b"#!/bin/sh\necho downloaded\n" + os.urandom(600_000)
 _LOOK_AGAIN_S = 0.005
@@ -28,7 +29,7 @@ class FileServer:
 
     ``/stall`` stops in the middle and never ends; ``/truncate`` closes in the middle the first time and honours Range
     afterwards; ``/always-truncate`` never gets further; ``/missing`` is 404, ``/broken`` 500; ``/moved`` redirects to
-    ``/file``, ``/loop`` to itself; ``/no-range`` truncates once and ignores Range.
+    ``/file``, ``/loop`` to itself; ``/no-range`` truncates once and ignores Range, ``/refuses-range`` refuses it.
     """
 
     def __init__(self) -> None:
@@ -74,11 +75,14 @@ class FileServer:
         if wanted and kind not in ("no-range", "always-truncate"):
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
         body = self.content[start:]
+        if start and kind == "refuses-range":
+            request.send_error(416)
+            return
         request.send_response(206 if start else 200)
         request.send_header("Content-Length", str(len(body)))
         request.send_header("ETag", '"one"')
         request.end_headers()
-        is_cut = kind == "always-truncate" or (kind in ("truncate", "no-range") and is_first) or kind == "stall"
+        is_cut = kind == "always-truncate" or (kind in _CUT_ONCE and is_first) or kind == "stall"
         request.wfile.write(body[: len(body) // 2] if is_cut else body)
         if kind == "stall":
             request.wfile.flush()

@@ -70,9 +70,18 @@ def test_server_that_cannot_resume_starts_over(prepare, server, tmp_path):
     assert (tmp_path / "deps/tool").read_bytes() == server.content
 
 
+def test_server_that_refuses_to_continue_is_asked_for_the_whole(prepare, server, tmp_path):
+    """As one does whose file has become shorter than what is here."""
+    run = prepare(step(server.url("refuses-range/tool"), tmp_path / "deps", sha256=server.sha256))
+    assert run.wait() == 0
+    assert "the server does not continue the file; resuming" in run.stderr
+    assert (tmp_path / "deps/tool").read_bytes() == server.content
+
+
 def test_download_that_never_completes_is_given_up(prepare, server, tmp_path):
     run = prepare(step(server.url("always-truncate/tool"), tmp_path / "deps"))
     assert run.wait() == 5
+    assert "the transfer broke off (" in run.stderr
     assert "3 times; what arrived is kept, try again" in run.stderr
     assert not (tmp_path / "deps/tool").exists()
 

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import psutil
 import pytest
 
 from xr_ai_launcher._stack.plan import BinaryStep, PathSource, Requirement, RunStep, SetupPlan
@@ -140,6 +141,16 @@ def test_killed_launcher_ends_the_command(prepare, build, tmp_path, wait_for):
     pid = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command")
     run.process.kill()
     wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the command is gone", 5)
+
+
+def test_killed_setup_process_is_said_and_leaves_nothing(prepare, build, tmp_path, wait_for):
+    run = prepare(build("echo $$ > pid; exec sleep 600"))
+    pid = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command")
+    (worker,) = psutil.Process(run.process.pid).children()
+    worker.kill()
+    assert run.wait() == 5
+    assert "the setup process ended: killed by SIGKILL" in run.stderr
+    assert not os.path.exists(f"/proc/{pid}")
 
 
 def test_second_launcher_waits_and_does_not_repeat_the_work(prepare, build, tmp_path):

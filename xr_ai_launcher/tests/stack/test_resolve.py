@@ -50,9 +50,11 @@ def test_a_project_brings_its_own_environment(folder: Any) -> None:
 
 
 def test_commands_are_split_like_a_shell_would_but_never_given_to_one(folder: Any) -> None:
-    text = "stack: s\nroles: {web: {command: \"python -c 'print(1 > 2)' $HOME *\"}, b: {command: [python, 3, 1.5]}}\n"
+    text = (
+        "stack: s\nroles: {web: {command: \"python -c 'print(1 > 2)' '$HOME' '*'\"}, b: {command: [python, 3, '&&']}}\n"
+    )
     assert folder.role(text).argv[1:] == ("-c", "print(1 > 2)", "$HOME", "*")
-    assert folder.role(text, "b").argv[1:] == ("3", "1.5")
+    assert folder.role(text, "b").argv[1:] == ("3", "&&")
 
 
 def test_environments_merge_files_below_values_and_stack_below_role(folder: Any) -> None:
