@@ -13,8 +13,9 @@ Write a brain, and run one session for each participant::
     await session.close()
 
 A pipeline is: hub input → speech segmenter (Silero) → transcriber → brain → sentence-wise speech → hub output. Speech
-while the agent speaks cuts off the agent's speech; a new request cancels the one under way; "stop" does both. Sounds
-that are no request ("um", "mm-hmm", "okay" when nothing was asked) are dropped.
+while the agent speaks cuts off the agent's speech; a new request cancels the one under way, or waits for it where the
+brain says so (`BrainProcessor.supersedes`); "stop" ends everything. Sounds that are no request ("um", "mm-hmm", "okay"
+when nothing was asked) are dropped.
 
 Errors::
 

@@ -11,7 +11,8 @@ _MURMURED_YES = frozenset({"mm hmm", "uh huh", "mm hm"})
 _MAX_FILLER_WORDS = 4
 _POLITE = r"(?:please |now |okay |ok |hey |oh |just )*"
 _STOP = re.compile(
-    rf"^{_POLITE}(?:stop(?: it| that| talking| speaking| now)?|be quiet|quiet|silence|shut up|hush)(?: please| now)*$"
+    rf"^{_POLITE}(?:stop(?: it| that| talking| speaking| now)?|be quiet|quiet|silence|shut up|hush|wait|hold on"
+    r"|cancel(?: it| that)?|never ?mind|forget (?:it|that))(?: please| now)*$"
 )
 
 

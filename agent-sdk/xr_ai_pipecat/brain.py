@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
@@ -30,10 +31,14 @@ logger = logging.getLogger(__name__)
 
 _Action: TypeAlias = Callable[[], Awaitable[None]]
 
+# Requests that wait for the one under way: more than anybody remembers having asked for.
+_MAX_WAITING = 8
+
 
 class BrainProcessor(FrameProcessor):
-    """Answers one participant, one request at a time: a new request supersedes the one under way.
+    """Answers one participant, one request at a time.
 
+    A request that arrives while another is under way supersedes it, or waits for its turn: `supersedes` decides.
     Actions (requests, hooks) run one after another in the order in which their causes arrived; a request itself
     runs beside them. An exception in any of them is logged and ends nothing else.
     """
@@ -44,6 +49,7 @@ class BrainProcessor(FrameProcessor):
         self._actions: asyncio.Queue[_Action] = asyncio.Queue()
         self._runner: asyncio.Task[None] | None = None
         self._turn: asyncio.Task[None] | None = None
+        self._waiting: deque[Query] = deque()
         self._last_said = ""
 
     # --- what a subclass writes ---
@@ -52,11 +58,25 @@ class BrainProcessor(FrameProcessor):
         """Answer a request: what is returned is spoken, and `say` speaks at any time. Cancelled when superseded."""
         raise NotImplementedError
 
+    def supersedes(self, query: Query) -> bool:
+        """Whether a request ends the one under way (and forgets those that wait) instead of waiting for it.
+
+        An answer that nobody waits for any more may be ended; a change that was asked for should not get lost because
+        the next one was asked for quickly.
+        """
+        return True
+
     async def on_query_superseded(self) -> None:
         """A new request arrived while one was under way; it is cancelled next."""
 
-    async def on_stop_requested(self, text: str) -> None:
-        """The participant asked for silence; speech and request have been stopped."""
+    async def on_query_waits(self, query: Query) -> None:
+        """A request will be handled after the one under way."""
+
+    async def on_query_refused(self, query: Query) -> None:
+        """A request was dropped: too many wait already."""
+
+    async def on_stop_requested(self, query: Query, forgotten: int) -> None:
+        """The participant asked for silence: speech and request are stopped, ``forgotten`` that waited are dropped."""
 
     async def on_not_understood(self, speech_s: float) -> None:
         """Somebody spoke for ``speech_s`` seconds and no words were found in it."""
@@ -86,7 +106,7 @@ class BrainProcessor(FrameProcessor):
     def submit(self, query: Query) -> None:
         """Handle a request that did not come by voice; may be called from anywhere on the event loop."""
         if is_stop(query.text):
-            self._actions.put_nowait(lambda: self._stop(query.text))
+            self._actions.put_nowait(lambda: self._stop(query))
         else:
             self._actions.put_nowait(lambda: self._begin(query))
 
@@ -115,7 +135,7 @@ class BrainProcessor(FrameProcessor):
             case QueryFrame(query=query):
                 return lambda: self._heard(query)
             case StopRequestFrame(text=text):
-                return lambda: self._stop(text)
+                return lambda: self._stop(Query(text, is_spoken=True))
             case NotUnderstoodFrame(speech_s=speech_s):
                 return lambda: self.on_not_understood(speech_s)
             case HearingFailedFrame(reason=reason):
@@ -145,19 +165,44 @@ class BrainProcessor(FrameProcessor):
         await self._begin(query)
 
     async def _begin(self, query: Query) -> None:
-        if self._turn is not None and not self._turn.done():
+        if self._is_busy or self._waiting:
+            if not self.supersedes(query):
+                await self._line_up(query)
+                return
+            self._waiting.clear()
             await self.on_query_superseded()
             await self._cancel_turn()
         # The answer to an old question is not to be heard after a new one.
         await self.push_frame(InterruptionFrame())
+        await self._start(query)
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._turn is not None and not self._turn.done()
+
+    async def _start(self, query: Query) -> None:
         self._turn = self.create_task(self._answer(query))
         # Let it announce itself before the frames that follow its cause are looked at.
         await asyncio.sleep(0)
 
-    async def _stop(self, text: str) -> None:
+    async def _line_up(self, query: Query) -> None:
+        if len(self._waiting) >= _MAX_WAITING:
+            await self.on_query_refused(query)
+            return
+        self._waiting.append(query)
+        await self.on_query_waits(query)
+
+    async def _start_next(self) -> None:
+        """Begin what waits longest. Its answer follows the one before it, which is heard to its end."""
+        if self._waiting and not self._is_busy:
+            await self._start(self._waiting.popleft())
+
+    async def _stop(self, query: Query) -> None:
+        forgotten = len(self._waiting)
+        self._waiting.clear()
         await self._cancel_turn()
         await self.push_frame(InterruptionFrame())
-        await self.on_stop_requested(text)
+        await self.on_stop_requested(query, forgotten)
 
     async def _answer(self, query: Query) -> None:
         try:
@@ -168,6 +213,8 @@ class BrainProcessor(FrameProcessor):
                 await self._say_stream(answer)
         except Exception:
             logger.exception("%s: a request failed", self.participant_id)
+        finally:
+            self._actions.put_nowait(self._start_next)
 
     async def _say_stream(self, pieces: AsyncIterator[str]) -> None:
         whole = ""
@@ -189,4 +236,5 @@ class BrainProcessor(FrameProcessor):
         runner, self._runner = self._runner, None
         if runner is not None:
             await self.cancel_task(runner)
+        self._waiting.clear()
         await self._cancel_turn()

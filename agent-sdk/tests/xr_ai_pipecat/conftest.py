@@ -90,11 +90,20 @@ class RecordingBrain(BrainProcessor):
             self.events.append(f"cancelled {query.text}")
             raise
 
+    def supersedes(self, query: Query) -> bool:
+        return not query.text.startswith("then ")
+
     async def on_query_superseded(self) -> None:
         self.events.append("superseded")
 
-    async def on_stop_requested(self, text: str) -> None:
-        self.events.append(f"stop {text}")
+    async def on_query_waits(self, query: Query) -> None:
+        self.events.append(f"waits {query.text}")
+
+    async def on_query_refused(self, query: Query) -> None:
+        self.events.append(f"refused {query.text}")
+
+    async def on_stop_requested(self, query: Query, forgotten: int) -> None:
+        self.events.append(f"stop {query.text}" + (f" and {forgotten} more" if forgotten else ""))
 
     async def on_not_understood(self, speech_s: float) -> None:
         self.events.append("not understood")

@@ -77,6 +77,62 @@ async def test_a_new_request_supersedes_the_one_under_way(stage: Any, until: Any
     assert stage.spoken_texts() == ["quick done"]
 
 
+async def test_requests_that_wait_are_answered_in_their_order_and_heard_to_the_end(stage: Any, until: Any) -> None:
+    alice = await stage.join("alice")
+    release = asyncio.Event()
+
+    async def answer(query: Query) -> str:
+        if query.text == "slow":
+            await release.wait()
+        return f"{query.text} done"
+
+    alice.brain.answer = answer
+    for text in ("slow", "then one", "then two"):
+        alice.session.submit(Query(text))
+    await until(lambda: "waits then two" in alice.brain.events)
+    assert alice.brain.events == ["query slow", "waits then one", "waits then two"]
+    release.set()
+    await until(lambda: len(stage.spoken_texts()) == 3)
+    assert [query.text for query in alice.brain.queries] == ["slow", "then one", "then two"]
+    assert stage.spoken_texts() == ["slow done", "then one done", "then two done"]
+    await until(lambda: stage.heard_seconds("alice") > 0.85, "all three answers")
+    assert stage.flushed.count("alice") <= 1, "an answer was cut off by the request that had waited for it"
+
+
+async def test_only_so_many_requests_wait_and_a_stop_forgets_them(stage: Any, until: Any) -> None:
+    alice = await stage.join("alice")
+
+    async def answer(_query: Query) -> None:
+        await asyncio.Event().wait()
+
+    alice.brain.answer = answer
+    alice.session.submit(Query("something long"))
+    for number in range(9):
+        alice.session.submit(Query(f"then {number}"))
+    await until(lambda: "refused then 8" in alice.brain.events)
+    alice.session.submit(Query("never mind"))
+    await until(lambda: "stop never mind and 8 more" in alice.brain.events)
+    alice.brain.answer = None
+    alice.session.submit(Query("hello"))
+    await until(lambda: stage.spoken_texts() == ["You said hello."])
+    assert [query.text for query in alice.brain.queries] == ["something long", "hello"]
+
+
+async def test_a_request_that_supersedes_forgets_those_that_wait(stage: Any, until: Any) -> None:
+    alice = await stage.join("alice")
+
+    async def answer(query: Query) -> str | None:
+        if query.text == "slow":
+            await asyncio.Event().wait()
+        return f"{query.text} done"
+
+    alice.brain.answer = answer
+    for text in ("slow", "then one", "no, this"):
+        alice.session.submit(Query(text))
+    await until(lambda: stage.spoken_texts() == ["no, this done"])
+    assert [query.text for query in alice.brain.queries] == ["slow", "no, this"]
+
+
 async def test_nothing_of_a_superseded_answer_leaks_into_the_next(stage: Any, until: Any) -> None:
     alice = await stage.join("alice")
 

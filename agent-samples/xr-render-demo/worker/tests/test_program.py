@@ -175,12 +175,45 @@ async def test_people_type_speak_look_and_start_their_headsets(scene: Scene, unt
     await until(lambda: scene.of("bob", "clientControl") == ['{"action": "startCamera"}', '{"action": "stopCamera"}'])
     assert len(scene.of("alice", "agent.transcript")) == 1, "other topics are no request"
 
+    await _ask_twice_quickly_and_change_ones_mind(scene, until)
+
     await scene.connector.notify_participant_left("bob", 0)
     known = len(_statuses(scene, "bob"))
     await scene.join("bob")
     await until(lambda: _statuses(scene, "bob")[known:] == ["loading", "idle"], "bob being let in again")
     await scene.type("bob", "add a red box")
     await until(lambda: len(scene.of("bob", "agent.response")) == 3, "a reply after leaving and coming back")
+
+
+async def _ask_twice_quickly_and_change_ones_mind(scene: Scene, until: Any) -> None:
+    """A request that comes while another is in work waits for it; one that takes it back ends it, and both are told."""
+    replies = len(scene.of("alice", "agent.response"))
+    adding = scene.tools.blocked["add_primitive"] = asyncio.Event()
+    calls = scene.tools.calls.count(("alice", "add_primitive"))
+    await scene.type("alice", "add a red box")
+    await until(lambda: scene.tools.calls.count(("alice", "add_primitive")) > calls, "the first being worked on")
+    await scene.type("alice", "add one more red box")
+    await until(lambda: 'Next: "add one more red box"' in scene.of("alice", "agent.progress"), "the second's turn")
+    adding.set()
+    await until(lambda: len(scene.of("alice", "agent.response")) == replies + 2, "both replies")
+    transcripts = [json.loads(text)["text"] for text in scene.of("alice", "agent.transcript")]
+    assert transcripts[-2:] == ["add a red box", "add one more red box"]
+
+    scene.tools.blocked["add_primitive"] = asyncio.Event()
+    calls = scene.tools.calls.count(("alice", "add_primitive"))
+    await scene.type("alice", "add a red box")
+    await until(lambda: scene.tools.calls.count(("alice", "add_primitive")) > calls, "the third being worked on")
+    await scene.type("alice", "add a fourth")
+    await until(lambda: 'Next: "add a fourth"' in scene.of("alice", "agent.progress"), "the fourth's turn")
+    await scene.type("alice", "no, what do I hold")
+    stopped = 'I stopped "add a red box": nothing was changed'
+    await until(lambda: stopped in scene.of("alice", "agent.progress"), "what was stopped being told")
+    await scene.type("alice", "stop")
+    await until(lambda: scene.of("alice", "agent.response")[-1].startswith("Okay, I stopped."), "the stop")
+    scene.tools.blocked.clear()
+    await scene.type("alice", "add a red box")
+    await until(lambda: len(scene.of("alice", "agent.response")) == replies + 4, "the reply after the stop")
+    assert not any("fourth" in text for text in scene.of("alice", "agent.transcript")), "it was taken back too"
 
 
 async def test_a_late_worker_finds_who_is_here_and_a_leaver_disturbs_nobody(late_scene: Scene, until: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 
 from xr_ai_agent import AudioChunk, FrameSignal, ProcessorEndpoint
 from xr_ai_pipecat import BrainProcessor, Query, VadConfig, VoiceConfig, VoiceSession
@@ -16,6 +17,7 @@ __all__ = ("Participant",)
 
 logger = logging.getLogger(__name__)
 
+_CORRECTION = re.compile(r"\s*(?:oh |sorry |okay )*(?:no|wait|actually|not that|instead)\b", re.IGNORECASE)
 # Shorter sounds without words are coughs; asking back about them would be a nuisance.
 _WORTH_ASKING_BACK_S = 0.5
 
@@ -76,6 +78,15 @@ class Participant:
             self._xr_task = asyncio.create_task(self._xr.start(self.outbox), name="xr-start")
 
 
+def _request(query: Query) -> Request:
+    return Request(query.text, query.is_spoken, query.confidence, query.alternatives)
+
+
+def is_correction(text: str) -> bool:
+    """Whether a request begins by taking back what was asked for before."""
+    return _CORRECTION.match(text) is not None
+
+
 class RenderSceneProcessor(BrainProcessor):
     """The brain of a pipeline: hands requests to the conversation and shows what is going on."""
 
@@ -86,13 +97,25 @@ class RenderSceneProcessor(BrainProcessor):
 
     async def handle_query(self, query: Query) -> None:
         """Carry out a request; the conversation speaks by `say`."""
-        request = Request(query.text, query.is_spoken, query.confidence, query.alternatives)
-        await self._session.handle(request, self.say)
+        await self._session.handle(_request(query), self.say)
 
-    async def on_stop_requested(self, text: str) -> None:
+    def supersedes(self, query: Query) -> bool:
+        """A change that was asked for gets lost only when the person takes it back: "no, make it white"."""
+        return is_correction(query.text)
+
+    async def on_query_waits(self, query: Query) -> None:
+        """Show that it was heard and is not forgotten."""
+        await self._outbox.progress(f'Next: "{query.text}"')
+
+    async def on_query_refused(self, query: Query) -> None:
+        """Say so: what is silently dropped is asked for again and again."""
+        await self._outbox.response(f'I am still busy, so I leave out "{query.text}"; please say it again later.')
+
+    async def on_stop_requested(self, query: Query, forgotten: int) -> None:
         """Confirm on the page, silently: silence is what was asked for."""
-        await self._outbox.transcript(Request(text, is_spoken=True))
-        await self._outbox.response("Okay, I stopped.")
+        await self._outbox.transcript(_request(query))
+        also = f" I also forget the {forgotten} you asked for after it." if forgotten else ""
+        await self._session.stopped(query.text, f"Okay, I stopped.{also}")
 
     async def on_not_understood(self, speech_s: float) -> None:
         """Ask back, unless a request is being worked on."""

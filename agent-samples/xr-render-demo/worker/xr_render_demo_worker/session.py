@@ -229,12 +229,20 @@ class Session:
         except ValueError:
             return None
 
+    async def stopped(self, text: str, reply: str) -> None:
+        """Show that everything was stopped, and let nothing that was asked before it wait for an answer."""
+        self.memory.remember(text, reply)
+        await self.outbox.response(reply)
+
     async def _remember_interruption(self, turn: _Turn) -> None:
+        """Keep what a turn has changed by the time it was stopped, and tell it: half a request can be undone."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_AFTERMATH_S):
                 changes = await self._record_changes(turn)
                 done = "; ".join(describe(change) for change in changes or ()) or "nothing was changed"
                 self.memory.remember(turn.request.text, f"(interrupted: {done})")
+                left = 'part of it is done, "undo" takes that back' if changes else "nothing was changed"
+                await self.outbox.progress(f'I stopped "{turn.request.text}": {left}')
 
     async def _progress(self, turn: _Turn, text: str) -> None:
         turn.step = text[:1].lower() + text[1:]

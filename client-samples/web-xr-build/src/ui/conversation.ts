@@ -41,7 +41,9 @@ export class Conversation {
 
   /** The person sent this by typing; shown at once, confirmed when the agent repeats it. */
   typed(text: string): Entry {
-    return this.#add({ kind: "you", text, pending: true, unsure: false });
+    const entry = this.#add({ kind: "you", text, pending: true, unsure: false });
+    this.#unrepeated.push(entry.key);
+    return entry;
   }
 
   /** That typed line could not be sent. */
@@ -52,9 +54,7 @@ export class Conversation {
   heard({ text, final, confidence, source }: Transcript): void {
     const words = text.trim();
     const unsure = confidence !== null && confidence < UNSURE_BELOW;
-    const waiting = this.#entries.find(
-      (entry) => entry.pending && entry.kind === "you" && (source === "voice" ? entry === this.#partial : entry.text === words),
-    );
+    const waiting = source === "voice" ? this.#entries.find((entry) => entry === this.#partial) : this.#takeRepeated(words);
     if (waiting) {
       const settled = this.#change(waiting, { text: words, pending: !final, unsure });
       this.#partial = final ? null : settled;
@@ -76,6 +76,15 @@ export class Conversation {
 
   /** The speech line that is still growing. */
   #partial: Entry | null = null;
+
+  /** Typed lines that the agent has not repeated: it does when it begins with them, which may be several requests later. */
+  #unrepeated: number[] = [];
+
+  #takeRepeated(words: string): Entry | undefined {
+    const entry = this.#entries.find(({ key, text }) => this.#unrepeated.includes(key) && text === words);
+    this.#unrepeated = this.#unrepeated.filter((key) => key !== entry?.key);
+    return entry;
+  }
 
   /** An agent that answers without repeating what was typed has heard it all the same. */
   #confirmTyped(): void {
@@ -101,6 +110,7 @@ export class Conversation {
   #remove(entry: Entry): void {
     if (!this.#entries.some((item) => item.key === entry.key)) return;
     this.#entries = this.#entries.filter((item) => item.key !== entry.key);
+    this.#unrepeated = this.#unrepeated.filter((key) => key !== entry.key);
     if (this.#partial?.key === entry.key) this.#partial = null;
     this.#listener.removed(entry);
   }

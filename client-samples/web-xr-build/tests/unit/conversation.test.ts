@@ -39,6 +39,18 @@ test("the same words typed twice are two lines", () => {
   assert.deepEqual(lines(), ["you: again", "you: again"]);
 });
 
+test("a request that waits while another is answered stays one line when its turn comes", () => {
+  const { model, lines } = conversation();
+  model.typed("add a cube");
+  model.heard(typed("add a cube"));
+  model.typed("make it red");
+  model.progress('Next: "make it red"');
+  model.response("I put a cube in front of you.");
+  model.heard(typed("make it red"));
+  model.response("I made the cyan cube red.");
+  assert.deepEqual(lines().filter((line) => line.startsWith("you")), ["you: add a cube", "you: make it red"]);
+});
+
 test("speech heard while a typed line waits does not swallow it", () => {
   const { model, lines } = conversation();
   model.typed("delete it");
