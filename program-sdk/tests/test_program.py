@@ -130,6 +130,24 @@ def test_readiness_is_a_file_and_a_message_and_progress_comes_before(tmp_path: P
         assert process.returncode == 0
 
 
+@pytest.mark.parametrize("is_meant", [True, False])
+def test_signs_of_life_are_given_to_who_wants_them_of_this_process(tmp_path: Path, is_meant: bool) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind("notify")
+        notify.settimeout(DEADLINE_S)
+        watchdog = {"WATCHDOG_USEC": "100000"} | ({} if is_meant else {"WATCHDOG_PID": "1"})
+        env = {"PYTHONPATH": str(tmp_path), "NOTIFY_SOCKET": "notify", **watchdog}
+        with subprocess.Popen([sys.executable, "-m", "toy"], env=env) as process:
+            heard: list[bytes] = []
+            awaited = [b"WATCHDOG=1"] * 3 if is_meant else [b"READY=1\nSTATUS=waiting"]
+            while heard.count(awaited[0]) < len(awaited):
+                heard.append(notify.recv(4096))
+            process.terminate()
+            while heard[-1] != b"STOPPING=1":
+                heard.append(notify.recv(4096))
+    assert (b"WATCHDOG=1" in heard) == is_meant
+
+
 def test_an_http_program_is_ready_only_once_it_answers_and_stops_cleanly() -> None:
     port = free_port()
     with running_program("toy", {"mode": "http", "port": port}) as program:

@@ -41,6 +41,10 @@ class Readiness:
         elif text:
             self.status(text)
 
+    def alive(self) -> None:
+        """Give a sign of life."""
+        self._send("WATCHDOG=1")
+
     def stopping(self) -> None:
         """Say that the program is on its way out."""
         self._send("STOPPING=1")

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from xr_ai_config import ConfigError, load_config
 from xr_ai_program._errors import ProgramError
 from xr_ai_program._readiness import Readiness
+from xr_ai_program._watchdog import give_signs_of_life
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 logger = logging.getLogger(__name__)
@@ -100,9 +101,11 @@ async def _until_signalled(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
+    signs = asyncio.ensure_future(give_signs_of_life(readiness))
     try:
         await task
     except asyncio.CancelledError:
         logger.info("stopped by signal")
     finally:
+        signs.cancel()
         readiness.stopping()

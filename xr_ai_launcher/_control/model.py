@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     RoleState = Literal["waiting", "starting", "ready", "paused", "stopping", "ended"]
     StackState = Literal["starting", "up", "stopping"]
     EventKind = Literal[
-        "started", "ready", "status", "reason", "exit", "pause", "restart", "up", "stop", "killed", "ending"
+        "started", "ready", "status", "reason", "silent", "exit", "pause", "restart", "up", "stop", "killed", "ending"
     ]
 
 __all__ = ("Event", "RoleStatus", "StackStatus")
@@ -123,6 +123,7 @@ class Event:
 
     - ``started``, ``ready``, ``exit``: of a role; ``exit_code`` as in `RoleStatus.exit`.
     - ``status``: a role says something new of itself. ``reason``: why it is not ready yet.
+    - ``silent``: it owed a sign of life (`watchdog`) and is ended.
     - ``pause``: it ended and is to be started again. ``restart``: it is asked to stop, to be started again.
     - ``up``: every role is ready. ``stop``: the stack begins to stop, and why. ``killed``: a role had to be.
     - ``ending``: nothing is left; ``exit_code`` is the launcher's. No event follows.

@@ -68,6 +68,7 @@ class Awaiting:
             started_ns=time.time_ns() - int((monotonic() - role.started_s) * 1e9),
             relay=role.relay,
             mark=role.mark,
+            is_served_by_anyone=role.plan.ports_by_anyone,
             cwd=role.plan.cwd,
             env={**self._environment, **role.plan.env},
         )

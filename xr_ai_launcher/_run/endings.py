@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
+from xr_ai_launcher._dataclasses import replace
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.log_file import tail_of
 from xr_ai_launcher._run.report import Ending
 from xr_ai_launcher._run.role import Role
-from xr_ai_launcher._run.words import counted, exit_words, seconds, shell_code
+from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, shell_code
 from xr_ai_launcher._stack.plan import NotifyProbe
 
 EXIT_NOT_READY = 4
@@ -40,6 +43,18 @@ def failed(role: Role, code: int, lived: str, *, was_ready: bool) -> Ending:
     """It ended, which it should not."""
     when = f"after {lived}" if was_ready else f"after {lived}, before it was ready"
     return _blame(role, _failure_code(code), f"{role.name} ended {when}: {exit_words(code)}")
+
+
+def silent(role: Role) -> Ending:
+    """It owed a sign of life and was ended."""
+    pace = seconds(role.plan.watchdog_s or 0.0)
+    hint = (
+        f"it is to send WATCHDOG=1 to its NOTIFY_SOCKET at least every {pace}, best twice as often; "
+        "a longer `watchdog:` gives it more time, `on_exit: restart` a new life"
+    )
+    if role.watchdog is not None and not role.watchdog.has_heard:
+        hint += " (a program behind a wrapper such as `uv run` is not the process that WATCHDOG_PID names)"
+    return replace(_blame(role, SIGNAL_EXIT_BASE + signal.SIGABRT, role.silence), hint=hint)
 
 
 def crash_loop(role: Role, code: int) -> Ending:

@@ -23,9 +23,10 @@ _WAKE_BYTES = 4096
 class Timer:
     """A callback that is due at a time of the monotonic clock; `cancel` takes it back."""
 
-    __slots__ = ("_callback",)
+    __slots__ = ("_callback", "due_s")
 
-    def __init__(self, callback: Callback) -> None:
+    def __init__(self, due_s: float, callback: Callback) -> None:
+        self.due_s = due_s
         self._callback: Callback | None = callback
 
     def cancel(self) -> None:
@@ -36,6 +37,11 @@ class Timer:
     def is_active(self) -> bool:
         """Whether it is still to fire."""
         return self._callback is not None
+
+    def hand_over(self) -> Callback:
+        """Return the callback, which is another timer's from now on."""
+        callback, self._callback = self._callback, None
+        return callback or (lambda: None)
 
     def fire(self) -> None:
         """Run the callback once."""
@@ -96,9 +102,13 @@ class Loop:
 
     def call_later(self, delay_s: float, callback: Callback) -> Timer:
         """Call back once, ``delay_s`` seconds from now."""
-        timer = Timer(callback)
-        heapq.heappush(self._timers, (monotonic() + delay_s, next(self._order), timer))
+        timer = Timer(monotonic() + delay_s, callback)
+        heapq.heappush(self._timers, (timer.due_s, next(self._order), timer))
         return timer
+
+    def postpone(self, timer: Timer, delay_s: float) -> Timer:
+        """Have an active timer fire ``delay_s`` seconds from now instead; return what stands for it."""
+        return self.call_later(delay_s, timer.hand_over())
 
     def watch_child(self, pid: int, callback: ExitCallback) -> None:
         """Call back when the child has ended and is reaped."""

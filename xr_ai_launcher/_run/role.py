@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xr_ai_launcher._run.readiness import Watch
     from xr_ai_launcher._run.readiness.notify import NotifySocket
     from xr_ai_launcher._run.relay import Relay
+    from xr_ai_launcher._run.watchdog import Watchdog
     from xr_ai_launcher._stack.plan import RolePlan
 
 
@@ -57,6 +58,9 @@ class Role:
     status: str = ""
     """What it says of itself."""
     watch: Watch | None = None
+    watchdog: Watchdog | None = None
+    silence: str = ""
+    """The sentence on its missing sign of life, from then to its next life."""
     notify: NotifySocket | None = None
     kept: KeptRole | None = None
     """Where it is run by a keeper (``launch: persist``)."""
@@ -90,7 +94,8 @@ class Role:
     def begin_life(self) -> None:
         """Be on the way again, with nothing known of an earlier life."""
         self.enter(State.STARTING)
-        self.started_s, self.reason, self.status, self.is_restarting = self.since_s, "", "", False
+        self.started_s, self.is_restarting = self.since_s, False
+        self.reason = self.status = self.silence = ""
 
     def pause_after_exit(self) -> float | None:
         """Count an exit of a role that is to come back; return the pause before that, None when it may not any more."""
@@ -103,7 +108,9 @@ class Role:
         return min(plan.backoff_s * 2.0 ** (len(self.exits_s) - 1), plan.backoff_max_s)
 
     def forget_watches(self) -> None:
-        """Stop waiting for readiness."""
+        """Stop waiting for readiness and for signs of life."""
+        if self.watchdog is not None:
+            self.watchdog.cancel()
         if self.watch is not None:
             self.watch.cancel()
             self.watch = None

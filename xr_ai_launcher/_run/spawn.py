@@ -54,6 +54,18 @@ def spawn(argv: Sequence[str], *, cwd: str | PathLike[str], env: Mapping[str, st
         raise SpawnError(_explain(error, argv[0])) from error
 
 
+def with_own_pid(argv: Sequence[str], variable: str) -> list[str]:
+    """Return a command that becomes ``argv`` with its own process id, which nobody knows before, in a variable.
+
+    Raises:
+        SpawnError: there is no such program.
+    """
+    if not os.access(argv[0], os.X_OK):
+        missing = errno.EACCES if os.path.exists(argv[0]) else errno.ENOENT
+        raise SpawnError(_explain(OSError(missing, os.strerror(missing)), argv[0]))
+    return ["/bin/sh", "-c", f'{variable}=$$; export {variable}; exec "$0" "$@"', *argv]
+
+
 def find_program(name: str, *, cwd: str | PathLike[str], search_path: str) -> str | None:
     """Return the path of the program ``name``: as it is when it has a slash, else the first one on the search path."""
     if "/" in name:

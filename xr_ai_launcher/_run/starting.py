@@ -7,7 +7,7 @@ are started by as little as possible, and what looks after them is loaded while 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 
 from xr_ai_launcher._run.errors import SpawnError
@@ -15,12 +15,13 @@ from xr_ai_launcher._run.limits import OpenFilesLimit
 from xr_ai_launcher._run.members import ROLE_VARIABLE, RUN_DIR_VARIABLE, RoleMark
 from xr_ai_launcher._run.role import Role
 from xr_ai_launcher._run.rundir import RunDir
-from xr_ai_launcher._run.spawn import spawn
+from xr_ai_launcher._run.spawn import spawn, with_own_pid
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE
 from xr_ai_launcher._stack.plan import NotifyProbe
 
 # What a service manager told the launcher is not meant for its roles.
-_SERVICE_MANAGER_VARIABLES = {NOTIFY_VARIABLE, "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
+_WATCHDOG_VARIABLE = "WATCHDOG_USEC"
+_SERVICE_MANAGER_VARIABLES = {NOTIFY_VARIABLE, _WATCHDOG_VARIABLE, "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"}
 
 
 class Starter:
@@ -66,12 +67,16 @@ class Starter:
         """Start it and return when that was."""
         assert role.relay is not None
         env = self.environment | dict(role.plan.env) | {ROLE_VARIABLE: role.name}
-        if isinstance(role.plan.ready, NotifyProbe):
+        argv: Sequence[str] = role.plan.argv
+        if isinstance(role.plan.ready, NotifyProbe) or role.plan.watchdog_s is not None:
             env[NOTIFY_VARIABLE] = self._open_notify_socket(role)
+        if role.plan.watchdog_s is not None:
+            env[_WATCHDOG_VARIABLE] = str(round(role.plan.watchdog_s * 1e6))
+            argv = with_own_pid(argv, "WATCHDOG_PID")
         output = role.relay.open_pipe()
         started_s = monotonic()
         try:
-            pid = spawn(role.plan.argv, cwd=role.plan.cwd, env=env, output=output)
+            pid = spawn(argv, cwd=role.plan.cwd, env=env, output=output)
         finally:
             os.close(output)
         self._open_files.restore_for(pid)

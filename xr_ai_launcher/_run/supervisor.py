@@ -11,6 +11,7 @@ from xr_ai_launcher._run import endings
 from xr_ai_launcher._run.awaiting import Awaiting
 from xr_ai_launcher._run.errors import SpawnError
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
+from xr_ai_launcher._run.hearing import Hearing
 from xr_ai_launcher._run.kept_roles import KeptRoles
 from xr_ai_launcher._run.loop import Loop
 from xr_ai_launcher._run.mask import Mask
@@ -81,12 +82,20 @@ class Supervisor:
         self._record = record
         self._news = News()
         self._news.listen(record.take)
+        self._hearing = Hearing(
+            self._loop,
+            self._news,
+            report,
+            on_ready=self._on_ready,
+            on_reason=self._on_reason,
+            on_hung=lambda role: self._end(endings.silent(role)),
+        )
         self._kept = KeptRoles(
             keepers,
             loop=self._loop,
             news=self._news,
             report=report,
-            on_status=lambda role, status: self._on_notify(role, {"STATUS": status}),
+            on_status=self._hearing.status,
             on_reason=self._on_reason,
             on_ready=self._on_ready,
             on_running=self._on_running,
@@ -183,9 +192,7 @@ class Supervisor:
     def _listen(self, role: Role, relay: Relay) -> None:
         relay.open_log()
         self._loop.add_reader(relay.pipe, partial(self._on_output, role))
-        if role.notify is not None:
-            receive = partial(role.notify.receive, partial(self._on_notify, role), partial(self._on_stranger, role))
-            self._loop.add_reader(role.notify.fileno(), receive)
+        self._hearing.open(role)
 
     # -- readiness
 
@@ -194,21 +201,6 @@ class Supervisor:
         assert role.kept is not None
         self._report.note(f"{role.name} runs already (launch: persist, process {role.kept.pid})")
         self._awaiting.ask_again(role)
-
-    def _on_notify(self, role: Role, fields: Mapping[str, str]) -> None:
-        is_ready = fields.get("READY") == "1"
-        # "loading 95 %" is over with readiness, also for a program that does not say so.
-        status = fields.get("STATUS", "" if is_ready and role.state is State.STARTING else role.status)
-        if status != role.status:
-            role.status = status
-            self._news.tell("status", role, status)
-            if role.state is State.STARTING and status:  # later it is a matter of the table: some say it every second
-                self._report.progress(f"{role.name}: {status}")
-        if is_ready:
-            self._on_ready(role)
-
-    def _on_stranger(self, role: Role, pid: int) -> None:
-        self._on_reason(role, f"process {pid} said READY=1 but is not (or no longer) a process of this role")
 
     def _on_reason(self, role: Role, reason: str) -> None:
         if reason != role.reason:
@@ -221,6 +213,8 @@ class Supervisor:
         role.forget_watches()
         role.enter(State.READY)
         role.ready_s = role.since_s
+        if role.watchdog is not None:
+            role.watchdog.begin()
         self._news.tell("ready", role)
         if role.plan.ready is not None or role.relay is None:
             self._report.good(f"{role.name} is ready after {seconds(role.ready_s - role.started_s)}")
@@ -263,12 +257,6 @@ class Supervisor:
             self._loop.remove_reader(role.relay.pipe)
             role.relay.close_pipe()
 
-    def _close_notify(self, role: Role) -> None:
-        if role.notify is not None:
-            self._loop.remove_reader(role.notify.fileno())
-            role.notify.close()
-            role.notify = None
-
     def _on_exit(self, role: Role, code: int) -> None:
         """The role's leader has ended."""
         was_ready = role.state is State.READY
@@ -289,7 +277,8 @@ class Supervisor:
             case "restart":
                 self._on_restartable_exit(role, code, lived)
             case "fail":
-                self._end(endings.failed(role, code, lived, was_ready=was_ready))
+                silent = endings.silent(role) if role.silence else None
+                self._end(silent or endings.failed(role, code, lived, was_ready=was_ready))
 
     def _on_gone(self, role: Role, code: int, text: str) -> None:
         """A persistent role has ended together with its keeper, which did for it what `on_exit` says."""
@@ -331,7 +320,7 @@ class Supervisor:
 
     def _start_again(self, role: Role) -> None:
         self._close_pipe(role)
-        self._close_notify(role)  # what the last life still said is not the next one's
+        self._hearing.close(role)
         role.restarts += 1
         if self._start(role):
             self._awaiting.begin(role)
@@ -400,7 +389,7 @@ class Supervisor:
         self._record.close()
         for role in self._roles.values():
             self._close_pipe(role)
-            self._close_notify(role)
+            self._hearing.close(role)
             if role.relay is not None:
                 role.relay.close()
         self._loop.close()

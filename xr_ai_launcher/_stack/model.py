@@ -123,6 +123,10 @@ class RoleModel(_Part):
     """How to know that the role is usable; without it a role is ready once it runs."""
     ready_timeout: Duration = 60.0
     """How long getting ready may take before the stack is stopped with exit code 4."""
+    watchdog: Duration | None = None
+    """How long the role may be silent once ready: it sends `WATCHDOG=1` to its notify socket, as under systemd."""
+    ports_by: Literal["role", "anyone"] = "role"
+    """Who answers on the ports: processes of the role, or anyone, such as the container runtime that it talks to."""
     after: list[Name] = []
     """Roles that must be ready before this one starts. Only for programs that cannot wait by themselves."""
     launch: Literal["own", "persist", "reuse"] = "own"

@@ -119,6 +119,10 @@ class RolePlan:
     stop_grace_s: float = 10.0
     after: tuple[str, ...] = ()
     """Roles that must be ready before this one starts."""
+    watchdog_s: float | None = None
+    """How long it may be silent once it is ready; None expects no signs of life."""
+    ports_by_anyone: bool = False
+    """Whether a server on its port may be another's process, such as a container runtime's."""
     gpu: int | None = None
     """Index of the card, for display; the pinning itself is already in ``env``."""
     url: str = ""

@@ -83,6 +83,8 @@ class Resolver:
             stop_signal=int(signal.Signals[role.stop.signal]),
             stop_grace_s=role.stop.grace,
             after=tuple(role.after),
+            watchdog_s=self._watchdog(name, role),
+            ports_by_anyone=role.ports_by == "anyone",
             gpu=role.gpu,
             url=role.url,
             requires=requirements(role.requires, self.places, (*at, "requires")),
@@ -90,6 +92,16 @@ class Resolver:
             disabled_reason="" if role.enabled else self.places.switched_off(*at),
             where=str(self.places.key_mark(*at)),
         )
+
+    def _watchdog(self, name: str, role: RoleModel) -> float | None:
+        at = ("roles", name, "watchdog")
+        if role.watchdog is not None and role.launch == "reuse":
+            message = f"{name} is started by somebody else, who alone hears its signs of life"
+            self.problems.append(self.places.problem(message, *at, hint="drop `watchdog`, or `launch: reuse`"))
+        if role.watchdog == 0:
+            hint = "leave `watchdog` out where no sign of life is expected"
+            self.problems.append(self.places.problem("a watchdog of 0 s expects the impossible", *at, hint=hint))
+        return role.watchdog
 
     def _argv(self, name: str, role: RoleModel, cwd: Path, env: Mapping[str, str]) -> tuple[str, ...]:
         if role.command is None:

@@ -74,6 +74,7 @@ def _role_lines(role: RolePlan, shared: Mapping[str, str]) -> list[str]:
         "ports " + ", ".join(f"{key} {port}" for key, port in role.ports.items()) if role.ports else "",
         f"ready {_probe(role.ready)} within {role.ready_timeout_s:g} s" if role.ready else "",
         f"after {', '.join(role.after)}" if role.after else "",
+        f"watchdog {role.watchdog_s:g} s" if role.watchdog_s else "",
         f"gpu {role.gpu}" if role.gpu is not None else "",
         "" if role.launch == "own" else role.launch,
         "" if role.on_exit == "fail" else f"on exit {role.on_exit}",

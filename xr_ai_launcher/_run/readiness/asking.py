@@ -61,7 +61,7 @@ class AskingWatch(Watch):
 
 
 def _attempt_of(probe: HttpProbe | TcpProbe | McpProbe | FileProbe, context: WatchContext) -> Callable[[], None]:
-    members = context.mark.members if context.mark else None
+    members = context.mark.members if context.mark and not context.is_served_by_anyone else None
     match probe:
         case HttpProbe():
             return partial(attempt_http, probe, members)

@@ -189,7 +189,11 @@ def _check_owner(connection: socket.socket, members: Members) -> None:
         raise NotReady(f"{address}:{port} closed again")
     if holder_among(members(), listener.inode) is None:
         holder = describe_holder(listener.inode)
-        raise NotReady(f"port {port} is held by {holder}, which is not part of this role", is_answering=True)
+        raise NotReady(
+            f"port {port} is held by {holder}, which is not part of this role (where a container runtime or another "
+            "service holds it for the role, say so with `ports_by: anyone`)",
+            is_answering=True,
+        )
 
 
 def _shown(response: HTTPResponse) -> str:

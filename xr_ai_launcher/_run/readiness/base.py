@@ -35,5 +35,7 @@ class WatchContext:
     """What the role prints; None when the role was not started by us."""
     mark: RoleMark | None
     """Whose processes count; None when the role was not started by us."""
+    is_served_by_anyone: bool
+    """Whether processes of others may answer on its ports."""
     cwd: str
     env: Mapping[str, str]

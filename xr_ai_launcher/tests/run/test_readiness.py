@@ -118,7 +118,17 @@ def test_stale_server_on_the_port_makes_nobody_ready(start, role, stranger, free
     stack = start(role("sleeper", "say", "hello", ready=probe, ready_timeout_s=1.0))
     assert stack.wait() == 4
     assert f"port {free_port} is held by process {stranger.pid}" in stack.stderr
-    assert "which is not part of this role" in stack.stderr
+    assert "which is not part of this role (where a container runtime" in stack.stderr
+    assert "`ports_by: anyone`)" in stack.stderr
+
+
+@pytest.mark.parametrize("kind", ["http", "tcp"])
+def test_a_port_that_a_container_runtime_holds_counts_where_it_is_said(start, role, stranger, free_port, kind):
+    """`docker run` is no parent of what it starts: dockerd's processes hold the port."""
+    url = f"http://127.0.0.1:{free_port}/"
+    probe = HttpProbe(url) if kind == "http" else TcpProbe("127.0.0.1", free_port)
+    stack = start(role("client", "say", "hello", ready=probe, ports_by_anyone=True))
+    stack.wait_for_words("client is ready after")
 
 
 def test_server_of_another_role_does_not_count_either(start, role, free_port):

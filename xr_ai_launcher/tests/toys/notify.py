@@ -1,6 +1,6 @@
 """Speaks systemd's notify protocol: sends each argument as a message, then sleeps.
 
-``--wait FILE`` waits for the file first; ``--child`` lets a grandchild speak.
+``--wait FILE`` waits for the file first, ``--pause SECONDS`` so long; ``--child`` lets a grandchild speak.
 """
 
 import os
@@ -22,6 +22,8 @@ while words:
         path = Path(words.pop(0))
         while not path.exists():
             time.sleep(0.01)
+    elif word == "--pause":
+        time.sleep(float(words.pop(0)))
     elif word == "--child":
         if os.fork() != 0:
             break
