@@ -152,11 +152,11 @@ def short(value: float) -> str:
 
 
 def _ratio_words(figure: Figure) -> str:
-    ratios = sorted(figure.ratios)
-    if not ratios:
-        return ""
-    low, high = ratios[len(ratios) // 4], ratios[(3 * len(ratios)) // 4 - (len(ratios) % 4 == 0)]
-    return f"{statistics.median(ratios):.2f}" + (f" ({low:.2f}–{high:.2f})" if len(ratios) > 2 else "")
+    ratios = figure.ratios
+    if len(ratios) < 3:
+        return f"{statistics.median(ratios):.2f}" if ratios else ""
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
 def _quiet_note(figure: Figure) -> str:

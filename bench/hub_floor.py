@@ -208,16 +208,19 @@ class _FloorProc(ProcessorAdapter):
         while n < 256 and self.sub.events & self.zmq.POLLIN:
             t, b = self.sub.recv_multipart(self.zmq.DONTWAIT)
             n += 1
-            if t[:1] == b"V":
-                _, p, tr, _ = t.decode().split(".", 3) if t.count(b".") == 3 else t.decode().rsplit(".", 3)
-                x = _SIG.unpack(b)
-                self.last[(p, tr)] = x
-                self.vcb(p, tr, x[1], x[2])
-            elif t[:1] == b"A":
-                _, p, tr, _ = t.decode().split(".", 3)
-                self.acb(p, tr, struct.unpack_from("<q", b)[0], len(b) - 8)
+            self._take(t, b)
         if self.sub.events & self.zmq.POLLIN:
             self.loop.call_soon(self._pump)
+
+    def _take(self, t, b):
+        if t[:1] == b"V":
+            _, p, tr, _ = t.decode().split(".", 3) if t.count(b".") == 3 else t.decode().rsplit(".", 3)
+            x = _SIG.unpack(b)
+            self.last[(p, tr)] = x
+            self.vcb(p, tr, x[1], x[2])
+        elif t[:1] == b"A":
+            _, p, tr, _ = t.decode().split(".", 3)
+            self.acb(p, tr, struct.unpack_from("<q", b)[0], len(b) - 8)
 
     def subscribe(self, pid):
         for k in "VA":
@@ -261,20 +264,12 @@ class _FloorAskProc(_FloorProc):
         self.wait = None
         self.sub.subscribe(b"F." + self.me)
 
-    def _pump(self):
-        n = 0
-        while n < 256 and self.sub.events & self.zmq.POLLIN:
-            t, b = self.sub.recv_multipart(self.zmq.DONTWAIT)
-            n += 1
-            if t[:1] == b"F":
-                if self.wait and not self.wait.done():
-                    self.wait.set_result(b)
-            elif t[:1] == b"V":
-                _, p, tr, _ = t.decode().split(".", 3)
-                x = _SIG.unpack(b)
-                self.vcb(p, tr, x[1], x[2])
-        if self.sub.events & self.zmq.POLLIN:
-            self.loop.call_soon(self._pump)
+    def _take(self, t, b):
+        if t[:1] == b"F":
+            if self.wait and not self.wait.done():
+                self.wait.set_result(b)
+        else:
+            super()._take(t, b)
 
     async def request_frame(self, pid, track):
         self.wait = self.loop.create_future()

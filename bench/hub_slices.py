@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-__all__ = ("Slices", "in_turns", "progress", "say")
+__all__ = ("Slices", "in_turns", "progress", "say", "values")
 
 Subject = TypeVar("Subject")
 Slices = dict[str, list[dict[str, Any]]]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from hub_signals import measure_signals
 from hub_slices import say
 from hub_soak import measure_growth
 from hub_sound import measure_sound
+from launcher_report import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 _LAUNCHERS_BUDGET_S = 480  # no new run starts after this
@@ -54,6 +56,7 @@ def main() -> int:
     arguments = _parse_arguments()
     figures: list[Figure] = []
     failures: list[str] = []
+    load_before = os.getloadavg()[0]
     for part in arguments.only:
         if part in (_LAUNCHERS, _FAULTS):
             continue
@@ -62,6 +65,7 @@ def main() -> int:
         except Exception as error:  # the other parts are worth having
             failures.append(f"{part}: not measured: {type(error).__name__}: {error}")
     if figures:
+        say(f"{machine()}; load {load_before:.1f} before, {os.getloadavg()[0]:.1f} after\n")
         say(as_table(figures))
     if arguments.json:
         arguments.json.write_text(json.dumps([figure.as_json() for figure in figures], indent=1))
