@@ -11,6 +11,7 @@ from xr_ai_launcher._stack.explanations import explained
 from xr_ai_launcher._stack.further_steps import separate_kinds
 from xr_ai_launcher._stack.merge import pick, without
 from xr_ai_launcher._stack.model import ProfileModel, StackModel
+from xr_ai_launcher._stack.oddities import oddities
 from xr_ai_launcher._stack.options import StackOptions
 from xr_ai_launcher._stack.places import Places
 from xr_ai_launcher._stack.plan import KindStep, StackPlan
@@ -72,6 +73,7 @@ def _load(path: Path, options: StackOptions, read_report: Callable[[], GpuReport
     resolver = Resolver(model, places, layers.files[0], surroundings, further_steps)
     plan = resolver.resolve(choice.name, choice.reason, resolution.variables)
     plan, unknown = select_roles(plan, options.only, options.without)
+    plan = replace(plan, warnings=(*plan.warnings, *oddities(plan, places)))
     problems = without_consequences([*checker.problems, *resolver.problems, *unknown], layers.problems)
     return LoadedStack(plan, places, tuple(layers.files), resolution.uses, surroundings, tuple(problems))
 

@@ -40,11 +40,11 @@ def _stacks_here(incomplete: str) -> list[str]:
 _STACK_HELP = "Stack file, or its name in ./stacks (default: ./stack.yaml)."
 StackArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[STACK]", help=_STACK_HELP, show_default=False, autocompletion=_stacks_here),
+    typer.Argument(metavar="STACK", help=_STACK_HELP, show_default=False, autocompletion=_stacks_here),
 ]
 StacksArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[STACK]...", help=_STACK_HELP, show_default=False, autocompletion=_stacks_here),
+    typer.Argument(metavar="STACK", help=_STACK_HELP, show_default=False, autocompletion=_stacks_here),
 ]
 ProfileOption = Annotated[str | None, _shared_option("profile")]
 OverlayOption = Annotated[list[str] | None, _shared_option("file")]

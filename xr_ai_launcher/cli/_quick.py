@@ -16,7 +16,7 @@ from xr_ai_launcher._start import start, startable_plan
 from xr_ai_launcher.cli import _output
 from xr_ai_launcher.cli._outcome import exit_code
 from xr_ai_launcher.cli._request import OPTIONS, Request, stack_file
-from xr_ai_launcher.cli._told import announce, good_words
+from xr_ai_launcher.cli._told import announce, good_words, tell_warnings
 from xr_ai_launcher.cli.exit_codes import ExitCode
 
 __all__ = ("parse", "run")
@@ -98,5 +98,6 @@ def _up(request: Request) -> int:
 
 def _check(plans: dict[str, StackPlan]) -> int:
     for path, plan in plans.items():
+        tell_warnings(plan)
         _output.success(f"{path}: {good_words(plan)}")
     return ExitCode.OK

@@ -77,7 +77,7 @@ def stack_file(argument: str | None) -> str:
     from xr_ai_launcher._errors import StackError
 
     present = sorted(str(path) for path in Path(_STACKS_FOLDER).glob("*.yaml"))
-    hint = f"name one of {', '.join(present)}" if present else "name a stack file"
+    hint = f"name one of {', '.join(present)}" if present else "name a stack file, or write one with `xrstack new`"
     raise StackError([Problem(f"no {_DEFAULT_STACK} in this folder", hint=hint)])
 
 

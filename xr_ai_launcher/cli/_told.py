@@ -5,13 +5,18 @@ from __future__ import annotations
 from xr_ai_launcher._stack.plan import StackPlan
 from xr_ai_launcher.cli import _output
 
-__all__ = ("announce", "good_words")
+__all__ = ("announce", "good_words", "tell_warnings")
 
 
 def announce(plan: StackPlan) -> None:
     """Say what nobody asked for but should know before the stack starts."""
     if plan.profile is not None:
         _output.note(f"{plan.name}: profile {plan.profile}: {plan.profile_reason}")
+    tell_warnings(plan)
+
+
+def tell_warnings(plan: StackPlan) -> None:
+    """Say what is allowed but seldom meant."""
     for warning in plan.warnings:
         _output.note(f"warning: {warning}")
 

@@ -45,8 +45,16 @@ def _severity(code: int) -> int:
 class _Result:
     """What checking one stack file came to."""
 
-    def __init__(self, name: str, summary: str, problems: "Sequence[Problem]", missing: "Sequence[Problem]") -> None:
+    def __init__(
+        self,
+        name: str,
+        summary: str,
+        problems: "Sequence[Problem]",
+        missing: "Sequence[Problem]",
+        warnings: "Sequence[str]" = (),
+    ) -> None:
         self.name, self.summary, self.problems, self.missing = name, summary, problems, missing
+        self.warnings = warnings
 
     @property
     def code(self) -> int:
@@ -60,11 +68,14 @@ class _Result:
             "ok": self.code == ExitCode.OK,
             "problems": [problem.as_json() for problem in self.problems],
             "missing": [problem.as_json() for problem in self.missing],
+            "warnings": list(self.warnings),
         }
 
     def tell(self) -> None:
         for problem in (*self.problems, *self.missing):
             _output.note(str(problem))
+        for warning in self.warnings:
+            _output.note(f"warning: {warning}")
         count = len(self.problems) + len(self.missing)
         if count:
             _output.error(f"{self.name}: {count} problem{'s' if count > 1 else ''}")
@@ -85,5 +96,5 @@ def _check_one(name: str | None, wanted: "StackOptions", with_ports: bool) -> _R
     findings = find_problems(loaded, with_ports=with_ports)
     if not findings.problems and not findings.missing:
         remember(loaded, path, wanted)
-    summary = good_words(loaded.plan)
-    return _Result(str(path), summary, StackError(findings.problems).problems, StackError(findings.missing).problems)
+    told = StackError(findings.problems).problems, StackError(findings.missing).problems
+    return _Result(str(path), good_words(loaded.plan), *told, warnings=loaded.plan.warnings)

@@ -6,7 +6,9 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from xr_ai_launcher.cli import _options as options
 from xr_ai_launcher.cli import _output
@@ -34,7 +36,9 @@ class Finding:
 
 @verb
 def doctor(
-    stack: options.StackArgument = None,
+    stack: Annotated[
+        str | None, typer.Argument(metavar="STACK", help="Also look at what this stack needs (default: none).")
+    ] = None,
     profile: options.ProfileOption = None,
     file: options.OverlayOption = None,
     set_: options.SetOption = None,

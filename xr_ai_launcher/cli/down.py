@@ -24,7 +24,7 @@ def down(
     stack: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STACK]", help="Name or file of a stack (default: that of ./stack.yaml, or the only one)."
+            metavar="STACK", help="Name or file of a stack (default: that of ./stack.yaml, or the only one)."
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Stop every stack of this user.")] = False,

@@ -40,13 +40,15 @@ def _duration(text: str | None) -> str | None:
 
 @verb
 def logs(
-    roles: Annotated[list[str] | None, typer.Argument(metavar="[ROLE]...", help="Only these roles.")] = None,
+    roles: Annotated[list[str] | None, typer.Argument(metavar="ROLE", help="Only these roles.")] = None,
     stack: options.RunningStackOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come, until the stack ends.")] = False,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", callback=_duration, help="Only what came in the last 30s, 5m, 2h.")
     ] = None,
-    lines: Annotated[int | None, typer.Option("--lines", "-n", min=0, help="Only so many lines from the end.")] = None,
+    lines: Annotated[
+        int | None, typer.Option("--lines", "-n", min=0, metavar="COUNT", help="Only so many lines from the end.")
+    ] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when each line came.")] = False,
     json_: options.JsonOption = False,
 ) -> int:

@@ -12,7 +12,7 @@ from xr_ai_launcher.cli.exit_codes import ExitCode
 __all__ = ("new",)
 
 _TEMPLATE = Path(__file__).with_name("new_stack.yaml")
-_PathArgument = Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")]
+_PathArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")]
 
 
 @verb

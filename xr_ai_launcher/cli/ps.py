@@ -26,7 +26,7 @@ _NUMBERS = frozenset({"SINCE", "PID", "CPU", "MEMORY", "GPU", "RESTARTS"})
 @verb
 def ps(
     stack: Annotated[
-        str | None, typer.Argument(metavar="[STACK]", help="Name or file of a stack (default: all).")
+        str | None, typer.Argument(metavar="STACK", help="Name or file of a stack (default: all).")
     ] = None,
     json_: options.JsonOption = False,
 ) -> int:

@@ -16,7 +16,7 @@ __all__ = ("restart",)
 
 @verb
 def restart(
-    roles: Annotated[list[str], typer.Argument(metavar="ROLE...", help="Roles to restart, one after the other.")],
+    roles: Annotated[list[str], typer.Argument(metavar="ROLE", help="Roles to restart, one after the other.")],
     stack: options.RunningStackOption = None,
 ) -> int:
     """Restart roles of a running stack; returns when they are ready again. The others run on."""
@@ -29,6 +29,6 @@ def restart(
     for run, name in chosen:
         with Control(Path(run.runtime)) as control:
             role = control.restart(name)
-        took = f" after {seconds(role.ready_after_s)}" if role.ready_after_s is not None else ""
+        took = f" after {seconds(role.ready_after_s)}" if role.ready_after_s else ""
         _output.success(f"{name} is ready again{took} (process {role.pid})")
     return ExitCode.OK

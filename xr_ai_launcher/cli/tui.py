@@ -16,7 +16,7 @@ def tui(
     stack: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STACK]", help="Name or file of a running stack (default: ./stack.yaml, or the only one)."
+            metavar="STACK", help="Name or file of a running stack (default: ./stack.yaml, or the only one)."
         ),
     ] = None,
 ) -> int:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,27 @@ def test_help_names_every_verb_and_the_exit_codes() -> None:
     for verb in ("up", "check", "plan", "graph", "doctor", "schema"):
         assert re.search(rf"^  {verb} ", result.stdout, re.M), verb
     assert "5 something is not installed" in result.stdout
+
+
+def test_the_list_of_verbs_is_readable_on_a_narrow_terminal() -> None:
+    result = xrstack("--help", COLUMNS="80")
+    verbs = result.stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(verbs) >= 13
+    assert [line for line in verbs if not line.endswith(".") or line.endswith("...")] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("start", "There is no `start`; here it is called `up`."),
+        ("status", "There is no `status`; here it is called `ps`."),
+        ("my.yaml", "`my.yaml` is a file; to start it: xrstack up my.yaml"),
+        ("chekc", "No such command 'chekc'. Did you mean 'check'?"),
+    ],
+)
+def test_a_word_that_is_no_verb_leads_to_one(word: str, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word]) == 2
+    assert answer in capsys.readouterr().err
 
 
 def test_help_comes_at_once() -> None:
@@ -143,6 +165,22 @@ def test_without_a_stack_the_candidates_are_named(tmp_path: Path) -> None:
     assert result.returncode == ExitCode.BAD_STACK
     assert result.stderr == "no stack.yaml in this folder; name one of stacks/mine.yaml\n"
     assert xrstack("check", "mine", cwd=tmp_path).returncode == 0
+
+
+def test_an_empty_folder_leads_to_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["up"]) == ExitCode.BAD_STACK
+    told = "no stack.yaml in this folder; name a stack file, or write one with `xrstack new`\n"
+    assert capsys.readouterr().err == told
+
+
+def test_check_says_what_is_odd(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setting = "roles.web.ready={tcp: 8001}"
+    for _ in range(2):  # the second time from the stored plan
+        assert main(["check", "--set", setting]) == 0
+        assert "warning: --set:1:17: web is asked on port 8001, its ports are http 8799" in capsys.readouterr().err
+    assert main(["check", "--json", "--set", setting]) == 0
+    assert "asked on port" in json.loads(capsys.readouterr().out)[0]["warnings"][0]
 
 
 def test_plan_shows_what_would_run_and_every_value_with_its_line(here: Path) -> None:
