@@ -63,6 +63,9 @@ class CommandBuilder(PhraseBuilder):
     def add_another(self, place: Place | None) -> Command:
         return AddAnother(place)
 
+    def add_copy(self, of: Reference, place: Place | None) -> Command:
+        return AddAnother(place, of)
+
     def one_thing(
         self, size: str | None, material: str | None, color: str | None, shape: str, width: float | None
     ) -> NewThing:
@@ -93,6 +96,9 @@ class CommandBuilder(PhraseBuilder):
         return Move(target, ways)
 
     put_along = move_along
+
+    def move_two(self, a: Reference, b: Reference, ways: tuple[Shift | Toward, ...]) -> tuple[Command, ...]:
+        return Move(a, ways), Move(b, ways)
 
     def move_to(self, target: Reference, place: Place) -> Command:
         return Move(target, place)
@@ -131,6 +137,9 @@ class CommandBuilder(PhraseBuilder):
     def grow_it_to_multiple(self, multiple: float) -> Command:
         return Resize(It(), factor=multiple)
 
+    def resize_two(self, a: Reference, b: Reference, comparative: str) -> tuple[Command, ...]:
+        return _scaled(a, FACTOR_BIGGER, comparative), _scaled(b, FACTOR_BIGGER, comparative)
+
     def resize_by_degree(self, target: Reference, degree: str, comparative: str) -> Command:
         return _scaled(target, FACTOR_OF_DEGREE[degree], comparative)
 
@@ -160,6 +169,9 @@ class CommandBuilder(PhraseBuilder):
     def recolor(self, target: Reference, change: str | Shade) -> Command:
         return replace(change, target=target) if isinstance(change, Shade) else Recolor(target, str(change))
 
+    def recolor_two(self, a: Reference, b: Reference, color: str) -> tuple[Command, ...]:
+        return Recolor(a, str(color)), Recolor(b, str(color))
+
     def recolor_it(self, color: str) -> Command:
         return Recolor(It(), str(color))
 
@@ -182,6 +194,9 @@ class CommandBuilder(PhraseBuilder):
 
     def rotate(self, target: Reference, angle: float | None, *_side: Side) -> Command:
         return Rotate(target, angle)
+
+    def rotate_somehow(self, target: Reference) -> Command:
+        return Rotate(target)
 
     def rotate_half(self, target: Reference) -> Command:
         return Rotate(target, 180.0)
@@ -240,6 +255,12 @@ class CommandBuilder(PhraseBuilder):
 
     def what_color_is_it(self) -> Command:
         return Query("color", It())
+
+    def is_it_colored(self, about: Reference, _color: str) -> Command:
+        return Query("color", about)
+
+    def what_shape(self, about: Reference) -> Command:
+        return Query("shape", about)
 
     def count_all(self) -> Command:
         return Query("count", All())

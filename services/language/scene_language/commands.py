@@ -123,9 +123,10 @@ class Add:
 
 @dataclass(frozen=True)
 class AddAnother:
-    """One more of what the talk was about."""
+    """One more of something, of what the talk was about by default."""
 
     place: Place | None = None
+    of: Reference = It()
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,9 @@ class Undo:
     again: bool = False
 
 
-QueryKind = Literal["see", "scene", "where", "count", "color", "size", "distance", "exists", "which", "near", "me"]
+QueryKind = Literal[
+    "see", "scene", "where", "count", "color", "size", "distance", "shape", "exists", "which", "near", "me"
+]
 
 
 @dataclass(frozen=True)

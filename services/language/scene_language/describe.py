@@ -45,7 +45,7 @@ _RELATION_WORDS = {
 _QUERY_WORDS = {
     "see": "what do you see", "scene": "describe the scene", "where": "where is {}", "count": "how many {} are there",
     "color": "what color is {}", "size": "how big is {}", "distance": "how far away is {}", "exists": "do you see {}",
-    "near": "what is {}", "me": "where am I", "which": "which {} is",
+    "near": "what is {}", "me": "where am I", "which": "which {} is", "shape": "what shape is {}",
 }  # fmt: skip
 # Factors that have words of their own; the others are said as numbers.
 _SCALE_WORDS = {
@@ -68,8 +68,10 @@ def describe(command: Command) -> str:
     match command:
         case Add(thing, place):
             return _join("add", say_thing(thing), _say_optional(place))
-        case AddAnother(place):
+        case AddAnother(place, It(many=False)):
             return _join("add another one", _say_optional(place))
+        case AddAnother(place, of):
+            return _join("copy", say_reference(of), _say_optional(place))
         case Move(target, tuple() as ways):
             return _join("move", say_reference(target), " and ".join(_say_way(way) for way in ways))
         case Move(target, RelativeTo() | Between() | Here() | OnFloor() as place):

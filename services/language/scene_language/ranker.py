@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 from scene_language._parser import grammar_words, parse
 from scene_language._spans import UNKNOWN, known_tokens, longest_span
 from scene_language._tokens import CLASSES, normalize
-from scene_language.commands import Command, is_edit
+from scene_language.commands import All, Command, Delete, is_edit
 from scene_language.guard import guard
 from scene_language.templates import CHAT, FAMILIES, Family
 
@@ -25,6 +25,8 @@ __all__ = ("LIKELY_ABOVE", "Guess", "guess")
 
 # Chosen on the development sentences of tests/data; below it the guesses on them were wrong more often than right.
 LIKELY_ABOVE = 0.3
+# To offer to delete everything for a sentence of another meaning frightens: only for one that is much like it.
+_SURE_ABOVE = 0.45
 # A word this alike (percent) to one of the language may be a mishearing of it: "cue" for "cube".
 _SIMILAR_ABOVE = 80
 # Words that sound like those of the language and are words themselves.
@@ -59,6 +61,8 @@ def guess(text: str) -> Guess | None:
         if family is None or score < max(LIKELY_ABOVE, chat_score):
             continue
         commands = _fill(family, tokens)
+        if commands == [Delete(All())] and score < _SURE_ABOVE:
+            continue
         if commands is not None and not (_DEMANDS_A_CHANGE.match(text) and not any(map(is_edit, commands))):
             return Guess(commands, score)
     return None

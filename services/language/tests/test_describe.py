@@ -62,7 +62,7 @@ things = st.builds(
 factors = st.integers(1, 100_000).map(lambda value: value / 10_000)
 commands = st.one_of(
     st.builds(Add, things, st.none() | places),
-    st.builds(AddAnother, st.none() | places),
+    st.builds(AddAnother, st.none() | places, references),
     st.builds(Move, references, places | st.tuples(shifts) | st.tuples(shifts, shifts)),
     st.builds(Swap, references, references),
     st.builds(Resize, references, factors),
@@ -73,7 +73,7 @@ commands = st.one_of(
     st.builds(Rotate, references, st.none() | st.integers(1, 360).map(float)),
     st.builds(Delete, references),
     st.builds(Undo, st.booleans()),
-    st.builds(Query, st.sampled_from(("where", "color", "size", "distance")), references),
+    st.builds(Query, st.sampled_from(("where", "color", "size", "distance", "shape")), references),
     st.builds(Query, st.just("count"), everything),
     st.builds(Query, st.just("exists"), st.builds(All, shapes, st.none() | colors)),
     st.builds(Query, st.just("which"), st.builds(The, st.none() | shapes, st.none() | colors, st.none(), choices)),

@@ -14,6 +14,17 @@ def three(room):
     return room
 
 
+def test_a_copy_is_like_the_original_and_beside_it(three):
+    assert three.say("duplicate the green sphere").reply == "I put another green sphere beside the first."
+    assert three.objects["sphere-1"]["color"] == GREEN
+    assert three.say("what shape is it").reply == "It is a green sphere."
+
+
+def test_showing_the_scene_never_offers_to_delete_it(three):
+    for text in ("show me the scene", "show me all you have", "show me the whole scene please"):
+        assert "delete" not in three.say(text).reply
+
+
 # --- only the end of a request
 def test_the_end_of_a_request_is_about_what_was_made_last(room):
     room.say("make a cube")

@@ -141,6 +141,14 @@ TABLE = {
     "how many are there": Query("count", All()),
     "are there any red cubes": Query("exists", All("cube", "red")),
     # the same in other words
+    "copy the red cube": AddAnother(None, RED_CUBE),
+    "create a 1 meter cube": Add(NewThing("cube", None, 0.5)),
+    "move it to the floor": Move(It(), OnFloor()),
+    "show me the scene": Query("scene"),
+    "is the cube red": Query("color", The("cube")),
+    "what shape is it": Query("shape", It()),
+    "more to the right": Move(It(), (Shift("right"),)),
+    "turn it upside down": Rotate(It(), 180.0),
     "put it a bit higher": Move(It(), (Shift("up", 0.2),)),
     "put it further away": Move(It(), (Toward(Me(), away=True),)),
     "change color to purple": Recolor(It(), "purple"),
@@ -182,6 +190,11 @@ def test_a_sentence_means_its_command(text):
             [Add(NewThing("cube", "red")), Move(It(), (Shift("up", 1.0),))],
         ),
         ("delete the cone and make the sphere blue", [Delete(The("cone")), Recolor(The("sphere"), "blue")]),
+        ("make the cone and the sphere red", [Recolor(The("cone"), "red"), Recolor(The("sphere"), "red")]),
+        (
+            "move the cone and the sphere up",
+            [Move(The("cone"), (Shift("up"),)), Move(The("sphere"), (Shift("up"),))],
+        ),
         ("delete the cone and the sphere", [Delete(The("cone")), Delete(The("sphere"))]),
         ("add a red cube and a blue ball", [Add(NewThing("cube", "red")), Add(NewThing("ball", "blue"))]),
         (

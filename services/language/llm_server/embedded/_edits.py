@@ -111,9 +111,9 @@ def _said_place(place: Place) -> str:
 
 def add_another(command: AddAnother, context: Context) -> Plan[str]:
     """Add a copy of what the talk was about, beside it unless a place is said."""
-    original = yield from context.one(It())
+    original = yield from context.one(command.of)
     place = command.place
-    point = yield from point_at(place or RelativeTo("next_to", It()), original.size, context)
+    point = yield from point_at(place or RelativeTo("next_to", command.of), original.size, context)
     if place is None:
         point = yield from free_point(point, original.size, context)
     arguments = {"prim_type": original.type, **point.arguments(), **_rgb(original.color), "size": original.size}

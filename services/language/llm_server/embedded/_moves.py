@@ -71,7 +71,8 @@ def _displaced(
 
 
 def _say_shift(shift: Shift) -> str:
-    length = say_length(shift.distance_m if shift.distance_m is not None else STEP_M)
+    # To the centimeter: "2 feet" is said as 0.61 meters, not 0.6096.
+    length = say_length(round(shift.distance_m, 2) if shift.distance_m is not None else STEP_M)
     return f"{length} {_WAY_WORDS.get(shift.direction, shift.direction)}"
 
 

@@ -127,6 +127,8 @@ def _said_nearest(objects: Sequence[SceneObject], head: Head) -> str:
 
 
 def _property(item: SceneObject, kind: str) -> str:
+    if kind == "shape":
+        return f"it is {with_article(item.name)}"
     if kind == "color":
         return f"the {item.noun} is {name_of(item.color)}"
     return f"the {item.name} is {say_length(2 * item.size)} wide"
