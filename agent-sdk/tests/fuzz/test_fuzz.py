@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from xr_ai_agent._hub.media_checks import MediaChecks
+
 HERE = Path(__file__).parent
 FUZZ_S = 5
 _spec = importlib.util.spec_from_file_location("hub_target", HERE / "hub_target.py")
@@ -38,8 +40,8 @@ def test_every_seed_passes_and_together_they_reach_every_handler(monkeypatch):
 
 def test_the_target_notices_media_of_somebody_who_is_not_here(monkeypatch):
     """A target that cannot fail finds nothing: here the hub is made to forget a check."""
-    monkeypatch.setattr(hub_target.HubCore, "is_present", lambda *_: True)
-    monkeypatch.setattr(hub_target.HubCore, "_is_data", lambda *_: True)
+    monkeypatch.setattr(MediaChecks, "is_present", lambda *_: True)
+    monkeypatch.setattr(MediaChecks, "is_data", lambda *_: True)
     message = hub_target.encode(hub_target.MsgType.RETURN_DATA, hub_target.DataMessage("mallory", "t", 1, b""))
     with hub_target.hub_target() as target, pytest.raises(AssertionError, match="mallory"):
         target.run(hub_target.join((0, message)))

@@ -429,8 +429,8 @@ async def test_a_hub_shows_what_each_agent_lost(stage, hub, connector, eventuall
     await eventually(lambda: [a.name for a in hub.stats().agents] == ["listener"])
     await connector.push_data(DataMessage("alice", "t", 1, b""))
     publish = hub._sockets.pub.send
-    await eventually(lambda: agent._stream_loss._streams.get(b"data.alice.") is not None)
-    await eventually(lambda: agent._stream_loss._streams[b"data.alice."].announced == 1)
+    await eventually(lambda: agent._media.loss._streams.get(b"data.alice.") is not None)
+    await eventually(lambda: agent._media.loss._streams[b"data.alice."].announced == 1)
     # As ZeroMQ does to a subscriber whose queue is full: two of three never leave.
     hub._core._publish = lambda topic, frame: None
     for _ in range(2):

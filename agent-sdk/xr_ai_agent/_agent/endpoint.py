@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, overload
 
 from xr_ai_agent._agent.attendance import Attendance
 from xr_ai_agent._agent.frame_fetch import BorrowedFrame, FrameFetcher, Track
 from xr_ai_agent._agent.interest import Interest
 from xr_ai_agent._agent.link import AgentLink
 from xr_ai_agent._agent.loss_report import LossReport
+from xr_ai_agent._agent.media import MediaIn
 from xr_ai_agent._agent.signal_queue import SignalQueue
 from xr_ai_agent._agent.speaker import Speaker
-from xr_ai_agent._agent.stream_loss import StreamLoss
 from xr_ai_agent._callbacks import Callback, CallbackList, CallbackRunner
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
@@ -52,9 +52,6 @@ _SEND_TIMEOUT_S = 5.0
 # A v0.1 hub cannot tell that it sees our subscriptions; it gets this long, and the question again a few times.
 _SETTLE_S = 0.1
 _ROSTER_REPEAT_S = (0.4, 1.0, 2.0, 4.0)
-
-
-_Media = TypeVar("_Media", AudioChunk, DataMessage)
 
 
 class ProcessorEndpoint:
@@ -97,13 +94,10 @@ class ProcessorEndpoint:
         self._runner = CallbackRunner(self._losses)
         self._on_frame: CallbackList[FrameSignal] = CallbackList(self._runner)
         self._on_frame_data: CallbackList[FrameData] = CallbackList(self._runner)
-        self._on_audio: CallbackList[AudioChunk] = CallbackList(self._runner)
-        self._on_data: CallbackList[DataMessage] = CallbackList(self._runner)
         self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner)
         self._on_control: CallbackList[ControlMessage] = CallbackList(self._runner)
         self._signals = SignalQueue(self._fire_signal)
         self._attendance = Attendance(self._on_event, self._signals.add)
-        self._stream_loss = StreamLoss(self._losses)
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -114,6 +108,7 @@ class ProcessorEndpoint:
         self._link = AgentLink(self._agent_id, addresses, keys, self._losses, handlers, self._signals.end_batch)
         everyone = filter if auto_subscribe else Subscribe.NONE
         self._interest = Interest(self._link.subscribe, self._link.unsubscribe, everyone)
+        self._media = MediaIn(self._interest, self._attendance, self._runner, self._losses)
         self._frames = FrameFetcher(
             self._agent_id, self._link.control.send_now, self._link.sender.send_now, self._losses
         )
@@ -167,11 +162,11 @@ class ProcessorEndpoint:
 
     def on_audio(self, callback: Callback[AudioChunk]) -> None:
         """Hear participants."""
-        self._on_audio.add(callback)
+        self._media.on_audio.add(callback)
 
     def on_data(self, callback: Callback[DataMessage]) -> None:
         """Receive participants' data messages."""
-        self._on_data.add(callback)
+        self._media.on_data.add(callback)
 
     def on_participant(self, callback: Callback[ParticipantEvent]) -> None:
         """Be told of joins and leaves, each once."""
@@ -289,9 +284,9 @@ class ProcessorEndpoint:
     def _make_handlers(self) -> dict[int, Callable[[Any], None]]:
         return {
             MsgType.FRAME_SIGNAL: self._signals.add,
-            MsgType.AUDIO_CHUNK: self._on_audio_chunk,
+            MsgType.AUDIO_CHUNK: self._media.take_audio,
             MsgType.CONTROL: self._on_control.fire,
-            MsgType.DATA_MESSAGE: self._on_data_message,
+            MsgType.DATA_MESSAGE: self._media.take_data,
             MsgType.PARTICIPANT_EVENT: self._attendance.on_told,
             MsgType.FRAME_DATA: self._frames.on_broadcast,
             MsgType.HUB_WELCOME: self._on_welcome,
@@ -303,8 +298,7 @@ class ProcessorEndpoint:
 
     def _listen(self, participant_id: str, flags: Subscribe) -> None:
         self._interest.listen(participant_id, flags)
-        # What was not listened to is not lost: counting begins anew with the next message.
-        self._stream_loss.forget(*(topics.stream(kind, participant_id) for kind in (topics.AUDIO, topics.DATA)))
+        self._media.forget(participant_id)
 
     def _on_published(self, parts: list[bytes]) -> None:
         msg_type, message = decode_or_count(parts[-1], self._losses)
@@ -338,29 +332,9 @@ class ProcessorEndpoint:
             signals = [signal for kind, signal in decoded if kind == MsgType.FRAME_SIGNAL]
             self._signals.on_newest([s for s in signals if self._attendance.admits(s, sessions.get(s.participant_id))])
 
-    # The socket's filter is a byte prefix and lags behind `subscribe`: what is really wanted is checked here.
-
     def _fire_signal(self, signal: FrameSignal) -> None:
         if signal.participant_id in self._interest.video:
             self._on_frame.fire(signal)
-
-    def _on_audio_chunk(self, chunk: AudioChunk) -> None:
-        self._take(chunk, topics.AUDIO, self._interest.audio, self._on_audio)
-
-    def _on_data_message(self, message: DataMessage) -> None:
-        self._take(message, topics.DATA, self._interest.data, self._on_data)
-
-    def _take(self, message: _Media, kind: bytes, wanted: set[str], callbacks: CallbackList[_Media]) -> None:
-        participant_id = message.participant_id
-        if participant_id in wanted:
-            self._stream_loss.received(topics.stream(kind, participant_id))
-            if not self._attendance.holds(participant_id, self._take_held, message, wanted, callbacks):
-                callbacks.fire(message)
-
-    @staticmethod
-    def _take_held(message: _Media, wanted: set[str], callbacks: CallbackList[_Media]) -> None:
-        if message.participant_id in wanted:
-            callbacks.fire(message)
 
     def _ask_newest(self) -> bool:
         return self._link.control.send_now(encode(MsgType.SIGNALS_QUERY, SignalsQuery(self._agent_id)))
@@ -379,7 +353,7 @@ class ProcessorEndpoint:
         if welcome.hub_epoch != self._hub_epoch:
             self._hub_epoch = welcome.hub_epoch
             self._frames.reset()
-            self._stream_loss.reset()
+            self._media.loss.reset()
             self._loss_report.reset()
             self._attendance.restart()
             self._interest.stop_broadcast_pixels()
@@ -400,7 +374,7 @@ class ProcessorEndpoint:
         self._frames.sweep()
         if heartbeat.hub_epoch != self._hub_epoch:
             return
-        self._stream_loss.announced(heartbeat.streams)
+        self._media.loss.announced(heartbeat.streams)
         # Joins and leaves come in order with heartbeats: a difference is a loss, not a delay.
         if self._attendance.is_behind(heartbeat.roster_digest):
             self._losses.count("join or leave lost", "asking the hub who is connected")

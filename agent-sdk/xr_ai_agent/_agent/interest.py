@@ -48,11 +48,6 @@ class Interest:
             (wanted.add if flags & flag else wanted.discard)(participant_id)
         self._apply(before, self._topics(participant_id))
 
-    @property
-    def video_topics(self) -> set[bytes]:
-        """The topics of frame signals among those that are subscribed."""
-        return {topic for topic in self._all_topics() if topic.startswith(topics.VIDEO + b".")}
-
     def stop_broadcast_pixels(self) -> None:
         """Do not listen to broadcast pixels: this hub addresses them."""
         before = self._all_topics()

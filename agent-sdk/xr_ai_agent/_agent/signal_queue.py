@@ -1,7 +1,6 @@
 """Frame signals between socket and callbacks: an agent that fell behind skips to the newest frame of each track."""
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -29,6 +28,7 @@ class SignalQueue:
         self._last_seq: dict[tuple[str, str], int] = {}
         self._batch_ended_at = clock()
         self._behind_since: float | None = None
+        self._doubled = 0
         self._repeats_until = 0.0
         self._answer_until = 0.0
         self.ask_newest: Callable[[], bool] = lambda: False
@@ -43,11 +43,11 @@ class SignalQueue:
     @contextlib.contextmanager
     def without_repeats(self) -> Iterator[None]:
         """While signals come through two sockets, hand on each once."""
-        self._repeats_until = math.inf
+        self._doubled += 1
         try:
             yield
         finally:
-            self._repeats_until = 0.0
+            self._doubled -= 1
 
     def end_batch(self, drained: bool) -> None:
         """Hand on what came; ``drained`` says that nothing more waits."""
@@ -75,7 +75,7 @@ class SignalQueue:
         self._answer_until = 0.0
         self._batch.extend(signals)
         self._keep_newest()
-        self._repeats_until = max(self._repeats_until, now + _REPEATS_MAX_S)
+        self._repeats_until = now + _REPEATS_MAX_S
         self.hand_on()
 
     def hand_on(self) -> None:
@@ -83,7 +83,7 @@ class SignalQueue:
         if not self._batch:
             return
         batch, self._batch = self._batch, []
-        may_repeat = self._repeats_until > 0.0 and self._clock() < self._repeats_until
+        may_repeat = self._doubled or (self._repeats_until > 0.0 and self._clock() < self._repeats_until)
         for signal in batch:
             if may_repeat and signal.seq <= self._last_seq.get((signal.participant_id, signal.track_id), 0):
                 continue

@@ -33,11 +33,6 @@ class VideoChannel:
         self.is_live = False
         """Whether every signal arrives here, and none has to come through the hub's contract socket."""
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a hub announced such a channel."""
-        return self._socket is not None
-
     async def open(
         self, address: str, prepare: Callable[[zmq.Socket[bytes]], None], wanted: Callable[[], Iterable[bytes]]
     ) -> None:

@@ -8,19 +8,20 @@ from collections import Counter
 
 import zmq
 
-from xr_ai_agent._callbacks import Callback, CallbackList, CallbackRunner
+from xr_ai_agent._callbacks import CallbackRunner
 from xr_ai_agent._connector.api import Buffer
 from xr_ai_agent._connector.frame_outlet import FrameOutlet, InlineOutlet, RingOutlet
-from xr_ai_agent._errors import CodecError
+from xr_ai_agent._connector.returns import ReturnCallbacks
 from xr_ai_agent._frames.connector_ring import DEFAULT_MAX_FRAME_BYTES, DEFAULT_NUM_SLOTS, ConnectorRing
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
+from xr_ai_agent._net.inbound import UNREADABLE, decode_or_count
 from xr_ai_agent._net.markers import SubscriptionMarkers
 from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.addresses import hub_addresses
-from xr_ai_agent._wire.codec import decode, encode
+from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_track_id
 from xr_ai_agent._wire.messages import (
     AudioChunk,
@@ -32,7 +33,6 @@ from xr_ai_agent._wire.messages import (
     MsgType,
     ParticipantEvent,
     PixelFormat,
-    ReturnAudioFlush,
     TrackEnd,
 )
 
@@ -46,7 +46,7 @@ _SUB_HWM_MESSAGES = 20_000
 _SEND_TIMEOUT_S = 1.0
 
 
-class ConnectorEndpoint:
+class ConnectorEndpoint(ReturnCallbacks):
     """See the `Connector` protocol for each method; call `register` once, and `run` to receive.
 
     On the hub's machine frames go through a shared-memory ring. To a hub on another machine (``keys``) they go inside
@@ -85,9 +85,7 @@ class ConnectorEndpoint:
         self._connector_id = validate_connector_id(connector_id or secrets.token_hex(16))
         self._losses = LossCounter(logger)
         self._runner = CallbackRunner(self._losses)
-        self._on_audio: CallbackList[AudioChunk] = CallbackList(self._runner)
-        self._on_data: CallbackList[DataMessage] = CallbackList(self._runner)
-        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(self._runner)
+        super().__init__(self._runner)
         self._roster = Roster()
         self._seqs: Counter[tuple[str, str]] = Counter()
         self._hub_epoch: str | None = None
@@ -190,18 +188,6 @@ class ConnectorEndpoint:
             # A v0.1 hub does not know this message, and frees the track when its participant leaves.
             await self._send(MsgType.TRACK_END, TrackEnd(participant_id, track_id), "end of track")
 
-    def on_return_audio(self, callback: Callback[AudioChunk]) -> None:
-        """Receive speech for this connector's participants."""
-        self._on_audio.add(callback)
-
-    def on_return_data(self, callback: Callback[DataMessage]) -> None:
-        """Receive data for this connector's participants."""
-        self._on_data.add(callback)
-
-    def on_return_audio_flush(self, callback: Callback[ReturnAudioFlush]) -> None:
-        """Receive requests to stop speaking; no chunk sent before the flush comes after it."""
-        self._on_flush.add(callback)
-
     async def run(self) -> None:
         """Receive until `stop`."""
         if self._is_closed:
@@ -255,24 +241,21 @@ class ConnectorEndpoint:
         await self._sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
 
     def _on_published(self, parts: list[bytes]) -> None:
-        try:
-            msg_type, message = decode(parts[-1])
-        except CodecError as error:
-            self._losses.count("malformed message", error)
-            return
+        msg_type, message = decode_or_count(parts[-1], self._losses)
         self._markers.on_topic(parts[0])
+        if msg_type == MsgType.HUB_WELCOME:
+            self._runner.spawn(self._on_welcome(message))
+            return
+        # Who has left is told nothing more of what was on its way.
+        if msg_type == UNREADABLE or message.participant_id not in self._roster:
+            return
         match msg_type:
-            case MsgType.HUB_WELCOME:
-                self._runner.spawn(self._on_welcome(message))
-            case _ if message.participant_id not in self._roster:
-                # On its way when they left.
-                return
             case MsgType.RETURN_AUDIO:
-                self._on_audio.fire(message)
+                self.deliver_audio(message)
             case MsgType.RETURN_DATA:
-                self._on_data.fire(message)
+                self.deliver_data(message)
             case MsgType.RETURN_AUDIO_FLUSH:
-                self._on_flush.fire(message)
+                self.deliver_flush(message)
 
     async def _on_welcome(self, welcome: HubWelcome) -> None:
         if welcome.hub_epoch != self._hub_epoch:

@@ -10,14 +10,15 @@ from xr_ai_agent._errors import InvalidIdError, RingError
 from xr_ai_agent._frames.connector_ring import ConnectorRing
 from xr_ai_agent._hub.agent_requests import AgentRequests
 from xr_ai_agent._hub.frame_store import FrameStore, SlotView, TrackState
+from xr_ai_agent._hub.media_checks import MediaChecks
 from xr_ai_agent._hub.ports import Outlets, ReturnSink
-from xr_ai_agent._hub.utterances import Utterances, Verdict
+from xr_ai_agent._hub.returns import ReturnPath
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.inbound import UNREADABLE, decode_or_count
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.codec import encode, encode_fields
-from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_topic, validate_track_id
+from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_track_id
 from xr_ai_agent._wire.messages import (
     AudioChunk,
     ConnectorRegistration,
@@ -30,11 +31,8 @@ from xr_ai_agent._wire.messages import (
     HubWelcome,
     MsgType,
     ParticipantEvent,
-    ReturnAudioFlush,
     RosterQuery,
     RosterRequest,
-    Speech,
-    SpeechFlush,
     TrackEnd,
 )
 
@@ -42,7 +40,6 @@ logger = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 3
 
-_BYTES_PER_SAMPLE = 4
 _FRAME_SIGNAL = int(MsgType.FRAME_SIGNAL)
 # How long a hub-local coroutine callback (a recorder) may read a frame before its slot may be taken.
 _LOCAL_HOLD_S = 5.0
@@ -67,11 +64,10 @@ class HubCore:
         self.epoch = secrets.token_hex(8)
         self._outlets = outlets
         self._publish = outlets.publish
-        self._utterances = Utterances()
+        self.checks = MediaChecks(self.roster, data_max_bytes, losses)
+        self._returns = ReturnPath(outlets, self.roster, self.checks, losses)
         # Per participant: how many messages of sound and of data were published, announced with the heartbeat.
         self._streams: dict[str, list[int]] = {}
-        self._data_max_bytes = data_max_bytes
-        self._sinks: dict[str, ReturnSink] = {}
         # Of the connectors in other processes; None for one on another machine.
         self._rings: dict[str, ConnectorRing | None] = {}
         self._handlers: dict[int, Callable[[Any, bytes], None]] = {
@@ -80,20 +76,17 @@ class HubCore:
             MsgType.AUDIO_CHUNK: self.take_audio,
             MsgType.CONTROL: self._on_control,
             MsgType.DATA_MESSAGE: self.take_data,
-            MsgType.RETURN_AUDIO: self._on_return_audio,
-            MsgType.RETURN_DATA: self._on_return_data,
             MsgType.PARTICIPANT_EVENT: lambda event, _: self.take_event(event),
             MsgType.CONNECTOR_REGISTER: self._on_register,
             MsgType.FRAME_REQUEST: self._on_frame_request,
-            MsgType.RETURN_AUDIO_FLUSH: self._on_flush,
             MsgType.ROSTER_REQUEST: self._on_roster_request,
             MsgType.ROSTER_QUERY: self._on_roster_query,
-            MsgType.SPEECH: self._on_speech,
             MsgType.TRACK_END: self._on_track_end,
+            **self._returns.handlers,
         }
         self._control_handlers: dict[int, Callable[[Any, bytes], None]] = {
             **self.requests.handlers,
-            MsgType.SPEECH_FLUSH: self._on_speech_flush,
+            MsgType.SPEECH_FLUSH: self._returns.on_speech_flush,
         }
 
     # --- what arrives at the hub's sockets ---
@@ -135,7 +128,7 @@ class HubCore:
             self.inboxes.discard(owner)
             self.frames.drop_agent(owner)
             self.requests.reports.pop(owner, None)
-            self._utterances.drop_agent(owner)
+            self._returns.utterances.drop_agent(owner)
             if owner in self._rings:
                 self._drop_connector(owner)
 
@@ -148,13 +141,13 @@ class HubCore:
             InvalidIdError: the id is malformed or taken.
         """
         validate_connector_id(connector_id)
-        if connector_id in self._sinks or connector_id in self._rings:
+        if connector_id in self._returns.sinks or connector_id in self._rings:
             raise InvalidIdError(f"connector id {connector_id!r} is taken")
-        self._sinks[connector_id] = sink
+        self._returns.sinks[connector_id] = sink
 
     def remove_sink(self, connector_id: str) -> None:
         """Forget a connector of this process; its participants have left."""
-        self._sinks.pop(connector_id, None)
+        self._returns.sinks.pop(connector_id, None)
         self._leave_all(connector_id)
 
     def take_event(self, event: ParticipantEvent) -> None:
@@ -170,7 +163,7 @@ class HubCore:
         if not self.roster.apply(event):
             return
         self.frames.drop_participant(event.participant_id)
-        self._utterances.drop_participant(event.participant_id)
+        self._returns.utterances.drop_participant(event.participant_id)
         self._streams.pop(event.participant_id, None)
         if event.joined:
             self._streams[event.participant_id] = [0, 0]
@@ -194,7 +187,7 @@ class HubCore:
     def take_audio(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
         """A participant's sound; ``frame`` is its encoding where there is one."""
         validate_track_id(chunk.track_id)
-        if not (self.is_present(chunk.participant_id, "audio") and self._is_sound(chunk)):
+        if not (self.checks.is_present(chunk.participant_id, "audio") and self.checks.is_sound(chunk)):
             return
         self.on_audio.fire(chunk)
         self._streams[chunk.participant_id][0] += 1
@@ -203,19 +196,12 @@ class HubCore:
 
     def take_data(self, message: DataMessage, frame: bytes | None = None) -> None:
         """A participant's data message."""
-        if not (self.is_present(message.participant_id, "data") and self._is_data(message)):
+        if not (self.checks.is_present(message.participant_id, "data") and self.checks.is_data(message)):
             return
         self.on_data.fire(message)
         self._streams[message.participant_id][1] += 1
         topic = topics.data(message.participant_id, message.topic)
         self._publish(topic, frame or encode(MsgType.DATA_MESSAGE, message))
-
-    def is_present(self, participant_id: str, what: str) -> bool:
-        """Whether a participant is connected; what is not theirs to say or hear is counted."""
-        if participant_id in self.roster:
-            return True
-        self.losses.count(f"{what} of nobody dropped", f"participant {participant_id!r:.80} is not connected")
-        return False
 
     def send_control(self, message: ControlMessage) -> None:
         """Broadcast to every program."""
@@ -248,7 +234,7 @@ class HubCore:
         frame = ring.read(signal)
         try:
             # Copied out at once, so that no slot of the connector can stay held, whatever happens next.
-            if not self.is_present(signal.participant_id, "frame"):
+            if not self.checks.is_present(signal.participant_id, "frame"):
                 return
             validate_track_id(signal.track_id)
             track = (signal.participant_id, signal.track_id)
@@ -261,11 +247,7 @@ class HubCore:
 
     def _on_frame_data(self, frame: FrameData, _: bytes) -> None:
         """A frame of a connector on another machine, which has no memory in common with the hub."""
-        if not self.is_present(frame.participant_id, "frame"):
-            return
-        expected = frame.fmt.frame_bytes(frame.width, frame.height)
-        if len(frame.data) != expected:
-            self.losses.count("malformed frame dropped", f"{len(frame.data)} bytes; expected {expected}")
+        if not (self.checks.is_present(frame.participant_id, "frame") and self.checks.is_picture(frame)):
             return
         track, size = (frame.participant_id, validate_track_id(frame.track_id)), (frame.width, frame.height)
         self.publish_frame(self.frames.put(track, frame.fmt, size, frame.pts_us, memoryview(frame.data), frame.seq))
@@ -283,65 +265,9 @@ class HubCore:
         self.on_control.fire(message)
         self._publish(topics.CONTROL, frame)
 
-    def _on_return_audio(self, chunk: AudioChunk, frame: bytes) -> None:
-        if self.is_present(chunk.participant_id, "return audio") and self._is_sound(chunk):
-            self._speak(chunk, frame)
-
-    def _speak(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
-        sink = self._sink_of(chunk.participant_id)
-        if sink is not None:
-            sink.deliver_audio(chunk)
-        else:
-            self._publish(topics.return_audio(chunk.participant_id), frame or encode(MsgType.RETURN_AUDIO, chunk))
-
-    def _on_speech(self, speech: Speech, _: bytes) -> None:
-        participant_id = speech.participant_id
-        if not self.is_present(participant_id, "return audio"):
-            return
-        chunk = AudioChunk(
-            *(speech.pts_us, speech.sample_rate, speech.channels, speech.samples, speech.data),
-            *(participant_id, speech.track_id),
-        )
-        if not self._is_sound(chunk):
-            return
-        match self._utterances.on_speech(speech.agent_id, participant_id, speech.utterance):
-            case Verdict.LATE:
-                self.losses.count("speech cancelled by a flush", participant_id, level=logging.DEBUG)
-                return
-            case Verdict.FLUSH_FIRST:
-                self._stop_speech(ReturnAudioFlush(participant_id))
-        self._speak(chunk)
-
-    def _on_speech_flush(self, flush: SpeechFlush, _: bytes) -> None:
-        if self.is_present(flush.participant_id, "flush") and self._utterances.on_flush(
-            flush.agent_id, flush.participant_id, flush.utterance
-        ):
-            self._stop_speech(ReturnAudioFlush(flush.participant_id))
-
-    def _on_return_data(self, message: DataMessage, frame: bytes) -> None:
-        if not (self.is_present(message.participant_id, "return data") and self._is_data(message)):
-            return
-        sink = self._sink_of(message.participant_id)
-        if sink is not None:
-            sink.deliver_data(message)
-        else:
-            self._publish(topics.return_data(message.participant_id, message.topic), frame)
-
-    def _on_flush(self, flush: ReturnAudioFlush, _: bytes) -> None:
-        if self.is_present(flush.participant_id, "flush"):
-            self._stop_speech(flush)
-
-    def _stop_speech(self, flush: ReturnAudioFlush) -> None:
-        sink = self._sink_of(flush.participant_id)
-        if sink is not None:
-            sink.deliver_flush(flush)
-        else:
-            topic = topics.return_audio_flush(flush.participant_id)
-            self._publish(topic, encode(MsgType.RETURN_AUDIO_FLUSH, flush))
-
     def _on_register(self, registration: ConnectorRegistration, _: bytes) -> None:
         connector_id = validate_connector_id(registration.connector_id)
-        if connector_id in self._sinks:
+        if connector_id in self._returns.sinks:
             raise InvalidIdError(f"connector id {connector_id!r} belongs to a connector in the hub's process")
         old = self._rings.pop(connector_id, None)
         if old is not None:
@@ -393,28 +319,8 @@ class HubCore:
         for participant_id in self.roster.of_connector(connector_id):
             self.take_event(ParticipantEvent(participant_id, False, 0, connector_id))
 
-    def _sink_of(self, participant_id: str) -> ReturnSink | None:
-        return self._sinks.get(self.roster.connector_of(participant_id) or "")
-
     def _fire_frame(self, signal: FrameSignal) -> None:
         track = (signal.participant_id, signal.track_id)
         view, release = self.frames.hold(track, _LOCAL_HOLD_S)
         release()
         self.on_frame.fire_holding(view, lambda: self.frames.hold(track, _LOCAL_HOLD_S)[1])
-
-    def _is_sound(self, chunk: AudioChunk) -> bool:
-        expected = chunk.samples * chunk.channels * _BYTES_PER_SAMPLE
-        if len(chunk.data) == expected:
-            return True
-        self.losses.count(
-            "malformed audio dropped",
-            f"{len(chunk.data)} bytes for {chunk.samples} samples × {chunk.channels} channels; expected {expected}",
-        )
-        return False
-
-    def _is_data(self, message: DataMessage) -> bool:
-        validate_topic(message.topic)
-        if len(message.data) <= self._data_max_bytes:
-            return True
-        self.losses.count("oversized data dropped", f"{len(message.data)} bytes; at most {self._data_max_bytes}")
-        return False

@@ -1,22 +1,20 @@
 """A transport in the hub's own process: the hub's dispatch is one call away."""
 
-from xr_ai_agent._callbacks import Callback, CallbackList
 from xr_ai_agent._connector.api import Buffer
+from xr_ai_agent._connector.returns import ReturnCallbacks
 from xr_ai_agent._errors import MalformedMessageError
 from xr_ai_agent._hub.core import HubCore
 from xr_ai_agent._wire.ids import validate_track_id
-from xr_ai_agent._wire.messages import AudioChunk, DataMessage, ParticipantEvent, PixelFormat, ReturnAudioFlush
+from xr_ai_agent._wire.messages import AudioChunk, DataMessage, ParticipantEvent, PixelFormat
 
 
-class LocalConnector:
+class LocalConnector(ReturnCallbacks):
     """Made by `HubEndpoint.connect_local`; see the `Connector` protocol for each method."""
 
     def __init__(self, core: HubCore, connector_id: str) -> None:
+        super().__init__(core.runner)
         self._core = core
         self._connector_id = connector_id
-        self._on_audio: CallbackList[AudioChunk] = CallbackList(core.runner)
-        self._on_data: CallbackList[DataMessage] = CallbackList(core.runner)
-        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(core.runner)
         core.add_sink(connector_id, self)
 
     @property
@@ -51,7 +49,7 @@ class LocalConnector:
         """
         pixels = memoryview(data).cast("B")
         track, frames = (participant_id, track_id), self._core.frames
-        if not self._owns(participant_id, "frame"):
+        if not self._core.checks.is_of(self._connector_id, participant_id, "frame"):
             return 0
         state, layout = frames.state(track), (fmt, width, height)
         is_same = state is not None and state.layout == layout
@@ -67,51 +65,18 @@ class LocalConnector:
 
     async def push_audio(self, chunk: AudioChunk) -> None:
         """Pass a participant's sound to the agents."""
-        if self._owns(chunk.participant_id, "audio"):
+        if self._core.checks.is_of(self._connector_id, chunk.participant_id, "audio"):
             self._core.take_audio(chunk)
 
     async def push_data(self, message: DataMessage) -> None:
         """Pass a participant's data message to the agents."""
-        if self._owns(message.participant_id, "data"):
+        if self._core.checks.is_of(self._connector_id, message.participant_id, "data"):
             self._core.take_data(message)
 
     async def end_track(self, participant_id: str, track_id: str) -> None:
         """Say that a video track ended; its memory is freed."""
         self._core.frames.end_track((participant_id, track_id))
 
-    def on_return_audio(self, callback: Callback[AudioChunk]) -> None:
-        """Receive speech for this connector's participants."""
-        self._on_audio.add(callback)
-
-    def on_return_data(self, callback: Callback[DataMessage]) -> None:
-        """Receive data for this connector's participants."""
-        self._on_data.add(callback)
-
-    def on_return_audio_flush(self, callback: Callback[ReturnAudioFlush]) -> None:
-        """Receive requests to stop speaking; no chunk sent before the flush comes after it."""
-        self._on_flush.add(callback)
-
     def close(self) -> None:
         """Leave the hub; this connector's participants have left."""
         self._core.remove_sink(self._connector_id)
-
-    def _owns(self, participant_id: str, what: str) -> bool:
-        if self._core.roster.connector_of(participant_id) == self._connector_id:
-            return True
-        if self._core.is_present(participant_id, what):
-            self._core.losses.count(f"{what} of nobody dropped", f"{participant_id} came in through another connector")
-        return False
-
-    # --- the hub's side (ReturnSink) ---
-
-    def deliver_audio(self, chunk: AudioChunk) -> None:
-        """Speech for one of this connector's participants."""
-        self._on_audio.fire(chunk)
-
-    def deliver_data(self, message: DataMessage) -> None:
-        """Data for one of this connector's participants."""
-        self._on_data.fire(message)
-
-    def deliver_flush(self, flush: ReturnAudioFlush) -> None:
-        """Stop of the speech to one of this connector's participants."""
-        self._on_flush.fire(flush)

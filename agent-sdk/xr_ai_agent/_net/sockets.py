@@ -83,10 +83,6 @@ class SocketReader:
         if not self._is_scheduled and int(self._socket.getsockopt(_EVENTS)) & _POLLIN:
             self.check()
 
-    def drain(self) -> None:
-        """Handle what waits, now."""
-        self._drain()
-
     def _on_readable(self) -> None:
         # One batch per turn of the loop: the next one may already be on its way.
         if not self._is_scheduled:

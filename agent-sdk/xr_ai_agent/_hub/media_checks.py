@@ -1,0 +1,61 @@
+"""What sound, data and frames must be to pass the hub, whichever way they go; what is refused is counted."""
+
+from typing import Final
+
+from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._roster import Roster
+from xr_ai_agent._wire.ids import validate_topic
+from xr_ai_agent._wire.messages import AudioChunk, DataMessage, FrameData
+
+_BYTES_PER_SAMPLE: Final = 4
+
+
+class MediaChecks:
+    """Each method says whether something passes."""
+
+    def __init__(self, roster: Roster, data_max_bytes: int, losses: LossCounter) -> None:
+        self._roster = roster
+        self._data_max_bytes = data_max_bytes
+        self._losses = losses
+
+    def is_present(self, participant_id: str, what: str) -> bool:
+        """Whether a participant is connected; else it is not theirs to say or hear."""
+        if participant_id in self._roster:
+            return True
+        self._losses.count(f"{what} of nobody dropped", f"participant {participant_id!r:.80} is not connected")
+        return False
+
+    def is_of(self, connector_id: str, participant_id: str, what: str) -> bool:
+        """Whether a participant came in through a connector, which alone may pass on what is theirs."""
+        if self._roster.connector_of(participant_id) == connector_id:
+            return True
+        if self.is_present(participant_id, what):
+            self._losses.count(f"{what} of nobody dropped", f"{participant_id} came in through another connector")
+        return False
+
+    def is_sound(self, chunk: AudioChunk) -> bool:
+        """Whether a chunk has as many bytes as it says."""
+        expected = chunk.samples * chunk.channels * _BYTES_PER_SAMPLE
+        return len(chunk.data) == expected or self._refuse(
+            "malformed audio dropped",
+            f"{len(chunk.data)} bytes for {chunk.samples} samples × {chunk.channels} channels; expected {expected}",
+        )
+
+    def is_data(self, message: DataMessage) -> bool:
+        """Whether a message is not too large. Raises InvalidIdError for its topic."""
+        validate_topic(message.topic)
+        return len(message.data) <= self._data_max_bytes or self._refuse(
+            "oversized data dropped", f"{len(message.data)} bytes; at most {self._data_max_bytes}"
+        )
+
+    def is_picture(self, frame: FrameData) -> bool:
+        """Whether a frame has as many bytes as its format and size say."""
+        expected = frame.fmt.frame_bytes(frame.width, frame.height)
+        return len(frame.data) == expected or self._refuse(
+            "malformed frame dropped",
+            f"{len(frame.data)} bytes for {frame.fmt.name} {frame.width}×{frame.height}; expected {expected}",
+        )
+
+    def _refuse(self, kind: str, detail: str) -> bool:
+        self._losses.count(kind, detail)
+        return False
