@@ -14,6 +14,8 @@ __all__ = ("measure_frames",)
 
 _PART = "frames"
 _BASE = "floor-ask"
+# The same hub, and an agent that is given pixels of its own.
+_COPYING = "ours-copy"
 _SLICE_S = 0.6
 _STILL_S = 0.3
 _THINK_S = 0.001
@@ -29,11 +31,11 @@ _LARGEST = ("1080p RGB24", 1920, 1080, "RGB24", 728.0)
 def measure_frames(subjects: Sequence[str], *, is_quick: bool) -> list[Figure]:
     """request_frame again and again, 1 ms apart, while a camera sends 30/s; pixels are read in place and checked.
 
-    ``floor-ask`` is a request to the hub and 28 bytes back, with no checks. The copy is numpy's, made by the same
+    ``floor-ask`` is a request to the hub and 28 bytes back, with no checks. The plain copy is numpy's, made by the same
     process at once after each slice. Processor time is that of fetching a still frame as fast as it goes.
     """
     figures = []
-    with rigs((_BASE, *subjects), Rig) as started:
+    with rigs((_BASE, *subjects, _COPYING), Rig) as started:
         for name, width, height, fmt, cpu_must_us in (*_SIZES, _LARGEST):
             slices = in_turns(
                 started,
@@ -67,6 +69,7 @@ def _fetch(rig: Rig, width: int, height: int, fmt: str) -> dict[str, Any]:
 
 def _rows(slices: Slices, name: str, cpu_must_us: float, subjects: Sequence[str]) -> list[Figure]:
     ours = subjects[0]
+    copy = values(slices, _COPYING, "copy")
 
     def row(text: str, key: str, base: str, base_key: str, base_name: str, must: Any = None) -> Figure:
         peer = values(slices, subjects[-1], key) if len(subjects) > 1 else ()
@@ -77,6 +80,7 @@ def _rows(slices: Slices, name: str, cpu_must_us: float, subjects: Sequence[str]
         row("fetch p50", "p50", _BASE, "p50", _BASE, most(_P50_MUST_US, or_ratio=_P50_MUST_RATIO)),
         row("fetch p99", "p99", _BASE, "p99", _BASE),
         row("fetch p50 beside a copy", "p50", ours, "copy", "copy"),
+        Figure(_PART, f"frame fetch p50 with a copy, {name}", "µs", values(slices, _COPYING, "p50"), copy, "copy"),
         row("fetch, hub CPU", "hub_us", _BASE, "hub_us", _BASE, most(cpu_must_us)),
         row("fetch, agent CPU", "agent_us", _BASE, "agent_us", _BASE),
         Figure(_PART, f"frame torn, changed or missing, {name}", "", [sum(values(slices, ours, "bad"))], must=most(0)),

@@ -36,6 +36,7 @@ class OurAdapter(harness.Adapter):
     """uvloop, as the programs of a stack use it."""
 
     name = "ours"
+    _is_copied = False
     _hub: HubEndpoint | None = None
 
     def install_loop(self):
@@ -72,7 +73,7 @@ class OurAdapter(harness.Adapter):
         agent = ProcessorEndpoint(self.pub, self.pull, auto_subscribe=False)
         _run(agent)
         await agent.wait_connected()
-        return OurAgent(agent)
+        return OurAgent(agent, self._is_copied)
 
     def raw_inlet(self):
         return self.pull
@@ -121,11 +122,18 @@ class OurConnector(harness.ConnectorAdapter):
         self._connector.close()
 
 
-class OurAgent(harness.ProcessorAdapter):
-    """Fetches with request_frame; pixels are shared with the hub and stay what they are while they are held."""
+class OurCopyingAdapter(OurAdapter):
+    """As agents that want pixels of their own, which is what request_frame gives unless told otherwise."""
 
-    def __init__(self, agent: ProcessorEndpoint):
-        self._agent = agent
+    name = "ours-copy"
+    _is_copied = True
+
+
+class OurAgent(harness.ProcessorAdapter):
+    """Fetches with request_frame; pixels not copied are shared with the hub and stay what they are while held."""
+
+    def __init__(self, agent: ProcessorEndpoint, is_copied: bool):
+        self._agent, self._is_copied = agent, is_copied
 
     def subscribe(self, pid):
         self._agent.subscribe(pid, filter=Subscribe.AUDIO | Subscribe.VIDEO)
@@ -140,7 +148,11 @@ class OurAgent(harness.ProcessorAdapter):
         self._agent.on_audio(lambda c: cb(c.participant_id, c.track_id, c.pts_us, len(c.data)))
 
     async def request_frame(self, pid, track):
-        frame = await self._agent.request_frame(_Track(pid, track), copy=False)
+        wanted = _Track(pid, track)
+        if self._is_copied:
+            frame = await self._agent.request_frame(wanted)
+        else:
+            frame = await self._agent.request_frame(wanted, copy=False)
         return None if frame is None else (frame.seq, frame.pts_us, frame.data, lambda: True)
 
     async def send_return_audio(self, pid, pts_us, rate, channels, samples, data):

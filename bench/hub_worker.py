@@ -18,6 +18,7 @@ from hub_numbers import cpu_s, median_of, resident_mb, summary
 
 ADAPTERS = {
     "ours": "hub_ours:OurAdapter",
+    "ours-copy": "hub_ours:OurCopyingAdapter",
     "floor": "hub_floor:FloorAdapter",
     "floor-ask": "hub_floor:FloorAskAdapter",
 }
