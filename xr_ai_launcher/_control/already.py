@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from xr_ai_launcher._control.errors import AlreadyRunningError
-from xr_ai_launcher._control.runs import find_runs
+from xr_ai_launcher._control.runs import find_runs, silent_of
 from xr_ai_launcher._run.steering import plan_id
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ def refuse_second_run(plan: StackPlan, environment: Mapping[str, str]) -> None:
     Raises:
         AlreadyRunningError: there is one; the message says which, since when and what to type.
     """
-    for run in find_runs(environment).running:
+    runs = find_runs(environment)
+    for silent in silent_of(runs.silent, plan.name):
+        raise AlreadyRunningError(f"{plan.name} runs already, as it seems: {silent}")
+    for run in runs.running:
         if run.source == plan.source and not run.persists and _is_same(run, plan):
             clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
             raise AlreadyRunningError(

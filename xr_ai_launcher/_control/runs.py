@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xr_ai_launcher._control.client import Control
-from xr_ai_launcher._control.errors import ConnectionLostError, NoSuchRunError
+from xr_ai_launcher._control.errors import ConnectionLostError, NoSuchRunError, RefusedError
 from xr_ai_launcher._dataclasses import dataclass
 from xr_ai_launcher._run.linux import environment_value, process_info
 from xr_ai_launcher._run.members import RUN_DIR_VARIABLE
@@ -30,6 +30,7 @@ __all__ = (
     "find_runs",
     "of_stack",
     "same_stack",
+    "silent_of",
     "stale_of",
     "the_stack",
     "with_role",
@@ -47,6 +48,13 @@ class Silent:
 
     run_id: str
     pid: int
+    refusal: str = ""
+    """What it says instead, if it says anything: that it has too many visitors, for one."""
+
+    def __str__(self) -> str:
+        if self.refusal:
+            return f"{self.run_id} (process {self.pid}) answers nothing but: {self.refusal}"
+        return f"{self.run_id} (process {self.pid}) does not answer: is it stopped? kill -CONT {self.pid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,8 @@ def find_runs(environment: Mapping[str, str]) -> Runs:
             except ConnectionLostError:
                 if not control.is_closed:
                     silent.append(Silent(os.path.basename(folder), control.peer_pid))
+            except RefusedError as error:
+                silent.append(Silent(os.path.basename(folder), control.peer_pid, str(error)))
     return Runs(tuple(sorted(running, key=lambda run: run.started)), tuple(silent), tuple(stale))
 
 
@@ -170,10 +180,16 @@ def with_role(runs: Sequence[StackStatus], name: str) -> StackStatus:
 
 def stale_of(stale: Sequence[Stale], name: str | None) -> list[Stale]:
     """Return what runs of this stack left; only names of folders are left to tell."""
-    if name is None:
-        return list(stale)
-    stem = folder_name(Path(name).stem)
-    return [each for each in stale if each.name == name or each.name.rpartition("-")[0] == stem]
+    return [each for each in stale if name is None or _is_run_of(each.name, name)]
+
+
+def silent_of(silent: Sequence[Silent], name: str | None) -> list[Silent]:
+    """Return the runs of this stack that do not answer."""
+    return [each for each in silent if name is None or _is_run_of(each.run_id, name)]
+
+
+def _is_run_of(run_id: str, name: str) -> bool:
+    return run_id == name or run_id.rpartition("-")[0] in (folder_name(name), folder_name(Path(name).stem))
 
 
 def _is_old(folder: str) -> bool:

@@ -31,7 +31,7 @@ def down(
 ) -> int:
     """Stop a running stack, the roles it keeps for later runs included. Fine when it does not run."""
     from xr_ai_launcher._control.errors import NoSuchRunError
-    from xr_ai_launcher._control.runs import find_runs, stale_of, the_stack
+    from xr_ai_launcher._control.runs import find_runs, silent_of, stale_of, the_stack
 
     runs = find_runs(os.environ)
     remains = stale_of(runs.stale, None if all_ else stack)
@@ -41,13 +41,16 @@ def down(
         if runs.running and stack is None:
             raise  # several: which one is not for us to choose
         wanted = []
-        if not remains:
+        if not remains and not runs.silent:
             _output.note(str(error))
     _stop(wanted)
+    unheard = [] if wanted and not all_ else silent_of(runs.silent, None if all_ else stack)
+    for silent in unheard:
+        _output.note(str(silent))
     for left in remains:
         count = left.sweep(_SWEEP_GRACE_S)
         _output.note(f"{left.name}: {count} processes of a killed launcher were ended")
-    return ExitCode.OK
+    return 1 if unheard else ExitCode.OK
 
 
 def _stop(runs: "Sequence[StackStatus]") -> None:

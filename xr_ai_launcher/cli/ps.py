@@ -41,7 +41,7 @@ def ps(
     else:
         for run in wanted:
             _output.data("\n".join(_lines(run)))
-        if not wanted:
+        if not wanted and not runs.silent:
             _output.note("no stack runs")
     _tell_trouble(runs)
     return ExitCode.OK
@@ -49,7 +49,7 @@ def ps(
 
 def _tell_trouble(runs: "Runs") -> None:
     for silent in runs.silent:
-        _output.note(f"{silent.run_id} (process {silent.pid}) does not answer: is it stopped? kill -CONT {silent.pid}")
+        _output.note(str(silent))
     for stale in runs.stale:
         count = len(stale.processes())
         name = stale.name

@@ -66,9 +66,11 @@ def test_stopped_launcher_is_named(project):
     run = project.up()
     os.kill(run.supervisor_pid, signal.SIGSTOP)
     try:
-        result = project.run("ps")
+        result, down = project.run("ps"), project.run("down")
     finally:
         os.kill(run.supervisor_pid, signal.SIGCONT)
+    assert down.returncode == 1
+    assert down.stderr == result.stderr
     assert f"{run.run_id} (process {run.supervisor_pid}) does not answer: is it stopped?" in result.stderr
 
 

@@ -116,6 +116,14 @@ def test_too_many_clients_are_told(project, runtime, wait_for):
     assert answer(crowd[-1])["result"]["stack"] == "toy"
     with connect(runtime) as late:
         assert "there are 64 connections already" in answer(late)["error"]
+    said = project.run("ps")
+    assert (said.returncode, said.stdout) == (0, "")
+    assert f"{runtime.name} (process " in said.stderr
+    assert "answers nothing but: there are 64 connections already; end some" in said.stderr
+    assert "no stack runs" not in said.stderr
+    second = project.run("up")
+    assert second.returncode == 2
+    assert "toy runs already, as it seems: toy-" in second.stderr
     for each in crowd:
         each.close()
 
