@@ -51,6 +51,13 @@ need_any() { # need_any DEBIAN-PACKAGE COMMAND...   (one of the commands is enou
     missing="$missing $package"
 }
 
+need_library() { # need_library FILE DEBIAN-PACKAGE   (FILE as in libatomic.so.1)
+    for folder in /lib/*/ /usr/lib/*/ /usr/lib64/ /usr/lib/; do
+        if [ -e "$folder$1" ]; then return; fi
+    done
+    missing="$missing $2"
+}
+
 install_missing() {
     [ -n "$missing" ] || return 0
     install="apt-get install -y --no-install-recommends$missing"
@@ -91,6 +98,7 @@ if [ "${1:-}" = "--with-tests" ]; then
     need flite flite
     need sox sox
     need tmux tmux
+    need_library libatomic.so.1 libatomic1 # for the Node.js inside Playwright's wheel
 fi
 install_missing
 

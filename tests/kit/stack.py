@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xr_ai_launcher.testing import RunningStack, launch
 
-__all__ = ("ROOT", "RunningStack", "running_stack")
+__all__ = ("ROOT", "RunningStack", "running_stack", "starting_stack")
 
 ROOT = Path(__file__).resolve().parents[2]
 # Twice the promised 15 s would already be a defect; the rest is for a machine that runs other things beside the test.
@@ -20,9 +20,16 @@ def running_stack(stack: str, options: str = "", *, env: dict[str, str] | None =
     Raises:
         AssertionError: the stack ended or stayed silent instead of getting ready; its output is in the message.
     """
+    with starting_stack(stack, options, env=env) as running:
+        running.wait_ready(_READY_DEADLINE_S)
+        yield running
+
+
+@contextmanager
+def starting_stack(stack: str, options: str = "", *, env: dict[str, str] | None = None) -> Iterator[RunningStack]:
+    """The same, from the launcher's start on."""
     running = launch(Path("stacks", stack), options, folder=ROOT, env=env)
     try:
-        running.wait_ready(_READY_DEADLINE_S)
         yield running
     finally:
         running.end_all()
