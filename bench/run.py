@@ -22,6 +22,7 @@ from demo_start import measure_demo_start
 from figures import Figure, as_table
 from hub_camera import measure_camera
 from hub_frames import measure_frames
+from hub_idle import measure_idle
 from hub_proxy import measure_proxy
 from hub_signals import measure_signals
 from hub_slices import say
@@ -41,6 +42,7 @@ _HUB_SOCKETS: dict[str, Callable[..., list[Figure]]] = {
 _PROGRAMS: dict[str, Callable[..., list[Figure]]] = {
     "proxy": measure_proxy,
     "camera": measure_camera,
+    "idle": measure_idle,
     "growth": measure_growth,
     "demo": measure_demo_start,
 }
