@@ -97,7 +97,8 @@ async def _is_shown(hub: Any) -> None:
             page = await reply.text()
         async with session.get(f"{hub.url}/metrics") as reply:
             metrics = await reply.text()
-    assert "recording, libx264: 0 tracks, 2 files" in page
+    assert "<td>encoder<td>libx264" in page
+    assert "<td>files<td>2, " in page
     assert "xr_hub_recording_up 1.0" in metrics
     assert "recording everybody to" in hub.output
 

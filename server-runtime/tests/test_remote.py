@@ -34,9 +34,9 @@ async def answer(message):
     tell("data", who=message.participant_id, text=message.data.decode())
     await hub.send_return_data(DataMessage(message.participant_id, "agent.response", 0, b"from afar"))
 async def look(signal):
-    if signal.participant_id not in seen:
+    frame = None if signal.participant_id in seen else await hub.request_frame(signal, timeout=10)
+    if frame is not None and signal.participant_id not in seen:
         seen.add(signal.participant_id)
-        frame = await hub.request_frame(signal, timeout=10)
         tell("picture", size=[frame.width, frame.height], luma=frame.data[len(frame.data) // 3])
 hub.on_data(answer)
 hub.on_frame(look)

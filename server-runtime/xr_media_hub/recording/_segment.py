@@ -1,6 +1,6 @@
 """One file of a recording: what belongs into it, how it is written, and what its sidecar tells."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -60,14 +60,17 @@ class _File:
         for packet in packets:
             self.container.mux(packet)
 
-    def close(self, rest: Iterable[AnyPacket], facts: dict[str, Any] | None) -> None:
-        """Write ``rest`` and end the file; without ``facts`` nothing was written that could be played."""
+    def close(self, rest: Iterable[AnyPacket], facts: Callable[[], dict[str, Any]]) -> None:
+        """Write ``rest`` and end the file; ``facts`` are asked for after that."""
         try:
-            if facts is not None:
-                self.write(rest)
-                self.container.close()
+            self.write(rest)
+            self.container.close()
         finally:
-            self.file.finish(facts)
+            self.file.finish(facts())
+
+    def discard(self) -> None:
+        """Take the file away: nothing was written that could be played."""
+        self.file.finish(None)
 
 
 class VideoSegment:
@@ -85,7 +88,7 @@ class VideoSegment:
             even = (first.width + first.width % 2, first.height + first.height % 2)
             self._encoder = codec.open(self._out.container, *even)
         except BaseException:
-            self._out.close((), None)
+            self._out.discard()
             raise
 
     def fits(self, item: Picture) -> bool:
@@ -111,7 +114,10 @@ class VideoSegment:
 
     def close(self) -> None:
         """See `Segment`."""
-        self._out.close(self._rest(), self._facts() if self._frames else None)
+        if self._frames:
+            self._out.close(self._rest(), self._facts)
+        else:
+            self._out.discard()
 
     def _rest(self) -> Iterable[AnyPacket]:
         yield from self._encoder.flush()
@@ -131,7 +137,7 @@ class AudioSegment:
         try:
             self._opus = OpusEncoder(self._out.container, first.channels, bitrate)
         except BaseException:
-            self._out.close((), None)
+            self._out.discard()
             raise
 
     def fits(self, item: AudioChunk) -> bool:
@@ -149,7 +155,7 @@ class AudioSegment:
 
     def close(self) -> None:
         """See `Segment`."""
-        self._out.close(self._opus.flush(), self._facts())
+        self._out.close(self._opus.flush(), self._facts)
 
     def _facts(self) -> dict[str, Any]:
         start_us = self._out.file.start_us

@@ -16,8 +16,10 @@ __all__ = ("RATE_HZ", "OpusEncoder")
 RATE_HZ = 48_000
 _FRAME_SAMPLES = 960  # 20 ms
 _LAYOUTS = {1: "mono", 2: "stereo"}
-# Chunks are stamped when they come: a busy hub stamps some of them late. Only more than this is time without sound.
+# Chunks are stamped when they come, and a busy hub stamps some of them late. Only more than this can be time without
+# sound, and only when it is still there once what had to wait has come in a burst.
 _GAP_SAMPLES = RATE_HZ // 2
+_SETTLE_US = 200_000
 
 Samples = npt.NDArray[np.float32]
 """(samples, channels)."""
@@ -36,6 +38,8 @@ class OpusEncoder:
         self._pending: Samples = np.empty((0, self.channels), np.float32)
         # Where the next encoded sample stands in the file.
         self._position = 0
+        # Chunks that came late, with how late each was, until it is known why.
+        self._late: list[tuple[int, int, Samples]] = []
         self._resampler: AudioResampler | None = None
         self._source_rate_hz = RATE_HZ
 
@@ -50,10 +54,26 @@ class OpusEncoder:
 
     def encode(self, chunk: AudioChunk, at_us: int) -> Iterator[AnyPacket]:
         """Encode a chunk that was heard ``at_us`` after the start of the file."""
-        if self._behind(at_us) > _GAP_SAMPLES:
-            yield from self._skip_to(at_us)
+        late = self._behind(at_us)
         samples = self._at_our_rate(chunk)
         self.samples += len(samples)
+        if self._late or late > _GAP_SAMPLES:
+            self._late.append((at_us, late, samples))
+            if at_us - self._late[0][0] >= _SETTLE_US:
+                yield from self._settle()
+        else:
+            yield from self._add(samples)
+
+    def _settle(self) -> Iterator[AnyPacket]:
+        """Encode what came late: behind a gap if even the last of it is late, else as if nothing had been."""
+        late, self._late = self._late, []
+        gap = min((behind for _, behind, _ in late), default=0)
+        if gap > _GAP_SAMPLES:
+            yield from self._skip(gap)
+        for _, _, samples in late:
+            yield from self._add(samples)
+
+    def _add(self, samples: Samples) -> Iterator[AnyPacket]:
         self._pending = np.concatenate([self._pending, samples])
         while len(self._pending) >= _FRAME_SAMPLES:
             frame, self._pending = self._pending[:_FRAME_SAMPLES], self._pending[_FRAME_SAMPLES:]
@@ -61,17 +81,22 @@ class OpusEncoder:
 
     def flush(self) -> Iterator[AnyPacket]:
         """Encode the rest."""
+        yield from self._settle()
+        yield from self._add(self._resampled(None))
         yield from self._encode_rest()
         yield from self._stream.encode(None)
 
     def _behind(self, at_us: int) -> int:
-        return at_us * RATE_HZ // MICROSECONDS - self._position - len(self._pending)
+        """Samples between the end of what came so far and a time in the file."""
+        waiting = len(self._pending) + sum(len(samples) for _, _, samples in self._late)
+        return at_us * RATE_HZ // MICROSECONDS - self._position - waiting
 
-    def _skip_to(self, at_us: int) -> Iterator[AnyPacket]:
+    def _skip(self, count: int) -> Iterator[AnyPacket]:
+        to = self._position + len(self._pending) + count
         yield from self._encode_rest()
         # The encoder's delay puts the beginning of a frame into the packet before it, which still has the old time:
         # so a silent frame goes first.
-        self._position = at_us * RATE_HZ // MICROSECONDS - _FRAME_SAMPLES
+        self._position = to - _FRAME_SAMPLES
         yield from self._encode(np.zeros((_FRAME_SAMPLES, self.channels), np.float32))
 
     def _encode_rest(self) -> Iterator[AnyPacket]:
@@ -94,12 +119,21 @@ class OpusEncoder:
         samples = np.nan_to_num(samples)
         if chunk.sample_rate == RATE_HZ:
             return samples
+        tail = self._pending[:0]
         if self._resampler is None or self._source_rate_hz != chunk.sample_rate:
+            tail = self._resampled(None)
             self._resampler = AudioResampler(format="flt", layout=_LAYOUTS[self.channels], rate=RATE_HZ)
             self._source_rate_hz = chunk.sample_rate
-        parts = [each.to_ndarray() for each in self._resampler.resample(_frame_of(samples, chunk.sample_rate))]
-        joined: Samples = np.concatenate([part.reshape(-1, self.channels) for part in parts] or [samples[:0]])
-        return joined
+        return np.concatenate([tail, self._resampled(_frame_of(samples, chunk.sample_rate))])
+
+    def _resampled(self, frame: AudioFrame | None) -> Samples:
+        """Put a frame through the resampler; None gets what it keeps back, once."""
+        if self._resampler is None:
+            return self._pending[:0]
+        parts = [each.to_ndarray().reshape(-1, self.channels) for each in self._resampler.resample(frame)]
+        if frame is None:
+            self._resampler = None
+        return np.concatenate(parts or [self._pending[:0]])
 
 
 def _frame_of(samples: Samples, rate_hz: int) -> AudioFrame:
