@@ -1,5 +1,5 @@
 # Each target works on a fresh machine: what is missing is installed first, what is up to date is left alone.
-.PHONY: help demo setup test unit e2e check bench lock
+.PHONY: help demo setup test unit e2e check fuzz bench lock
 
 VENV := .venv/bin
 
@@ -31,6 +31,10 @@ check: ## formatting, lint, types, import borders, stack files
 	@$(VENV)/lint-imports
 	@$(VENV)/mypy
 	@$(VENV)/xrstack check stacks/*.yaml
+
+fuzz: ## ten minutes of hostile messages to the hub, guided by coverage
+	@./setup.sh --with-tests
+	@$(VENV)/python agent-sdk/tests/fuzz/run_fuzzer.py .fuzz -max_total_time=600 -max_len=4096
 
 bench: ## measured figures, as ratios to peers or physical limits
 	@./setup.sh --with-tests

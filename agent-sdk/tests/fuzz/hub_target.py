@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import secrets
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgpack
 
@@ -46,6 +48,8 @@ _HEAD = struct.Struct(">BH")
 _PUSHED, _ASKED, _SUBSCRIBED, _UNSUBSCRIBED = range(4)
 AGENT = "0123456789abcdef"
 STRANGER = "fedcba9876543210"
+# Stands in every input for the ring of the run, whose name is as long.
+_RING_NAME = b"xr_fuzz_ring"
 _MEDIA = (b"video.", b"audio.", b"data.", b"video_data.", b"return_audio.", b"return_data.", b"return_audio_flush.")
 
 
@@ -85,7 +89,7 @@ class HubTarget:
         self._logger = logging.getLogger("xr_ai_agent")
         self._level = self._logger.level
         self._logger.setLevel(logging.CRITICAL + 1)
-        self.ring = ConnectorRing.create(f"xr_fuzz_{secrets.token_hex(4)}", 4, 4096)
+        self.ring = ConnectorRing.create(f"xr_fz_{secrets.token_hex(3)}", 4, 4096)
 
     def close(self) -> None:
         self.ring.close()
@@ -93,6 +97,7 @@ class HubTarget:
 
     def run(self, data: bytes) -> None:
         """Feed one input: a sequence of (kind u8, length u16, payload)."""
+        data = data.replace(_RING_NAME, self.ring.name.encode())
         outlets = Outlets()
         losses = LossCounter(logging.getLogger("xr_ai_agent.fuzz"))
         core = outlets.core = HubCore(outlets, data_max_bytes=4096, losses=losses)
@@ -131,9 +136,9 @@ def _check_codec(payload: bytes) -> None:
         message_type, message = decode(payload)
     except CodecError:
         return
-    # What was taken in can be sent on, and is the same at the next hop.
+    # What was taken in can be sent on, and is the same at the next hop. (As bytes: a NaN does not equal itself.)
     again = encode(message_type, message)
-    assert decode(again) == (message_type, message) or message != message  # NaN in a control message is not itself
+    assert encode(*decode(again)) == again
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -150,11 +155,11 @@ def join(*messages: tuple[int, bytes]) -> bytes:
     return b"".join(_HEAD.pack(kind, len(payload)) + payload for kind, payload in messages)
 
 
-def seeds(ring_name: str) -> list[bytes]:
+def seeds() -> list[bytes]:
     """Conversations that reach every handler; a fuzzer takes them apart."""
     event = (0, encode(MsgType.PARTICIPANT_EVENT, ParticipantEvent("alice", True, 1, "c1")))
     leave = (0, encode(MsgType.PARTICIPANT_EVENT, ParticipantEvent("alice", False, 2, "c1")))
-    register = (0, encode(MsgType.CONNECTOR_REGISTER, ConnectorRegistration("c1", ring_name)))
+    register = (0, encode(MsgType.CONNECTOR_REGISTER, ConnectorRegistration("c1", _RING_NAME.decode())))
     signal = (0, encode(MsgType.FRAME_SIGNAL, FrameSignal(0, 1, 1, 4, 4, PixelFormat.I420, 24, "alice", "v")))
     chunk = AudioChunk(1, 48_000, 1, 2, bytes(8), "alice", "mic")
     data = DataMessage("alice", "topic", 1, b"data")
@@ -182,13 +187,22 @@ def seeds(ring_name: str) -> list[bytes]:
             (0, encode(MsgType.SPEECH, Speech(AGENT, 0, 1, 48_000, 1, 2, bytes(8), "alice", "tts"))),
         ],
         [(1, encode(MsgType.AGENT_REPORT, AgentReport(AGENT, "name", {"audio lost": 3})))],
-        [(0, encode(MsgType.CONTROL, ControlMessage("topic", {"a": [1, None, {"b": 2.5}]})))],
+        [(0, encode(MsgType.CONTROL, ControlMessage("topic", {"a": [1, None, {"b": 2.5}, float("nan")]})))],
         [(0, encode(MsgType.ROSTER_REQUEST, RosterRequest())), (0, encode(MsgType.ROSTER_QUERY, RosterQuery(AGENT)))],
         [event, (0, encode(MsgType.FRAME_DATA, FrameData(1, 1, 4, 4, PixelFormat.I420, bytes(24), "alice", "v")))],
         [(3, b"abcd\xff"), event, (3, b"abcd\x00")],
         [(0, b""), (0, b"\xff"), (0, b"\x01\x99"), (0, b"\x04" + msgpack.packb(["alice", 1]))],
     ]
     return [join(*conversation) for conversation in conversations]
+
+
+CORPUS = Path(__file__).with_name("corpus.b64")
+"""One input per line: what long runs found that reaches code in new ways."""
+
+
+def corpus() -> list[bytes]:
+    """Return the seeds and the committed corpus."""
+    return seeds() + [base64.b64decode(line) for line in CORPUS.read_text().split()]
 
 
 @contextlib.contextmanager

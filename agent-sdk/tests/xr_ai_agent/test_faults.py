@@ -155,12 +155,12 @@ async def test_a_stalled_agent_sees_the_newest_frame_first_and_delays_no_other(s
         while not line.done():
             await _push_frame(connector)
             await asyncio.sleep(0.005)
-        for number in range(6_000):
-            await _push_frame(connector)
-            if not number % 50:
-                await asyncio.sleep(0)
-        newest = await _push_frame(connector)
-        await eventually(lambda: len(seen) == newest)
+        for _ in range(120):
+            for _ in range(50):
+                newest = await _push_frame(connector)
+            # No faster than the quick one's socket takes it on a machine that is busy with other things.
+            await eventually(lambda newest=newest: seen and seen[-1] >= newest)
+        assert len(seen) == newest
         process.stdin.write("go\n")
         process.stdin.flush()
         first, missed = map(int, (await ready(process)).split())
