@@ -11,11 +11,22 @@ export class TranscriptView implements ConversationListener {
   readonly #items = new Map<number, HTMLLIElement>();
 
   #following = true;
+  #height = 0;
 
   constructor() {
-    this.#log.addEventListener("scroll", () => (this.#following = this.#atEnd()));
+    this.#log.addEventListener("scroll", () => this.#scrolled());
     // A prompt that takes room from the log must not hide its newest line.
-    new ResizeObserver(() => this.#following && this.#toEnd()).observe(this.#log);
+    new ResizeObserver(() => this.#resized()).observe(this.#log);
+  }
+
+  /** Scroll events of a frame come before its resize events: one that arrives with another height is none of the reader's. */
+  #scrolled(): void {
+    if (this.#log.clientHeight === this.#height) this.#following = this.#atEnd();
+  }
+
+  #resized(): void {
+    this.#height = this.#log.clientHeight;
+    if (this.#following) this.#toEnd();
   }
 
   added(entry: Entry): void {
@@ -30,6 +41,7 @@ export class TranscriptView implements ConversationListener {
   changed(entry: Entry): void {
     const item = this.#items.get(entry.key);
     if (item) fill(item, entry);
+    if (this.#following) this.#toEnd();
   }
 
   removed(entry: Entry): void {

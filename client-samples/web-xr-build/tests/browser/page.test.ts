@@ -182,8 +182,11 @@ test("the conversation shows what was heard, what is done and what was said; typ
         return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
       });
     await eventually("the newest line is in view", isLastLineShown);
+    hub.data("agent.progress", "Looking through your camera");
     hub.json("clientControl", { action: "startCamera" });
+    hub.data("agent.response", "Your camera is off, so I only see the scene.");
     await page.waitForSelector("[data-testid=camera-prompt]:not([hidden])");
+    await page.waitForSelector("text=Your camera is off");
     await eventually("the newest line is still in view beside the prompt", isLastLineShown);
     await page.click("[data-testid=camera-decline]");
     await page.click("text=what do you see");
