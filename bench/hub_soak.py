@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 import tempfile
 import time
@@ -38,14 +37,14 @@ _PART = "growth"
 _FPS, _SIZE = 15.0, (360, 640)
 _PARTICIPANTS, _TOGGLES_PER_S = 8, 0.5
 _SAMPLE_S, _LIMIT_S, _POLL_S = 5.0, 60.0, 0.2
-_TOGGLE_FRAMES = 3
+_WARM_UP_TOGGLES, _TOGGLE_FRAMES, _TOGGLE_LIMIT_S = 5, 3, 20.0
 # Allocators and codecs fetch memory for the first seconds, which is no growth.
 _SETTLING_SHARE = 0.2
 # Over a whole run, however long. A leak of one frame per toggle would be 35 MB in 100 toggles.
 _RESIDENT_MUST_MB, _TASKS_MUST, _FILES_MUST, _RINGS_MUST_MB = 20.0, 2.0, 3.0, 0.0
 _SHOWN = ("video_tracks", "tasks", "video_fps", "dropped.in")
 _QUICK_S, _SHORT_S = 25.0, 60.0
-_CONNECTION_LOST = (ClientError, rtc.participant.PublishTrackError, rtc.participant.UnpublishTrackError)
+_CONNECTION_LOST = (TimeoutError, ClientError, rtc.participant.PublishTrackError, rtc.participant.UnpublishTrackError)
 
 Metrics = dict[str, float]
 
@@ -108,10 +107,10 @@ async def _stay(hub: RunningHub, seconds: float, count: int, toggles: int, tell:
             for number in range(count):
                 person = await people.enter_async_context(await Participant.join(hub.url, f"person-{number}"))
                 await person.open_camera(_picture(number), _FPS)
-            toggler = await people.enter_async_context(await Participant.join(hub.url, "toggler"))
-            await _toggle(toggler, 5, 0.0)
+            toggler = _Toggler(hub.url, people)
+            await toggler.toggle(_WARM_UP_TOGGLES, 0.0, _LIMIT_S)
             early = await _until(http, lambda now: now["xr_hub_video_tracks"] == count)
-            toggling = asyncio.create_task(_toggle(toggler, toggles, seconds / max(1, toggles)))
+            toggling = asyncio.create_task(toggler.toggle(toggles, seconds / max(1, toggles), seconds))
             samples = await _watch(http, seconds, tell)
             done = await toggling
             late = await _until(http, lambda now: now["xr_hub_video_tracks"] == count)
@@ -121,20 +120,42 @@ async def _stay(hub: RunningHub, seconds: float, count: int, toggles: int, tell:
     return _Run(samples, early, late, gone, done, count)
 
 
-async def _toggle(person: Participant, times: int, period_s: float) -> int:
-    """Open and close a camera again and again; return how often that succeeded."""
-    loop = asyncio.get_running_loop()
-    done = 0
-    for number in range(times):
-        due = loop.time() + period_s
-        # A machine that is far too busy loses connections, which the client restores: no growth, and said by the count.
-        with contextlib.suppress(*_CONNECTION_LOST):
-            camera = await person.open_camera(_picture(number), _FPS)
-            await asyncio.sleep(_TOGGLE_FRAMES / _FPS)
-            await person.close_camera(camera)
-            done += 1
-        await asyncio.sleep(max(0.0, due - loop.time()))
-    return done
+class _Toggler:
+    """Somebody who opens and closes a camera again and again."""
+
+    def __init__(self, hub_url: str, people: AsyncExitStack) -> None:
+        self._hub_url = hub_url
+        self._people = people
+        self._person: Participant | None = None
+
+    async def toggle(self, times: int, period_s: float, limit_s: float) -> int:
+        """Do it so often, or for so long; return how often it succeeded.
+
+        A machine that is far too busy loses connections: then somebody of the same name comes anew.
+        """
+        loop = asyncio.get_running_loop()
+        done, ends = 0, loop.time() + limit_s
+        for number in range(times):
+            due = loop.time() + period_s
+            if due > ends:
+                break
+            try:
+                async with asyncio.timeout(_TOGGLE_LIMIT_S):
+                    await self._once(number)
+                done += 1
+            except _CONNECTION_LOST:
+                if self._person is not None:
+                    await self._person.aclose()
+                self._person = None
+            await asyncio.sleep(max(0.0, due - loop.time()))
+        return done
+
+    async def _once(self, number: int) -> None:
+        if self._person is None:
+            self._person = await self._people.enter_async_context(await Participant.join(self._hub_url, "toggler"))
+        camera = await self._person.open_camera(_picture(number), _FPS)
+        await asyncio.sleep(_TOGGLE_FRAMES / _FPS)
+        await self._person.close_camera(camera)
 
 
 async def _watch(http: httpx2.AsyncClient, seconds: float, tell: Callable[[str], None]) -> list[Metrics]:
