@@ -120,8 +120,12 @@ def test_it_is_steered_as_the_readme_says(
     assert "web is ready again" in capfd.readouterr().err
     assert main(["logs", "--stack", "shop.yaml", "web"]) == 0
     assert '"GET / HTTP/1.1" 200' in capfd.readouterr().out
-    assert main(["up", "shop.yaml"]) == 5
-    assert "shop runs already" in capfd.readouterr().err
+    second = shop.up()
+    try:
+        assert second.wait() == 5
+        assert "shop runs already" in second.output
+    finally:
+        second.end_all()
 
 
 def test_what_is_prepared_is_not_prepared_again_and_profiles_leave_out(shop: Shop) -> None:

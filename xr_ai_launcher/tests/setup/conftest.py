@@ -1,8 +1,12 @@
 """A web server that misbehaves on request, and setups taken by a process of their own."""
 
+import contextlib
 import hashlib
+import json
 import os
 import pickle
+import select
+import signal
 import subprocess
 import sys
 import threading
@@ -102,23 +106,80 @@ def server() -> Iterator[FileServer]:
     running.close()
 
 
+class ForkServer:
+    """A process that takes setup steps in children of its own (see `toys/prepare.py`)."""
+
+    def __init__(self) -> None:
+        toy = Path(__file__).parent.parent / "toys" / "prepare.py"
+        self._process = subprocess.Popen(
+            [sys.executable, str(toy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self._codes: dict[int, int] = {}
+
+    def begin(self, **job: object) -> int:
+        """Begin a preparation and return its process' number."""
+        assert self._process.stdin is not None
+        print(json.dumps(job), file=self._process.stdin, flush=True)
+        while (news := self._read()) and "begun" not in news:
+            pass
+        return news["begun"]
+
+    def code_of(self, pid: int) -> int:
+        """Return the exit code of a preparation that has ended."""
+        while pid not in self._codes:
+            self._read()
+        return self._codes[pid]
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _read(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        news: dict[str, int] = json.loads(self._process.stdout.readline())
+        if "ended" in news:
+            self._codes[news["ended"]] = news["code"]
+        return news
+
+
+class ForkedProcess:
+    """A child of the fork server, used as if it were our own."""
+
+    def __init__(self, server: ForkServer, **job: object) -> None:
+        self.pid = server.begin(**job)
+        self._pidfd = os.pidfd_open(self.pid)
+        self._server = server
+
+    def poll(self) -> int | None:
+        return self._server.code_of(self.pid) if select.select([self._pidfd], [], [], 0)[0] else None
+
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
+        assert select.select([self._pidfd], [], [], deadline_s)[0], f"not ended within {deadline_s} s"
+        return self._server.code_of(self.pid)
+
+    def send_signal(self, signum: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signum)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        os.close(self._pidfd)
+
+
 class Preparation:
     """A process that calls `prepare` on a plan."""
 
-    def __init__(self, steps: tuple[SetupPlan, ...], folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, server: ForkServer, steps: tuple[SetupPlan, ...], folder: Path, environment: dict[str, str]
+    ) -> None:
         number = len(list(folder.glob("plan*")))
         plan, self._exports = folder / f"plan{number}", folder / f"exports{number}"
-        plan.write_bytes(pickle.dumps(StackPlan("toy", folder / "stack.yaml", (), setup=steps)))
+        plan.write_bytes(pickle.dumps(StackPlan("toy", str(folder / "stack.yaml"), (), setup=steps)))
         self._stderr = folder / f"stderr{number}"
-        toy = Path(__file__).parent.parent / "toys" / "prepare.py"
-        with self._stderr.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, str(toy), str(plan), str(self._exports)],
-                stderr=stderr,
-                stdout=stderr,
-                env=environment,
-                start_new_session=True,
-            )
+        self._stderr.touch()
+        files = {"plan": str(plan), "exports": str(self._exports), "said": str(self._stderr)}
+        self.process = ForkedProcess(server, **files, environment=environment)
 
     @property
     def stderr(self) -> str:
@@ -156,18 +217,27 @@ class Prepare(Protocol):
     def __call__(self, *steps: SetupPlan, env: dict[str, str] = ...) -> Preparation: ...
 
 
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[ForkServer]:
+    """What the preparations of a module are forked from."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def prepare(tmp_path: Path) -> Iterator[Prepare]:
+def prepare(fork_server: ForkServer, tmp_path: Path) -> Iterator[Prepare]:
     """Begin to take setup steps; all runs of a test share their state."""
     begun: list[Preparation] = []
 
     def begin(*steps: SetupPlan, env: dict[str, str] | None = None) -> Preparation:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
         environment = inherited | {"XDG_STATE_HOME": str(tmp_path / "state")} | (env or {})
-        begun.append(Preparation(steps, tmp_path, environment))
+        begun.append(Preparation(fork_server, steps, tmp_path, environment))
         return begun[-1]
 
     yield begin
     for preparation in begun:
         preparation.process.kill()
         preparation.process.wait()
+        preparation.process.close()
