@@ -143,6 +143,8 @@ class Control:
         try:
             self._socket.sendall(line)
         except OSError as error:
+            while not self.is_closed and self._receive(0.0):
+                pass  # why it hung up may have come before: then that is raised
             raise ConnectionLostError(f"the launcher does not listen: {error}") from None
 
     def _receive(self, timeout_s: float | None) -> bool:

@@ -120,7 +120,7 @@ class ControlServer:
         if not _is_friend(connection):
             client.refuse("this stack belongs to another user")
         elif len(self._clients) > _MOST_CLIENTS:
-            client.refuse(f"there are {_MOST_CLIENTS} connections already; end some (`xrstack logs -f`, `xrstack tui` …)")
+            client.refuse(f"there are {_MOST_CLIENTS} connections already; end some (`logs -f`, `tui` …)")
 
     def _serve(self, client: _Client, line: bytes) -> None:
         try:

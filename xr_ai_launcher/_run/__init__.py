@@ -50,7 +50,7 @@ def run(
         RunDirError: there is no place for sockets or logs.
         RunError: a role that an earlier run left running cannot be replaced.
     """
-    job = Job(plan, original or plan, environment, stdout, stderr, wishes or Wishes())
+    job = Job(plan, original or plan, environment, stdout, stderr, wishes or Wishes(), os.getpid())
     if any(role.launch == "persist" for role in plan.enabled_roles):
         from xr_ai_launcher._run.keeping import keepers_for
 
@@ -60,17 +60,22 @@ def run(
 
 def _run_keeper(plan: StackPlan, environment: Mapping[str, str], run_dir: RunDir) -> int:
     """Run the one role of ``plan`` on behalf of later runs."""
-    return _run(Job(plan, plan, environment, 1, 2, Wishes(is_plain=True)), run_dir)
+    return _run(Job(plan, plan, environment, 1, 2, Wishes(is_plain=True), os.getpid()), run_dir)
 
 
 def _run(job: Job, run_dir: RunDir) -> int:
-    name = job.plan.name
+    name, has_table = job.plan.name, wants_table(job.wishes, job.stderr, job.environment)
     try:
-        code = run_guarded(lambda lifeline: _supervise(job, run_dir, lifeline), title=f"stack-supervisor {name}")
+        code = run_guarded(
+            lambda lifeline: _supervise(job, run_dir, lifeline),
+            title=f"stack-supervisor {name}",
+            has_table=has_table,
+            clean_up=run_dir.remove_runtime,
+        )
     finally:
         run_dir.remove_runtime()
     if code < 0:
-        if wants_table(job.wishes, job.stderr, job.environment):
+        if has_table:
             from xr_ai_launcher._view.footer import reset_sequence
 
             write_all(job.stderr, reset_sequence())

@@ -1,12 +1,15 @@
-"""The guardian: makes sure that nothing outlives a piece of work, whichever process is killed, and however.
+"""The guardian: makes sure that nothing outlives a piece of work, whichever processes are killed, and however.
 
 The work runs in a forked process, the *supervisor*, which is the parent of everything it starts and, as a subreaper, of
 everything those leave behind. The process that the user knows stays as its *guardian*: it passes signals on, waits, and
-is a subreaper too. So there is always one of the two that inherits the whole family:
+is a subreaper too. Between the two stands a *witness* that does the same once more. So whichever one or two of them are
+killed, also at the same instant, one is left that ends the whole family:
 
-- the supervisor is killed: the kernel hands its children to the guardian, which ends them;
-- the guardian is killed: the pipe between the two closes (the *lifeline*), and the supervisor ends everything;
-- the supervisor has a session and a name of its own, so that killing a group or a name spares one of the two.
+- the supervisor is killed: the kernel hands its children to the witness, or else to the guardian, which ends them;
+- the guardian or the witness is killed: the pipe to the supervisor closes (the *lifeline*), which ends everything;
+- witness and supervisor have sessions and names of their own, so that killing a group or a name spares one.
+
+Only SIGKILL for all three at the same instant leaves roles behind; `xrstack ps` then names them and `down` ends them.
 """
 
 from __future__ import annotations
@@ -30,8 +33,10 @@ if TYPE_CHECKING:
 
 FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks for the end."""
-# The kernel tells of a new size only who is in the terminal's foreground; the supervisor has no terminal of its own.
-_PASSED_ON = (*FORWARDED_SIGNALS, signal.SIGWINCH)
+_JOB_CONTROL = (signal.SIGTSTP, signal.SIGCONT)
+# The kernel tells of these only who is in the terminal's foreground; the supervisor has no terminal of its own.
+_PASSED_ON = (*FORWARDED_SIGNALS, signal.SIGWINCH, *_JOB_CONTROL)
+_WITNESS_TITLE = "stack-witness"
 
 Work = Callable[[int], int]
 """Gets the lifeline (readable, at its end, once the guardian is gone) and returns an exit code."""
@@ -44,12 +49,26 @@ _BUG_EXIT_CODE = 3
 _WAKE_BYTES = 4096
 
 
-def run_guarded(work: Work, *, title: str) -> int:
+def run_guarded(work: Work, *, title: str, has_table: bool = False, clean_up: Callable[[], None] = lambda: None) -> int:
     """Run ``work`` in a supervisor process called ``title``; return its exit code, or minus the signal that killed it.
 
     Meanwhile SIGINT, SIGTERM and SIGHUP go to the supervisor (an ignored SIGHUP stays so, as nohup wants it). When
-    this returns, no process that the work started is left.
+    this returns, no process that the work started is left. Ctrl-Z (SIGTSTP) is the supervisor's matter: it stops this
+    process when it has left the terminal in order. With ``has_table`` this one does not go on in the background.
+    ``clean_up`` is called by whoever finds the supervisor killed, perhaps in another process.
     """
+
+    def witness(lifeline: int) -> int:
+        code = _guard(work, title, _Signals(is_inner=True), lifeline)
+        if code < 0:
+            clean_up()
+        return code
+
+    return _guard(witness, _WITNESS_TITLE, _Signals(has_table=has_table))
+
+
+def _guard(work: Work, title: str, signals: _Signals, outer: int = -1) -> int:
+    """Fork, and wait for what is forked. ``outer`` is the lifeline to who guards this process."""
     _open_standard_files()
     family_before = frozenset(children_of(os.getpid()))
     was_subreaper = set_subreaper(True)
@@ -59,22 +78,24 @@ def run_guarded(work: Work, *, title: str) -> int:
     # Pages that the collector leaves alone stay shared by the two processes, and the interpreter ends in a fifth of
     # the time: what exists now lives as long as the process anyway.
     gc.freeze()
-    with _Signals() as signals:
+    with signals, ExitStack() as cut:
+        cut.callback(os.close, our_end)
         pid = os.fork()
         if pid == 0:
             os.close(our_end)
+            if outer >= 0:
+                os.close(outer)
             _supervise(work, lifeline, title)
         os.close(lifeline)
         try:
-            return signals.forward_until_ended(pid)
+            return signals.forward_until_ended(pid, outer, cut.close)
         finally:
             end_family(family_before)
-            os.close(our_end)
             set_subreaper(was_subreaper)
 
 
 def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
-    """The rest of the supervisor's life. Nothing of the caller's process runs in it any more: no handlers, no exits."""
+    """The rest of a forked process' life. Nothing of its caller's runs in it any more: no handlers, no exits."""
     code = _BUG_EXIT_CODE
     try:
         os.setsid()
@@ -88,7 +109,17 @@ def _supervise(work: Work, lifeline: int, title: str) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        if code < 0:
+            _end_as(-code)
         os._exit(code)
+
+
+def _end_as(signum: int) -> None:
+    """End by the signal that ended who was guarded, so that the next one hears of it."""
+    with contextlib.suppress(OSError):  # SIGKILL has no handler to set
+        signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
+    os.kill(os.getpid(), signum)
 
 
 class _Signals:
@@ -99,7 +130,11 @@ class _Signals:
     lifeline must do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_inner: bool = False, has_table: bool = False) -> None:
+        """``is_inner``: the signals come from a guardian, not from the user."""
+        self._is_inner = is_inner
+        self._has_table = has_table
+        self._is_ending = False
         threads = sys.modules.get("threading")  # where nobody has loaded it there is but one
         self._is_possible = threads is None or threads.current_thread() is threads.main_thread()
         self._restore = ExitStack()
@@ -108,28 +143,43 @@ class _Signals:
         if self._is_possible:
             old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
             self._restore.callback(signal.pthread_sigmask, signal.SIG_SETMASK, old_mask)
-            self._old_mask = old_mask
+            self._open_mask = old_mask - {*_PASSED_ON} if self._is_inner else old_mask
         return self
 
     def __exit__(self, *_: object) -> None:
         self._restore.close()
 
-    def forward_until_ended(self, pid: int) -> int:
-        """Wait for the supervisor and return its exit code."""
+    def forward_until_ended(self, pid: int, outer: int, cut: Callable[[], None]) -> int:
+        """Wait for the process and return its exit code; ``cut`` its lifeline when ours (``outer``) ends."""
         if self._is_possible:
-            self._forward(pid)
+            self._forward(pid, outer, cut)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def _forward(self, pid: int) -> None:
+    def _forward(self, pid: int, outer: int, cut: Callable[[], None]) -> None:
         pidfd = os.pidfd_open(pid)
         self._restore.callback(os.close, pidfd)
         news = self._take_over()
         poll = select.poll()
-        for fd in (news, pidfd):
+        for fd in (news, pidfd, *([outer] if outer >= 0 else [])):
             poll.register(fd, select.POLLIN)
-        while pidfd not in dict(poll.poll()):
-            for signum in set(os.read(news, _WAKE_BYTES)).intersection(_PASSED_ON):
-                send(pid, signum)
+        while pidfd not in (events := dict(poll.poll())):
+            if outer in events:
+                cut()
+                poll.unregister(outer)
+            if news in events:
+                heard = set(os.read(news, _WAKE_BYTES))
+                self._is_ending = self._is_ending or not heard.isdisjoint(FORWARDED_SIGNALS)
+                for signum in heard.intersection(_PASSED_ON):
+                    self._pass_on(signum, pid)
+
+    def _pass_on(self, signum: int, pid: int) -> None:
+        if signum not in _JOB_CONTROL:
+            send(pid, signum)
+        elif signum == signal.SIGCONT and self._has_table and not self._is_ending and not _is_in_foreground():
+            os.kill(os.getpid(), signal.SIGSTOP)  # as programs do that draw: the terminal is somebody else's now
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signum)
 
     def _take_over(self) -> int:
         """Have all signals reported on a descriptor, and return it."""
@@ -140,12 +190,20 @@ class _Signals:
         self._restore.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False))
         for signum in _PASSED_ON:
             handler = signal.getsignal(signum)
-            if signum == signal.SIGHUP and handler == signal.SIG_IGN:
-                continue  # nohup: stays ignored
+            if signum in (signal.SIGHUP, signal.SIGTSTP) and handler == signal.SIG_IGN:
+                continue  # nohup, or a shell without job control: stays ignored
             signal.signal(signum, lambda *_: None)
             self._restore.callback(signal.signal, signum, handler if handler is not None else signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._open_mask)
         return wake_read
+
+
+def _is_in_foreground() -> bool:
+    """Whether the terminal, if this process has one, is its own now."""
+    for fd in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            return os.tcgetpgrp(fd) == os.getpgrp()
+    return True
 
 
 def end_family(family_before: frozenset[int] = frozenset()) -> None:

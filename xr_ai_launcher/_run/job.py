@@ -23,4 +23,6 @@ class Job:
     stdout: int
     stderr: int
     wishes: Wishes
+    launcher_pid: int
+    """The process that the user knows."""
     keepers: Mapping[str, Keeper] = field(default_factory=dict)

@@ -41,6 +41,18 @@ class Screen:
         if self._writer is not None:
             self._writer.repaint()
 
+    def hold(self, then: Callable[[], None]) -> None:
+        """Write nothing more to what can block until `release`; call ``then`` once what was painted last is out."""
+        if self._writer is None:
+            then()
+        else:
+            self._writer.hold(then)
+
+    def release(self) -> None:
+        """Write on, first of all what was to be written meanwhile."""
+        if self._writer is not None:
+            self._writer.release()
+
     def close(self) -> None:
         """Let what is queued out, for a bounded time."""
         if self._writer is not None:
@@ -64,6 +76,8 @@ class _Writer:
         self._dropped_lines = 0
         self.painter: tuple[Callable[[], bytes], int] | None = None
         self._is_paint_due = False
+        self._on_held: Callable[[], None] | None = None
+        self._is_held = False
         self._changed = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="screen", daemon=True)
@@ -86,7 +100,18 @@ class _Writer:
             self._is_paint_due = True
             self._changed.notify()
 
+    def hold(self, then: Callable[[], None]) -> None:
+        with self._changed:
+            self._on_held = then
+            self._changed.notify()
+
+    def release(self) -> None:
+        with self._changed:
+            self._is_held, self._on_held = False, None
+            self._changed.notify()
+
     def close(self) -> None:
+        self.release()
         with self._changed:
             self._is_closing = True
             self._changed.notify()
@@ -99,17 +124,25 @@ class _Writer:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._is_paint_due or self._is_closing)
+                self._changed.wait_for(self._has_work)
                 is_paint_due, self._is_paint_due = self._is_paint_due, False
-                fd, data = self._queue.popleft() if self._queue else (-1, b"")
-                if fd < 0 and not is_paint_due:
+                on_held, self._on_held = self._on_held, None
+                self._is_held = on_held is not None
+                fd, data = self._queue.popleft() if self._queue and not self._is_held else (-1, b"")
+                if fd < 0 and not is_paint_due and not self._is_held:
                     return
             if is_paint_due:
                 self._paint()
+            if on_held is not None:
+                on_held()
             if data:
                 write_all(fd, data)
                 with self._changed:
                     self._queued_bytes -= len(data)
+
+    def _has_work(self) -> bool:
+        is_something_due = bool(self._queue) or self._is_paint_due
+        return self._is_closing or self._on_held is not None or (is_something_due and not self._is_held)
 
     def _paint(self) -> None:
         if self.painter is not None:

@@ -34,6 +34,7 @@ class Steering:
         news: News,
         report: Report,
         run_dir: RunDir,
+        launcher_pid: int,
         clean: Callable[[str], str],
         state: Callable[[], StackState],
         start_again: Callable[[Role], None],
@@ -50,7 +51,7 @@ class Steering:
         self._state = state
         self._start_again = start_again
         self._end = end
-        self._launcher_pid = os.getppid()
+        self._launcher_pid = launcher_pid
         self._clock_offset_s = time.time() - monotonic()
         self._began = time.time()
         self._server: ControlServer | None = None

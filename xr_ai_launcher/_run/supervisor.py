@@ -25,6 +25,7 @@ from xr_ai_launcher._run.signals import send
 from xr_ai_launcher._run.starting import Starter
 from xr_ai_launcher._run.steering import Steering
 from xr_ai_launcher._run.stopping import Stopping
+from xr_ai_launcher._run.terminal_signals import TERMINAL_SIGNALS, TerminalSignals
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE, tell_starter
 from xr_ai_launcher._run.words import SIGNAL_EXIT_BASE, counted, exit_words, seconds, signal_name
 from xr_ai_launcher._stack.plan import StackPlan
@@ -51,6 +52,8 @@ class Supervisor:
         lifeline: int,
         starter: Starter,
         plan: StackPlan,
+        launcher_pid: int,
+        terminal: TerminalSignals,
         record: Record,
         mask: Mask,
         open_views: Callable[[Loop, News, Steering], list[View]],
@@ -78,7 +81,7 @@ class Supervisor:
         self._is_up = False
         self._is_start_due = False
         self._open_views = open_views
-        self._views: list[View] = []
+        self._terminal = terminal
         self._record = record
         self._news = News()
         self._news.listen(record.take)
@@ -108,6 +111,7 @@ class Supervisor:
             news=self._news,
             report=report,
             run_dir=run_dir,
+            launcher_pid=launcher_pid,
             clean=mask.clean,
             state=lambda: "stopping" if self._ending else "up" if self._is_up else "starting",
             start_again=self._start_again,
@@ -116,7 +120,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Start, supervise, stop."""
-        self._loop.take_signals((*FORWARDED_SIGNALS, signal.SIGWINCH), self._on_signal)
+        self._loop.take_signals((*FORWARDED_SIGNALS, *TERMINAL_SIGNALS), self._on_signal)
         self._loop.on_reaped = self._on_reaped
         self._loop.add_reader(self._lifeline, self._on_abandoned)
         self._start_due()
@@ -127,8 +131,7 @@ class Supervisor:
         assert self._ending is not None
         self._news.tell("ending", None, self._ending.sentence, self._ending.exit_code)
         self._close()
-        for view in self._views:
-            view.close()
+        self._terminal.close()
         self._report.ending(self._ending, something_stays=self._kept.something_stays)
         return self._ending.exit_code
 
@@ -136,7 +139,7 @@ class Supervisor:
         """Only now, with the roles on their way, is it time for those who look at them."""
         self._record.flush()
         self._steering.open()
-        self._views = self._open_views(self._loop, self._news, self._steering)
+        self._terminal.views = self._open_views(self._loop, self._news, self._steering)
         self._run_dir.forget_older_runs()
 
     # -- starting
@@ -328,9 +331,7 @@ class Supervisor:
     # -- ending
 
     def _on_signal(self, signum: int) -> None:
-        if signum == signal.SIGWINCH:
-            for view in self._views:
-                view.resized()
+        if self._terminal.take(signum):
             return
         if self._stopping is not None:
             self._report.bad(f"{signal_name(signum)} again: killing what is left")

@@ -6,7 +6,6 @@ Loaded while the first roles start, see `starting`.
 from __future__ import annotations
 
 import gc
-import os
 from functools import partial
 
 from xr_ai_launcher._run.job import Job
@@ -18,6 +17,7 @@ from xr_ai_launcher._run.rundir import RunDir
 from xr_ai_launcher._run.screen import Screen, color_for
 from xr_ai_launcher._run.starting import Starter
 from xr_ai_launcher._run.supervisor import Supervisor
+from xr_ai_launcher._run.terminal_signals import TerminalSignals
 from xr_ai_launcher._run.views import open_views, wants_table
 
 
@@ -46,8 +46,10 @@ def tend(
         lifeline=lifeline,
         starter=starter,
         plan=job.original,
+        launcher_pid=job.launcher_pid,
         record=record,
         mask=mask,
+        terminal=TerminalSignals(screen, job.launcher_pid),
         open_views=partial(open_views, job.wishes, screen=screen, report=report, has_table=has_table),
         keepers=job.keepers,
     )
@@ -61,7 +63,7 @@ def _identity(job: Job, run_dir: RunDir) -> dict[str, object]:
         "run_id": run_dir.run_id,
         "source": job.plan.source,
         "profile": job.plan.profile,
-        "launcher_pid": os.getppid(),
+        "launcher_pid": job.launcher_pid,
         "runtime": run_dir.runtime,
         "roles": [role.name for role in job.plan.enabled_roles],
     }

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
         def resized(self) -> None:
             """The terminal has another size."""
 
+        def hold(self) -> None:
+            """Leave the terminal to others until `resume`."""
+
+        def resume(self) -> None:
+            """Go on as before `hold`."""
+
         def close(self) -> None:
             """Leave everything as if there had never been a view."""
 

@@ -62,6 +62,16 @@ class LiveTable:
         if self._is_open:
             self._draw(self._read_status())
 
+    def hold(self) -> None:
+        """Give the rows back until `resume`."""
+        self.close()
+
+    def resume(self) -> None:
+        """Show the table again, as it is by now."""
+        if not self._is_open:
+            self._is_open = True
+            self._take_figures()
+
     def close(self) -> None:
         """Give the rows back; lines go on as if there had never been a table."""
         self._is_open = False

@@ -63,6 +63,12 @@ class MetricsServer:
     def resized(self) -> None:
         """Of no interest here."""
 
+    def hold(self) -> None:
+        """Of no interest here."""
+
+    def resume(self) -> None:
+        """Of no interest here."""
+
     def close(self) -> None:
         """Stop serving."""
         for client in list(self._clients):

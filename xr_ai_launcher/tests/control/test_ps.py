@@ -4,6 +4,8 @@ import json
 import os
 import signal
 
+from xr_ai_launcher._run.linux import process_info
+
 STACK = """\
     stack: toy
     roles:
@@ -50,7 +52,7 @@ def test_busy_role_shows_its_processor_time(project):
     project.stack("stack: busy\nroles: {spin: {command: [sh, -c, 'while :; do :; done']}}")
     project.up()
     (run,) = json.loads(project.run("ps", "--json").stdout)
-    assert run["roles"][0]["cpu_percent"] > 15  # of one core; the machine may be busy otherwise
+    assert run["roles"][0]["cpu_percent"] > 2  # of one core; the machine may be busy otherwise
 
 
 def test_stack_that_does_not_run_is_said_with_those_that_do(project):
@@ -75,7 +77,7 @@ def test_stopped_launcher_is_named(project):
 
 
 def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(project, wait_for):
-    """Guardian and supervisor killed at the same instant: the only way to leave anything."""
+    """Guardian, witness and supervisor killed at the same instant: the only way to leave anything."""
     run = kill_launcher(project, wait_for)
     result = project.run("ps")
     assert result.stdout == ""
@@ -94,8 +96,9 @@ def kill_launcher(project, wait_for):
     project.stack(f'stack: toy\nroles: {{a: {{command: [sh, -c, "{stubborn}"]}}}}')
     run = project.up()
     wait_for(lambda: len(project.role_processes("a")) == 2, "the sleep")
-    for signum in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that neither sees the other's end
-        for pid in (run.supervisor_pid, run.launcher_pid):
+    witness = process_info(run.supervisor_pid).parent
+    for signum in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none sees another's end
+        for pid in (run.supervisor_pid, witness, run.launcher_pid):
             os.kill(pid, signum)
     wait_for(lambda: len(project.processes()) == 2, "the launcher's end")
     os.utime(run.runtime, (0, 0))  # a young folder could be that of a launcher that just starts

@@ -30,7 +30,7 @@ def runtime(project):
 
 def connect(runtime):
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(10)
+    connection.settimeout(60)
     connection.connect(str(runtime / "control"))
     return connection
 

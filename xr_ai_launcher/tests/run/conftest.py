@@ -21,6 +21,8 @@ from xr_ai_launcher._stack.plan import RolePlan, StackPlan
 
 TOYS = Path(__file__).parent.parent / "toys"
 DEADLINE_S = 20.0
+OWN_PROCESSES = 3
+"""Guardian, witness and supervisor."""
 _LOOK_AGAIN_S = 0.005
 
 ResultT = TypeVar("ResultT")
@@ -94,11 +96,19 @@ class RunningStack:
     @property
     def supervisor(self) -> int:
         """The process that runs the roles."""
-        return next(pid for pid in self.own_processes() if pid != self.process.pid)
+        return self._own("stack-supervisor")
+
+    @property
+    def witness(self) -> int:
+        """The process between guardian and supervisor."""
+        return self._own("stack-witness")
+
+    def _own(self, title: str) -> int:
+        return next(pid for pid in self.own_processes() if title.encode() in _read(f"/proc/{pid}/cmdline"))
 
     def end_all(self) -> None:
         """Kill whatever a failed test left; first what only descent connects with the stack."""
-        for pid in self.family() if len(self.own_processes()) > 1 else ():
+        for pid in self.family() if len(self.own_processes()) == OWN_PROCESSES else ():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         while left := [*self.role_processes(), *self.own_processes()]:

@@ -74,7 +74,7 @@ def test_signal_while_roles_are_starting(start, role):
 
 def test_signal_at_the_very_first_moment(start, role, wait_for):
     stack = start(*(role(f"r{i}", "stubborn", stop_grace_s=0.2) for i in range(10)))
-    wait_for(lambda: len(stack.own_processes()) == 2, "the supervisor is forked")
+    wait_for(lambda: len(stack.own_processes()) == 3, "the supervisor is forked")
     stack.process.send_signal(signal.SIGTERM)
     assert stack.wait() == 143
     assert stack.role_processes() == []
