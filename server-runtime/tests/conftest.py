@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,23 @@ from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, 
 START_LIMIT_S = 60.0
 WAIT_LIMIT_S = 15.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
+_LIVEKIT_CLIENT = _REPOSITORY.joinpath(
+    *("client-samples", "web-xr-build", "node_modules", "livekit-client", "dist", "livekit-client.esm.mjs")
+)
+# What a page of anybody's does with this hub: a token, the room, the microphone and the camera, data both ways.
+_JOIN_PAGE = """<!doctype html><title>join</title><body><script type="module">
+import { Room } from "./livekit-client.esm.mjs";
+window.got = []; window.heard = false;
+const admission = await (await fetch("/token" + location.search)).json();
+const room = new Room();
+room.on("dataReceived", (data, who, kind, topic) => got.push([topic, new TextDecoder().decode(data), who?.identity]));
+room.on("trackSubscribed", (track) => { document.body.append(track.attach()); window.heard = track.kind === "audio"; });
+await room.connect(admission.url, admission.token);
+await room.localParticipant.setMicrophoneEnabled(true);
+await room.localParticipant.setCameraEnabled(true);
+await room.localParticipant.publishData(new TextEncoder().encode("from the page"), { reliable: true });
+window.url = admission.url;
+</script>"""
 MIC_RATE_HZ = 48_000
 SPARE_SECRET = "k" * 32
 MAX_DATA_BYTES = 4_000_000
@@ -214,6 +232,9 @@ def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "app.mjs").write_text("export const answer = 42;\n")
     (folder / "scene.wasm").write_bytes(b"\0asm")
     (folder / "big.bin").write_bytes(bytes(range(256)) * 8192)
+    (folder / "join.html").write_text(_JOIN_PAGE)
+    assert _LIVEKIT_CLIENT.is_file(), f"no {_LIVEKIT_CLIENT}: run the setup, which installs what the page is built of"
+    shutil.copy(_LIVEKIT_CLIENT, folder)
     return folder
 
 
@@ -230,16 +251,17 @@ def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
 
 
 @pytest.fixture(scope="session")
-def tls_hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
+def tls_hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
     """A hub that terminates TLS with its own certificate and asks for a join code."""
-    return make_hub(web_server_tls=True, join_code="sesame").start().wait_ready()
+    settings = {"web_server_tls": True, "join_code": "sesame", "web_client_dir": str(client_dir)}
+    return make_hub(**settings).start().wait_ready()
 
 
 @pytest.fixture(scope="session")
-def proxied_hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
+def proxied_hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
     """A hub as behind a proxy on the same machine: plain http on IPv6, watched from one network outside."""
     settings = {"web_server_host": "::1", "token_rate_per_minute": 0, "status_networks": ["198.51.100.0/24"]}
-    return make_hub(**settings).start().wait_ready()
+    return make_hub(web_client_dir=str(client_dir), **settings).start().wait_ready()
 
 
 class OwnLiveKit:
@@ -356,6 +378,7 @@ class Client:
         self.senders: set[str] = set()
         self.peaks: list[tuple[float, int]] = []
         self.video_frames = 0
+        self.sizes: dict[str, tuple[int, int]] = {}
         self.disconnected: list[object] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.room.on("data_received", self._on_data)
@@ -386,12 +409,14 @@ class Client:
         self._spawn(self._feed_tone(source, hz, level))
         return publication.sid
 
-    async def publish_colour(self, luma: int, width: int = 320, height: int = 240) -> str:
+    async def publish_colour(self, luma: int, width: int = 320, height: int = 240, *, simulcast: bool = False) -> str:
+        """Show a plain picture; `resize` changes its size while it runs."""
         source = rtc.VideoSource(width, height)
         track = rtc.LocalVideoTrack.create_video_track("camera", source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=False)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=simulcast)
         publication = await self.room.local_participant.publish_track(track, options)
-        self._spawn(self._feed_colour(source, luma, width, height))
+        self.sizes[publication.sid] = (width, height)
+        self._spawn(self._feed_colour(source, luma, publication.sid))
         return publication.sid
 
     async def leave(self) -> None:
@@ -435,9 +460,10 @@ class Client:
                 part = pcm[start : start + 480].tobytes()
                 await source.capture_frame(rtc.AudioFrame(part, MIC_RATE_HZ, 1, 480))
 
-    async def _feed_colour(self, source: rtc.VideoSource, luma: int, width: int, height: int) -> None:
-        pixels = bytes([luma]) * (width * height) + bytes([128]) * (width * height // 2)
+    async def _feed_colour(self, source: rtc.VideoSource, luma: int, track_id: str) -> None:
         while True:
+            width, height = self.sizes[track_id]
+            pixels = bytes([luma]) * (width * height) + bytes([128]) * (width * height // 2)
             source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, pixels))
             await asyncio.sleep(1 / 15)
 
@@ -507,9 +533,11 @@ def unverified_tls() -> ssl.SSLContext:
     return context
 
 
-async def first_signal(session: aiohttp.ClientSession, admission: dict[str, str], path: str, place: str) -> bytes:
+async def first_signal(
+    session: aiohttp.ClientSession, admission: dict[str, str], path: str, place: str, **more: str
+) -> bytes:
     """Open LiveKit's signalling with the token in the ``place`` given, and return its first message."""
-    params = {} if path == "/rtc" else {"join_request": _JOIN_REQUEST}
+    params = more if path == "/rtc" else {"join_request": _JOIN_REQUEST, **more}
     headers = {}
     if place == "query":
         params["access_token"] = admission["token"]
@@ -549,12 +577,64 @@ def public_authority_file(tmp_path: Path) -> Path:
 _AUTHORITY = trustme.CA()
 
 
+class ReverseProxy:
+    """A TLS-terminating proxy as one would put before a hub: it adds its headers, then passes bytes."""
+
+    def __init__(
+        self, hub_host: str, hub_port: int, hub_tls: ssl.SSLContext | None, tls: ssl.SSLContext | None
+    ) -> None:
+        self._hub = (hub_host, hub_port)
+        self._hub_tls = hub_tls
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+        port = self._server.sockets[0].getsockname()[1]
+        return f"{'https' if self._tls else 'http'}://localhost:{port}"
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            client = writer.get_extra_info("peername")[0]
+            added = f"X-Forwarded-For: {client}\r\nX-Forwarded-Proto: {'https' if self._tls else 'http'}\r\n\r\n"
+            hub_reader, hub_writer = await asyncio.open_connection(*self._hub, ssl=self._hub_tls)
+            if b"upgrade: websocket" not in head.lower():
+                # One request per connection: the headers must be in each.
+                head = re.sub(rb"(?i)\r\nconnection:[^\r\n]*", b"", head)[:-2] + b"Connection: close\r\n\r\n"
+            hub_writer.write(head[:-2] + added.encode())
+            await asyncio.gather(_pump(reader, hub_writer), _pump(hub_reader, writer))
+        except (OSError, asyncio.IncompleteReadError):
+            writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
 @pytest.fixture(scope="session")
 def helpers() -> Any:
     """What tests call by name (test modules cannot import each other)."""
 
     class Helpers:
         Client = Client
+        ReverseProxy = ReverseProxy
         SPARE_SECRET = SPARE_SECRET
         MAX_DATA_BYTES = MAX_DATA_BYTES
         eventually = staticmethod(eventually)

@@ -29,6 +29,8 @@ async def test_a_hostile_client_gets_nothing_of_another_participant(
         {"destination_identities": ["xr-hub-connector", "victim"]},
     ):
         await hostile.send(b"psst", topic="clientControl", **options)
+        await hostile.room.local_participant.send_text("psst", topic="scene", **options)
+        await hostile.room.local_participant.send_bytes(b"psst" * 20_000, topic="scene", **options)
     await helpers.eventually(lambda: agent.peak("victim") > 0.1 and agent.peak("hostile") > 0.1)
     await helpers.eventually(lambda: {each.participant_id for each in agent.frames} >= {"victim", "hostile"})
 
@@ -46,6 +48,68 @@ async def test_a_hostile_client_gets_nothing_of_another_participant(
     assert hostile.data == []
     assert victim.data == [("agent.response", b"for the victim alone", "xr-hub-connector")]
     assert {each.participant_id for each in agent.data if each.data == b"psst"} == {"hostile"}
+
+
+@pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
+@pytest.mark.parametrize("asked", ["room", "identity", "publish", "participant_sid"])
+async def test_whatever_a_request_asks_for_the_token_says_who_and_where(
+    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any, path: str, asked: str
+) -> None:
+    name = f"held-{asked}-{path.count('/')}"
+    victim = await join(hub, name)
+    await victim.send(b"here")
+    await helpers.eventually(lambda: agent.texts(name))
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "grabber"})
+    wanted = {
+        "room": {"room": victim.room.name},
+        "identity": {"identity": name},
+        "publish": {"publish": name, "room": victim.room.name},
+        "participant_sid": {"participant_sid": victim.room.local_participant.sid, "reconnect": "1"},
+    }
+    async with aiohttp.ClientSession() as session:
+        try:
+            first = await helpers.first_signal(session, admission, path, "query", **wanted[asked])
+        except (aiohttp.WSServerHandshakeError, AssertionError):
+            first = b""  # refused outright
+    assert victim.room.name.encode() not in first
+    assert name.encode() not in first.replace(f"#{name}".encode(), b"")  # "…#name" is oneself
+    await victim.send(b"still here")
+    await helpers.eventually(lambda: len(agent.texts(name)) == 2)
+    assert not victim.disconnected
+
+
+async def test_a_participants_token_orders_nothing_at_the_media_server(
+    hub: Any, join: Callable[..., Any], helpers: Any
+) -> None:
+    """Even who reaches the server itself, from this machine: neither another's room nor one's own."""
+    victim = await join(hub, "ordered")
+    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "orderer"})
+    calls = {
+        "ListRooms": {},
+        "CreateRoom": {"name": "another"},
+        "DeleteRoom": {"room": victim.room.name},
+        "ListParticipants": {"room": victim.room.name},
+        "RemoveParticipant": {"room": victim.room.name, "identity": "ordered"},
+        "UpdateSubscriptions": {"room": victim.room.name, "identity": "ordered", "subscribe": True},
+        "SendData": {"room": victim.room.name, "data": "cHNzdA==", "destination_identities": ["ordered"]},
+    }
+    headers = {"Authorization": f"Bearer {admission['token']}"}
+    server = f"http://127.0.0.1:{hub.config['lk_port_ws']}/twirp/livekit.RoomService"
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for name, body in calls.items():
+            for room in (body, body | {"room": admission["room"]}):
+                async with session.post(f"{server}/{name}", json=room) as reply:
+                    assert reply.status == 401, name
+    assert not victim.disconnected
+    assert victim.data == []
+
+
+def test_the_media_servers_signalling_is_for_this_machine_alone(hub: Any) -> None:
+    (server,) = [child for child in hub.children() if "livekit" in child.name() or "server" in child.name()]
+    listening = {(each.laddr.ip, each.laddr.port) for each in server.net_connections() if each.status == "LISTEN"}
+
+    assert ("127.0.0.1", hub.config["lk_port_ws"]) in listening
+    assert {ip for ip, _ in listening} == {"127.0.0.1"}
 
 
 async def test_a_call_to_another_participant_is_not_answered(hub: Any, join: Callable[..., Any]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -185,54 +184,6 @@ async def test_ipv6_is_an_address_like_any_other() -> None:
         assert (await ask(url))[0] == 429
 
 
-class ReverseProxy:
-    """A TLS-terminating proxy as one would put before a hub: it adds its headers, then passes bytes."""
-
-    def __init__(
-        self, hub_host: str, hub_port: int, hub_tls: ssl.SSLContext | None, tls: ssl.SSLContext | None
-    ) -> None:
-        self._hub = (hub_host, hub_port)
-        self._hub_tls = hub_tls
-        self._tls = tls
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> str:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
-        port = self._server.sockets[0].getsockname()[1]
-        return f"{'https' if self._tls else 'http'}://localhost:{port}"
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            client = writer.get_extra_info("peername")[0]
-            added = f"X-Forwarded-For: {client}\r\nX-Forwarded-Proto: {'https' if self._tls else 'http'}\r\n\r\n"
-            hub_reader, hub_writer = await asyncio.open_connection(*self._hub, ssl=self._hub_tls)
-            hub_writer.write(head[:-2] + added.encode())
-            await asyncio.gather(_pump(reader, hub_writer), _pump(hub_reader, writer))
-        except (OSError, asyncio.IncompleteReadError):
-            writer.close()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
-
-
 @pytest.mark.parametrize("hub_tls", [False, True], ids=["to plain", "to tls"])
 @pytest.mark.parametrize("proxy_tls", [False, True], ids=["from plain", "from tls"])
 async def test_a_client_joins_through_a_reverse_proxy(
@@ -240,7 +191,7 @@ async def test_a_client_joins_through_a_reverse_proxy(
 ) -> None:
     hub, host = (tls_hub, "127.0.0.1") if hub_tls else (proxied_hub, "::1")
     trusting, serving = public_authority
-    proxy = ReverseProxy(
+    proxy = helpers.ReverseProxy(
         host, hub.web_port, helpers.unverified_tls() if hub_tls else None, serving if proxy_tls else None
     )
     async with proxy as url, aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
@@ -257,7 +208,7 @@ async def test_the_sdk_joins_through_a_proxy_that_terminates_tls(
     proxied_hub: Any, helpers: Any, public_authority: Any, public_authority_file: Any
 ) -> None:
     trusting, serving = public_authority
-    async with ReverseProxy("::1", proxied_hub.web_port, None, serving) as url:
+    async with helpers.ReverseProxy("::1", proxied_hub.web_port, None, serving) as url:
         async with aiohttp.ClientSession() as session, session.get(f"{url}/token", ssl=trusting) as reply:
             admission = await reply.json()
         joined = await asyncio.to_thread(helpers.join_over_tls, public_authority_file, admission)

@@ -1,0 +1,71 @@
+"""A real browser through the one port: plain, with TLS, and through a proxy that terminates TLS in front of it."""
+
+import asyncio
+import os
+import shutil
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.timeout(240)]
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+PAGE_LIMIT_MS = 60_000
+LIMIT_S = 60.0
+
+
+async def _open(browser: Browser, url: str, name: str) -> Page:
+    context = await browser.new_context(ignore_https_errors=True)
+    page = await context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    await page.goto(f"{url}/join.html?identity={name}&code=sesame", timeout=PAGE_LIMIT_MS)
+    try:
+        await page.wait_for_function("window.url", timeout=PAGE_LIMIT_MS)
+    except PlaywrightError as error:
+        raise AssertionError(f"{name} did not join: {said}") from error
+    return page
+
+
+async def _talks_with(page: Page, agent: Any, name: str, helpers: Any) -> None:
+    """Data, sound and pictures to the agent, data and speech back."""
+    await helpers.eventually(lambda: agent.texts(name) == [b"from the page"], LIMIT_S)
+    await helpers.eventually(lambda: agent.peak(name, last=500) > 0.05, LIMIT_S)  # Chromium's own beep
+    await helpers.eventually(lambda: any(each.participant_id == name for each in agent.frames), LIMIT_S)
+    await agent.tell(name, "agent.response", b"to the page")
+    await agent.say(name, hz=500, seconds=0.5)
+    await page.wait_for_function("got.length && heard", timeout=PAGE_LIMIT_MS)
+    assert await page.evaluate("got") == [["agent.response", "to the page", "xr-hub-connector"]]
+
+
+async def test_a_browser_joins_every_way_there_is(
+    hub: Any, tls_hub: Any, proxied_hub: Any, helpers: Any, public_authority: Any
+) -> None:
+    executable = os.environ.get("CHROMIUM_BIN") or next(filter(None, map(shutil.which, _BROWSERS)), None)
+    _, serving = public_authority
+    async with AsyncExitStack() as stack:
+        playwright = await stack.enter_async_context(async_playwright())
+        browser = await playwright.chromium.launch(executable_path=executable, args=list(_FLAGS))
+        stack.push_async_callback(browser.close)
+        proxy = await stack.enter_async_context(helpers.ReverseProxy("::1", proxied_hub.web_port, None, serving))
+        plain = hub.url.replace("127.0.0.1", "localhost")  # where a page may use a microphone without TLS
+        ways = {"page-plain": (hub, plain), "page-tls": (tls_hub, tls_hub.url), "page-proxied": (proxied_hub, proxy)}
+        for name, (served_by, url) in ways.items():
+            agent = await stack.enter_async_context(helpers.running_agent(served_by))
+            page = await _open(browser, url, name)
+            assert await page.evaluate("url") == url.replace("http", "ws")
+            await _talks_with(page, agent, name, helpers)
+            await asyncio.wait_for(page.context.close(), LIMIT_S)
