@@ -122,7 +122,7 @@ def test_it_is_steered_as_the_readme_says(
     assert '"GET / HTTP/1.1" 200' in capfd.readouterr().out
     second = shop.up()
     try:
-        assert second.wait() == 5
+        assert second.wait() == 2, second.output
         assert "shop runs already" in second.output
     finally:
         second.end_all()

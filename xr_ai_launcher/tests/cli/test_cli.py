@@ -1,5 +1,6 @@
-"""The command line as its users meet it: real processes, exit codes, what goes to which stream."""
+"""The command line as its users meet it: exit codes, what goes to which stream, and some of it as a process."""
 
+import io
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import resource
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +36,27 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def xrstack(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(XRSTACK), *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    """Run the command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with ExitStack() as context:
+        patch = context.enter_context(pytest.MonkeyPatch.context())
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        context.enter_context(chdir(cwd or Path.cwd()))
+        context.enter_context(redirect_stdout(out))
+        context.enter_context(redirect_stderr(err))
+        code = main(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def xrstack_process(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command as a shell would."""
+    command = [str(XRSTACK), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_help_names_every_verb_and_the_exit_codes() -> None:
-    result = xrstack("--help")
+    result = xrstack_process("--help")
     assert result.returncode == 0
     for verb in ("up", "check", "plan", "graph", "doctor", "schema"):
         assert re.search(rf"^  {verb} ", result.stdout, re.M), verb
@@ -79,7 +89,7 @@ def test_help_comes_at_once() -> None:
 
     def cpu_s() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        xrstack("--help")
+        xrstack_process("--help")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -95,7 +105,7 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
 def test_the_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 
-    assert xrstack("--version").stdout == f"xrstack {version('xr-ai-launcher')}\n"
+    assert xrstack_process("--version").stdout == f"xrstack {version('xr-ai-launcher')}\n"
 
 
 def test_a_good_stack_is_said_to_be_good_on_stderr(here: Path) -> None:
@@ -133,7 +143,7 @@ def test_a_missing_program_is_not_a_bad_stack_but_ends_with_5(here: Path) -> Non
 
 def test_several_stacks_are_checked_together_and_the_worst_decides(here: Path) -> None:
     (here / "bad.yaml").write_text("stack: b\nrolse: {}\n")
-    result = xrstack("check", "stack.yaml", "bad.yaml", cwd=here)
+    result = xrstack_process("check", "stack.yaml", "bad.yaml", cwd=here)
     assert result.returncode == ExitCode.BAD_STACK
     assert "stack.yaml: good" in result.stderr
     assert "bad.yaml:2:1: rolse: unknown key; did you mean `roles`?" in result.stderr
@@ -239,7 +249,7 @@ def test_schema_writes_the_committed_schema() -> None:
 
 
 def test_wrong_options_end_with_2_and_a_hint(here: Path) -> None:
-    result = xrstack("check", "--profil", "x", cwd=here)
+    result = xrstack_process("check", "--profil", "x", cwd=here)
     assert result.returncode == 2
     assert "--profile" in result.stderr
 

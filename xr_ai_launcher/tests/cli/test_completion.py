@@ -23,26 +23,28 @@ def test_an_unknown_shell_is_refused_with_those_that_are_known(capsys: pytest.Ca
     assert "bash" in capsys.readouterr().err
 
 
-def _in_bash(words: str, folder: Path) -> list[str]:
-    """Ask bash itself, with the script loaded, what could follow."""
-    script = f"""
-        eval "$({XRSTACK} completion bash)"
-        COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-        _xrstack_completion {XRSTACK}
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    environment = {**os.environ, "PATH": f"{XRSTACK.parent}:{os.environ['PATH']}"}
-    result = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60, cwd=folder, env=environment
-    )
-    return result.stdout.split()
+_ASK = """
+    eval "$(xrstack completion bash)"
+    ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _xrstack_completion xrstack; echo "${COMPREPLY[@]}"; }
+    ask xrstack che
+    ask xrstack up --pro
+    ask xrstack up m
+    ask xrstack up stacks/
+"""
 
 
 def test_bash_completes_verbs_options_and_stacks(tmp_path: Path) -> None:
+    """Bash itself is asked, with the script loaded."""
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks/mine.yaml").touch()
     (tmp_path / "my.yaml").touch()
-    assert _in_bash(f"{XRSTACK} che", tmp_path) == ["check"]
-    assert "--profile" in _in_bash(f"{XRSTACK} up --pro", tmp_path)
-    assert _in_bash(f"{XRSTACK} up m", tmp_path) == ["mine", "my.yaml"]
-    assert _in_bash(f"{XRSTACK} up stacks/", tmp_path) == ["stacks/mine.yaml"]
+    environment = {**os.environ, "PATH": f"{XRSTACK.parent}:{os.environ['PATH']}"}
+    command = ["bash", "-c", _ASK]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=110, cwd=tmp_path, env=environment
+    )
+    verb, option, stack, folder = (line.split() for line in result.stdout.splitlines())
+    assert verb == ["check"]
+    assert "--profile" in option
+    assert stack == ["mine", "my.yaml"]
+    assert folder == ["stacks/mine.yaml"]

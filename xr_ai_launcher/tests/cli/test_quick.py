@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xr_ai_launcher.cli import _quick, main
@@ -51,6 +51,7 @@ _REPEATED = ("--file", "-f", "--file=o.yaml", "--set", "k.v=1", "--set=a=b=c", "
 _WORDS = st.lists(st.sampled_from((*_STACKS, *_PROFILES, *_REPEATED, "--without", "-h", "--json")), max_size=7)
 
 
+@settings(deadline=None)
 @given(verb=st.sampled_from(["up", "check"]), words=_WORDS)
 def test_it_reads_what_the_whole_command_line_reads(verb: str, words: list[str]) -> None:
     request = _quick.parse([verb, *words])
