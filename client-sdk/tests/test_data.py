@@ -22,6 +22,7 @@ async def say(agent: ProcessorEndpoint, topic: str, data: bytes, to: str) -> Non
     assert await agent.send_return_data(DataMessage(to, topic, 0, data))
 
 
+@pytest.mark.timeout(400)
 async def test_every_size_arrives_whole_and_once_in_both_directions(hub, agent, eventually):
     sent = [os.urandom(size) for size in SIZES]
     at_agent: list[DataMessage] = []
@@ -41,7 +42,7 @@ async def test_every_size_arrives_whole_and_once_in_both_directions(hub, agent, 
 
         await asyncio.gather(speak(), answer())
         # LiveKit encrypts a few MB/s per core.
-        await eventually(lambda: len(at_agent) >= len(sent) <= len(at_robot), limit_s=90)
+        await eventually(lambda: len(at_agent) >= len(sent) <= len(at_robot), limit_s=300)
         assert robot.data_refused == 0
     assert digests([message.data for message in at_agent]) == digests(sent)
     assert digests([message.data for message in at_robot]) == digests(sent)

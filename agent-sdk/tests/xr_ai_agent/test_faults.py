@@ -52,12 +52,11 @@ PROGRAMS = {
         while not seen:
             await asyncio.sleep(0.001)
         print("ready", flush=True)
-        sys.stdin.readline()  # blocks the loop, as a heavy computation would
+        newest = int(sys.stdin.readline())  # blocks the loop, as a heavy computation would
         seen.clear()
-        while not seen:
+        while not seen or seen[-1] < newest:
             await asyncio.sleep(0.001)
-        await asyncio.sleep(0)
-        print(seen[0], agent.frames_missed, flush=True)
+        print(len(seen), agent.frames_missed, flush=True)
     """,
     "connector": """
         connector = ConnectorEndpoint(pull, pub, "child", num_slots=4, max_frame_bytes=4096)
@@ -145,7 +144,7 @@ async def test_an_agent_killed_while_it_holds_a_frame_gives_it_back(stage, event
     assert (await agent.request_frame(FrameRequest("alice", "v"))).seq == 31
 
 
-async def test_a_stalled_agent_sees_the_newest_frame_first_and_delays_no_other(stage, eventually):
+async def test_a_stalled_agent_skips_to_the_newest_frame_and_delays_no_other(stage, eventually):
     connector = stage.hub().connect_local("lk")
     await connector.notify_participant_joined("alice", 1)
     quick, seen = await stage.agent(), []
@@ -161,10 +160,11 @@ async def test_a_stalled_agent_sees_the_newest_frame_first_and_delays_no_other(s
             # No faster than the quick one's socket takes it on a machine that is busy with other things.
             await eventually(lambda newest=newest: seen and seen[-1] >= newest)
         assert len(seen) == newest
-        process.stdin.write("go\n")
+        process.stdin.write(f"{newest}\n")
         process.stdin.flush()
-        first, missed = map(int, (await ready(process)).split())
-    assert first == newest
+        shown, missed = map(int, (await ready(process)).split())
+    # The newest at once; or, where catching up takes long, one each second on the way there.
+    assert shown <= 20
     assert missed > 5_000
 
 

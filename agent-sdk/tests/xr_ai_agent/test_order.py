@@ -118,7 +118,7 @@ rounds = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100)
 @given(plan=st.lists(rounds, max_size=6))
 def test_each_session_is_whole_and_in_order_whichever_socket_is_ahead(
     world: World, plan: list[tuple[str, list[Said]]]
