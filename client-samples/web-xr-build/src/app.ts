@@ -205,7 +205,10 @@ export class App {
     if (problem) this.notices.show(problem);
     element("code-form", HTMLElement).hidden = problem?.kind !== "join-code";
     if (problem?.kind === "join-code") element("code", HTMLInputElement).focus();
-    if (connection === "connected") this.#announce();
+    if (connection === "connected") {
+      this.notices.clear("hub-unreachable", "hub-absent", "media-blocked");
+      this.#announce();
+    }
     if (connection === "idle" || connection === "failed") {
       this.#watch.reset();
       this.#microphone.reset();

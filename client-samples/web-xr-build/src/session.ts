@@ -41,6 +41,7 @@ const PACKET_BYTES = 60_000;
 const RESUME_DELAYS_MS = [0, 300, 1000, 2000, 4000];
 /** Waits before each new attempt after a lost session: about a minute, then the person decides. */
 const REJOIN_DELAYS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000];
+const WORTH_TELLING_MS = 2000;
 
 export class Session {
   readonly #events: SessionEvents;
@@ -234,6 +235,8 @@ export class Session {
       } catch (error) {
         problem = asClientError(error, "media-blocked", mediaBlockedSentence(this.#grant));
         if (problem.kind === "join-code" || problem.kind === "token-refused") break;
+        // Short interruptions solve themselves; from then on the person wants to know what is wrong.
+        if (delayMs >= WORTH_TELLING_MS && attempt === this.#attempt) this.#setState("reconnecting", stillTrying(problem));
       }
     }
     await this.#close();
@@ -287,6 +290,11 @@ function finalReason(reason: DisconnectReason | undefined): ClientError | null {
     return new ClientError("removed", "The host removed you from the room: ask them before you join again.");
   }
   return null;
+}
+
+function stillTrying(cause: ClientError): ClientError {
+  const sentence = "The connection is lost: check that the hub is running. This page joins again by itself.";
+  return new ClientError("hub-unreachable", sentence, { cause });
 }
 
 function mediaBlockedSentence(grant: Grant | null): string {

@@ -370,6 +370,28 @@ test("the address alone can join, and leaving goes back to the start", LIMIT, ()
   ),
 );
 
+test("while the whole server is gone the person is told what to check", LIMIT, async () => {
+  const ownMedia = await MediaServer.start();
+  const ownServer = await PageServer.start(ownMedia);
+  const context = await browser.newContext();
+  const hub = await Hub.start(ownMedia, "outage");
+  try {
+    const { page } = await openPage(context, `${ownServer.url}?identity=outage`);
+    await join(page);
+    await page.route("**/token?*", (route) => route.abort());
+    await ownMedia.stop();
+    await state(page, { connection: "reconnecting" });
+    await page.waitForSelector("text=The connection is lost: check that the hub is running. This page joins again by itself.");
+    await page.click("[data-testid=leave]");
+    await state(page, { connection: "idle" });
+  } finally {
+    await context.close();
+    await hub.stop();
+    await ownServer.stop();
+    await ownMedia.stop();
+  }
+});
+
 test("a hub that is gone gives one clear sentence", LIMIT, () =>
   visit("gone", async ({ page }) => {
     await page.route("**/token?*", (route) => route.abort());
