@@ -20,6 +20,7 @@ from xr_ai_launcher import testing
 from xr_ai_launcher._control.client import Control
 from xr_ai_launcher._control.model import StackStatus
 from xr_ai_launcher._control.runs import find_runs
+from xr_ai_launcher.cli import main
 
 XRSTACK = Path(sys.executable).parent / "xrstack"
 DEADLINE_S = 30.0
@@ -58,12 +59,14 @@ class Project:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="xr-"))  # short: sockets live below it
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_") or "CACHE" in key}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
         self.environment = inherited | {
             "XDG_RUNTIME_DIR": str(self.folder),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
             "XDG_STATE_HOME": str(self.folder / "state"),
         }
         self._count = 0
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def stack(self, text: str, name: str = "stack.yaml") -> None:
         """Write a stack file."""
@@ -83,27 +86,51 @@ class Project:
                 stderr=said,
                 start_new_session=True,
             )
+        self._children.append(process)
         process.said = lambda: path.read_text(errors="replace")  # type: ignore[attr-defined]
         return process
 
     def run(self, *words: str, deadline_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            [str(XRSTACK), *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=deadline_s,
-            check=False,
-        )
+        """Run a command to its end: `up` as a process, which it makes others of; the others here, which is quick."""
+        if words[0] == "up":
+            return subprocess.run(
+                [str(XRSTACK), *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=deadline_s,
+                check=False,
+            )
+        names = ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+        with (
+            contextlib.chdir(self.folder),
+            pytest.MonkeyPatch.context() as patch,
+            tempfile.TemporaryFile("w+") as out,
+            tempfile.TemporaryFile("w+") as err,
+        ):
+            for name in names:
+                patch.setenv(name, self.environment[name])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(words)
+            said = []
+            for file in (out, err):
+                file.seek(0)
+                said.append(file.read())
+        return subprocess.CompletedProcess(words, code, *said)
 
     def up(self, *words: str) -> StackStatus:
-        """Start the stack so that it runs on, and return how it is."""
-        result = self.run("up", "--detach", *words)
-        assert result.returncode == 0, result.stderr
-        return self.runs()[-1]
+        """Start the stack, as its launcher's parent, and return how it is once it is up."""
+        before = {run.run_id for run in self.runs()}
+        process = self.start("up", *words)
+
+        def is_up() -> StackStatus | None:
+            assert process.poll() is None, process.said()
+            news = [run for run in self.runs() if run.run_id not in before and not run.persists]
+            return next((run for run in news if run.state == "up"), None)
+
+        return wait_for(is_up, "the stack")
 
     def runs(self) -> list[StackStatus]:
         """Return all runs, the oldest first."""
@@ -142,9 +169,10 @@ class Project:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+            for child in self._children:
+                child.poll()
+        for child in self._children:
+            child.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -158,6 +186,22 @@ def _environ(pid: int) -> bytes:
 @pytest.fixture
 def project() -> Iterator[Project]:
     """A folder for a stack."""
+    made = Project()
+    yield made
+    made.end_all()
+
+
+@pytest.fixture
+def fresh_project() -> Iterator[Project]:
+    """As `project`, where a module has made that the shared one."""
+    made = Project()
+    yield made
+    made.end_all()
+
+
+@pytest.fixture(scope="module")
+def shared_project() -> Iterator[Project]:
+    """A folder for the one stack of a module whose tests do it no harm."""
     made = Project()
     yield made
     made.end_all()

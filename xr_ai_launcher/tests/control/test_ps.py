@@ -4,6 +4,7 @@ import json
 import os
 import signal
 
+from xr_ai_launcher._control import client
 from xr_ai_launcher._run.linux import process_info
 
 STACK = """\
@@ -63,9 +64,10 @@ def test_stack_that_does_not_run_is_said_with_those_that_do(project):
     assert "other does not run; running: toy" in result.stderr
 
 
-def test_stopped_launcher_is_named(project):
+def test_stopped_launcher_is_named(project, monkeypatch):
     project.stack("stack: toy\nroles: {a: {command: sleep 600}}")
     run = project.up()
+    monkeypatch.setattr(client, "_ANSWER_TIMEOUT_S", 0.3)
     os.kill(run.supervisor_pid, signal.SIGSTOP)
     try:
         result, down = project.run("ps"), project.run("down")
@@ -76,7 +78,7 @@ def test_stopped_launcher_is_named(project):
     assert f"{run.run_id} (process {run.supervisor_pid}) does not answer: is it stopped?" in result.stderr
 
 
-def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(project, wait_for):
+def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(project, wait_for, monkeypatch):
     """Guardian, witness and supervisor killed at the same instant: the only way to leave anything."""
     run = kill_launcher(project, wait_for)
     result = project.run("ps")
@@ -84,6 +86,7 @@ def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(projec
     assert (
         f"{run.run_id}: its launcher was killed and 2 of its processes live; xrstack down {run.run_id}" in result.stderr
     )
+    monkeypatch.setattr("xr_ai_launcher.cli.down._SWEEP_GRACE_S", 0.3)
     result = project.run("down", run.run_id)
     assert result.returncode == 0
     assert f"{run.run_id}: 2 processes of a killed launcher were ended" in result.stderr

@@ -22,10 +22,20 @@ STACK = """\
 """
 
 
+@pytest.fixture(scope="module")
+def shared_runtime(shared_project):
+    shared_project.stack(STACK)
+    return Path(shared_project.up().runtime)
+
+
 @pytest.fixture
-def runtime(project):
-    project.stack(STACK)
-    return Path(project.up().runtime)
+def project(shared_project, shared_runtime):
+    return shared_project
+
+
+@pytest.fixture
+def runtime(shared_runtime):
+    return shared_runtime
 
 
 def connect(runtime):
@@ -56,23 +66,6 @@ def test_status_says_what_there_is_to_know(project, runtime):
     assert web.since - web.started == pytest.approx(web.ready_after_s, abs=0.01)
     assert [web.pid] == project.role_processes("web")
     assert Path(web.log_path).read_text() == "hello\n"
-
-
-def test_subscriber_hears_every_change(project, runtime):
-    with project.control() as control:
-        status = control.subscribe()
-        assert control.restart("web").state == "ready"
-        control.down()
-        events = []
-        for event in control.events(20):
-            status = status.after(event)
-            events.append((event.kind, event.role.name if event.role else ""))
-    web = [kind for kind, role in events if role == "web" and kind != "reason"]
-    assert web == ["restart", "exit", "started", "ready", "exit"]
-    assert ("stop", "") in events
-    assert events[-1] == ("ending", "")
-    assert status.state == "stopping"
-    assert status.role("web").state == "ended"
 
 
 @pytest.mark.parametrize(
@@ -175,9 +168,28 @@ def project_control(runtime):
     return Control(runtime)
 
 
-def test_chatter_is_thinned_for_subscribers(project, wait_for):
+def test_subscriber_hears_every_change(fresh_project):
+    fresh_project.stack(STACK)
+    fresh_project.up()
+    with fresh_project.control() as control:
+        status = control.subscribe()
+        assert control.restart("web").state == "ready"
+        control.down()
+        events = []
+        for event in control.events(20):
+            status = status.after(event)
+            events.append((event.kind, event.role.name if event.role else ""))
+    web = [kind for kind, role in events if role == "web" and kind != "reason"]
+    assert web == ["restart", "exit", "started", "ready", "exit"]
+    assert ("stop", "") in events
+    assert events[-1] == ("ending", "")
+    assert status.state == "stopping"
+    assert status.role("web").state == "ended"
+
+
+def test_chatter_is_thinned_for_subscribers(fresh_project, wait_for):
     """A role that reports a thousand times a second is not passed on a thousand times a second."""
-    project.stack("""\
+    fresh_project.stack("""\
         stack: chatty
         roles:
           loader:
@@ -196,11 +208,11 @@ def test_chatter_is_thinned_for_subscribers(project, wait_for):
                 time.sleep(600)
             ready: notify
     """)
-    project.start("up", "--plain")
-    wait_for(project.runs, "the run")
-    with project.control() as control:
+    fresh_project.start("up", "--plain")
+    wait_for(fresh_project.runs, "the run")
+    with fresh_project.control() as control:
         control.subscribe()
-        (project.folder / "go").touch()
+        (fresh_project.folder / "go").touch()
         events = []
         for event in control.events(20):
             events.append(event)

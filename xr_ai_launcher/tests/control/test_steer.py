@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -168,9 +167,7 @@ def test_detached_stack_outlives_its_terminal_and_knows_no_failure_of_it(project
     project.stack(
         "stack: toy\nroles: {page: {command: [sh, -c, 'echo hi; exec sleep 600'], ready: {log: hi}, url: 'http://x/'}}"
     )
-    began = time.monotonic()
     result = project.run("up", "--detach")  # its output is a pipe that is closed now
-    assert time.monotonic() - began < 20
     assert result.returncode == 0
     assert "toy is up and runs on" in result.stderr
     assert "page: http://x/" in result.stderr

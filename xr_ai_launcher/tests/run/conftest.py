@@ -16,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from xr_ai_launcher import testing
+from xr_ai_launcher._control.client import Control
+from xr_ai_launcher._control.errors import ControlError
 from xr_ai_launcher._run.linux import descendants_of, process_info
 from xr_ai_launcher._stack.plan import RolePlan, StackPlan
 
@@ -80,6 +82,18 @@ class RunningStack:
             wait_for(lambda: (self.stdout + self.stderr).count(words) >= times, repr(words))
         except AssertionError as error:
             raise AssertionError(f"{error}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}") from None
+
+    def wait_for_reason(self, words: str) -> None:
+        """Wait until some role is said not to be ready for this reason."""
+
+        def has_reason() -> bool:
+            with contextlib.suppress(ControlError, StopIteration):
+                folder = next(path for path in self.folder.glob("xrstack/toy-*"))
+                with Control(folder) as control:
+                    return any(words in role.reason for role in control.status().roles)
+            return False
+
+        wait_for(has_reason, f"the reason {words!r}")
 
     def role_processes(self) -> list[int]:
         """Return all living processes that were started, directly or not, by this stack's roles."""

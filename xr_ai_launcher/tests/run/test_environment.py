@@ -65,13 +65,13 @@ def test_role_starts_clean(start, role, facts_of):
 
 def test_more_roles_than_open_files_are_allowed(start, role, facts_of):
     """The launcher makes room for itself; a role keeps the limit that it would have had."""
-    few = (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    roles = [role("me", "inspect_self"), *(role(f"r{i}", "say", "hi") for i in range(79))]
+    few = (30, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    roles = [role("me", "inspect_self"), *(role(f"r{i}", "say", "hi") for i in range(39))]
     stack = start(
         *(replace(each, argv=("/bin/sleep", "600")) if each.name != "me" else each for each in roles),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few),
     )
-    stack.wait_for_words("80 roles ready")
+    stack.wait_for_words("40 roles ready")
     facts_of(stack)
     me = next(pid for pid in stack.role_processes() if environment_value(pid, "XR_ROLE") == "me")
     assert resource.prlimit(me, resource.RLIMIT_NOFILE) == few

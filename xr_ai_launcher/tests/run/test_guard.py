@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
@@ -97,10 +96,8 @@ def test_stack_inside_a_stack_ends_with_it(start, role, tmp_path, wait_for):
     stack = start(outer)
     stack.wait_for_words("stubborn")
     family = stack.family()
-    began = time.monotonic()
     stack.process.terminate()
     assert stack.wait() == 143
-    assert time.monotonic() - began < 10
     from xr_ai_launcher._run.linux import process_info
 
     assert [pid for pid in family if process_info(pid)] == []
