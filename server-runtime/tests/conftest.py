@@ -31,7 +31,7 @@ import yaml
 from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, ProcessorEndpoint
 
 START_LIMIT_S = 60.0
-WAIT_LIMIT_S = 15.0
+WAIT_LIMIT_S = 30.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _LIVEKIT_CLIENT = _REPOSITORY.joinpath(
     *("client-samples", "web-xr-build", "node_modules", "livekit-client", "dist", "livekit-client.esm.mjs")
@@ -127,10 +127,13 @@ class HubProcess:
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children(recursive=True)
 
+    def ask_to_stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> int:
         assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         try:
             return self.process.wait(WAIT_LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -190,7 +193,9 @@ def make_hub(tmp_path_factory: pytest.TempPathFactory, livekit_binary: Path) -> 
 
     yield make
     for hub in made:
-        if hub.process is not None and hub.process.poll() is None:
+        hub.ask_to_stop()
+    for hub in made:
+        if hub.process is not None:
             hub.stop()
 
 
@@ -205,10 +210,6 @@ class SpareHub:
         """Return a running hub to do anything to."""
         taken, self._next = self._next.wait_ready(), self._start()
         return taken
-
-    def settle(self) -> None:
-        """Wait until nothing starts any more, before time is measured."""
-        self._next.wait_ready()
 
     def _start(self) -> HubProcess:
         return self._make_hub(api_secret=SPARE_SECRET).start()
@@ -475,12 +476,13 @@ async def get_json(url: str, **options: Any) -> tuple[int, Any]:
 
 async def health_until(hub: HubProcess, condition: Callable[[Any], object], limit_s: float = WAIT_LIMIT_S) -> Any:
     """Ask /health until ``condition`` holds for its facts, and return them."""
-    async with asyncio.timeout(limit_s):
+    async with asyncio.timeout(limit_s), aiohttp.ClientSession() as session:
         while True:
-            _, facts = await get_json(f"{hub.url}/health")
+            async with session.get(f"{hub.url}/health") as reply:
+                facts = await reply.json()
             if condition(facts):
                 return facts
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,10 @@ import pytest
 from livekit import api
 
 
-def test_the_death_of_livekit_ends_the_hub_at_once(spare_hub: Any, spare_hubs: Any, helpers: Any) -> None:
-    spare_hubs.settle()
+def test_the_death_of_livekit_ends_the_hub(spare_hub: Any, helpers: Any) -> None:
     asyncio.run(_join_and(spare_hub, helpers, lambda: _livekit_of(spare_hub).kill()))
-    killed_at = time.monotonic()
 
-    assert spare_hub.wait_exit(10) == 1
-    assert time.monotonic() - killed_at < 2.0
+    assert spare_hub.wait_exit() == 1
     assert "the LiveKit server exited (killed by SIGKILL); its last lines:" in spare_hub.output
     assert "starting LiveKit server" in spare_hub.output.split("its last lines:")[1]
 
@@ -72,20 +71,22 @@ def test_a_stop_while_starting_is_clean(make_hub: Callable[..., Any], helpers: A
     _assert_free(hub)
 
 
-@pytest.mark.parametrize("key", ["web_server_port", "lk_port_ws", "lk_port_udp"])
-def test_a_taken_port_is_named_in_one_sentence(make_hub: Callable[..., Any], key: str) -> None:
-    hub = make_hub()
-    kind = socket.SOCK_DGRAM if key == "lk_port_udp" else socket.SOCK_STREAM
-    with socket.socket(socket.AF_INET, kind) as holder:
-        holder.bind(("127.0.0.1", hub.config[key]))
-        if kind == socket.SOCK_STREAM:
-            holder.listen()
-        hub.start()
-        assert hub.wait_exit() == 1
+def test_a_taken_port_is_named_in_one_sentence(make_hub: Callable[..., Any]) -> None:
+    keys = {"web_server_port": socket.SOCK_STREAM, "lk_port_ws": socket.SOCK_STREAM, "lk_port_udp": socket.SOCK_DGRAM}
+    hubs = {key: make_hub() for key in keys}
+    with ExitStack() as stack:
+        for key, kind in keys.items():
+            holder = stack.enter_context(socket.socket(socket.AF_INET, kind))
+            holder.bind(("127.0.0.1", hubs[key].config[key]))
+            if kind == socket.SOCK_STREAM:
+                holder.listen()
+            hubs[key].start()
+        assert {key: hub.wait_exit() for key, hub in hubs.items()} == dict.fromkeys(keys, 1)
 
-    assert f"port {hub.config[key]}" in hub.output or f":{hub.config[key]}" in hub.output
-    assert "Address already in use" in hub.output
-    assert "Traceback" not in hub.output
+    for key, hub in hubs.items():
+        assert re.search(rf"(port |:){hub.config[key]}\b", hub.output), key
+        assert "Address already in use" in hub.output
+        assert "Traceback" not in hub.output
 
 
 def test_a_second_hub_on_the_same_addresses_is_refused(make_hub: Callable[..., Any], hub: Any) -> None:

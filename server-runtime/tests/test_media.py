@@ -91,8 +91,8 @@ async def test_speech_of_any_rate_is_heard_until_it_is_flushed(
     flushed_at = time.monotonic()
     await agent.endpoint.flush_return_audio("alice-voice")
     await helpers.eventually(lambda: alice.peaks[-1][1] < 1000)
-    # 100 ms of jitter buffer and network remain; the rest of the limit is for a loaded machine.
-    assert time.monotonic() - flushed_at < 1.0
+    # 100 ms of jitter buffer and network remain, in frames of 10 ms; the rest is for a loaded machine.
+    assert len(alice.loud_since(flushed_at)) < 200, "twenty seconds were under way"
     quiet_at = time.monotonic()
     await helpers.eventually(lambda: len([at for at, _ in alice.peaks if at > quiet_at]) >= 30)
     assert not alice.loud_since(quiet_at), "flushed speech came back"

@@ -72,8 +72,8 @@ async def test_what_a_participant_shows_and_says_is_recorded(
         return client
 
     leaver = await published("leaver", 180)
-    await helpers.eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), 30)
     facts = await helpers.health_until(hub, lambda facts: facts["recording"]["written"] > 200)
+    await helpers.eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), 30)
     await leaver.leave()
     facts = await helpers.health_until(hub, lambda facts: facts["recording"]["tracks"] == 0)
     assert (facts["recording"]["state"], facts["recording"]["dropped"]) == ("recording", 0)
