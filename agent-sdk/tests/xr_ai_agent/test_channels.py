@@ -193,7 +193,7 @@ def test_a_hub_that_dates_nothing_may_repeat_a_join_with_another_time():
 async def test_a_leave_lost_on_the_socket_of_the_signals_is_noticed_and_made_up_for(stage, connector, eventually):
     agent, seen = await stage.agent(), []
     agent.on_frame(lambda signal: seen.append(signal.seq))
-    agent._attendance._video.apply(ParticipantEvent("alice", False, 1))
+    agent._attendance.on_video_told(ParticipantEvent("alice", False, 1))
     await push(connector)
     await eventually(lambda: agent.losses.get("join or leave lost") == 1, deadline_s=20)
     await push(connector)

@@ -36,6 +36,8 @@ class Attendance:
         self._on_signal = on_signal
         # As the socket for frame signals told it.
         self._video = Roster()
+        # Who is in the same session on both: asked for every signal, changed by few events.
+        self._agreed: set[str] = set()
         # By participant and session: signals whose join is still on its way.
         self._early: dict[str, dict[int, deque[FrameSignal]]] = {}
         # What came of whom after a leave that waits; the first one is the leave.
@@ -46,6 +48,7 @@ class Attendance:
         self._has_sessions = True
         self.has_video = False
         self._video = Roster()
+        self._agreed.clear()
         self._early.clear()
         self.roster.forget_departed()
         while self._held:
@@ -97,6 +100,7 @@ class Attendance:
         if event.joined:
             self._video.apply(ParticipantEvent(participant_id, False, event.pts_us))
         self._video.apply(event)
+        self._compare(participant_id)
         self._recheck(participant_id)
 
     def on_video_roster(self, roster: tuple[RosterRow, ...]) -> bool:
@@ -108,6 +112,8 @@ class Attendance:
         for participant_id, connector_id, pts_us in roster:
             self._video.apply(ParticipantEvent(participant_id, False, 0))
             self._video.apply(ParticipantEvent(participant_id, True, pts_us, connector_id))
+        for participant_id in self._video.ids | self.roster.ids:
+            self._compare(participant_id)
         for participant_id in tuple(self._held):
             self._recheck(participant_id, is_complete=True)
         return is_news
@@ -119,6 +125,8 @@ class Attendance:
         """
         participant_id = signal.participant_id
         if session is None:
+            if participant_id in self._agreed:
+                return True
             told = self._video.join_of(participant_id)
             if told is None:
                 return False
@@ -145,6 +153,11 @@ class Attendance:
             self.on_told(ParticipantEvent(participant_id, False, pts_us))
         if join is not None:
             self.on_told(join)
+
+    def _compare(self, participant_id: str) -> None:
+        told, known = self._video.join_of(participant_id), self.roster.join_of(participant_id)
+        is_same = told is not None and known is not None and told.pts_us == known.pts_us
+        (self._agreed.add if is_same else self._agreed.discard)(participant_id)
 
     def _is_video_behind(self, join: ParticipantEvent) -> bool:
         if not self.has_video:
@@ -175,6 +188,7 @@ class Attendance:
     def _apply(self, event: ParticipantEvent) -> None:
         if not self.roster.apply(event):
             return
+        self._compare(event.participant_id)
         self._on_event(event)
         if event.joined and event.participant_id in self._early:
             sessions = self._early.pop(event.participant_id)
