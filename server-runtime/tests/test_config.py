@@ -111,6 +111,7 @@ def test_the_stack_chooses_the_sockets(tmp_path: Path, monkeypatch: pytest.Monke
         ("node_ip: here\n", ["node_ip"]),
         ("trusted_proxies: [10.0.0.1/8]\n", ["hub.yaml:1:19", "trusted_proxies", "10.0.0.0/8"]),
         ("allowed_origins: [example.org]\n", ["allowed_origins", "https://app.example.org"]),
+        ("duplicate_identity: kick\n", ["hub.yaml:1:21", "rename", "refuse"]),
         ("isolation: none\n", ["isolation", "room", "permissions"]),
         ("video_recording: {sample_fsp: 5}\n", ["hub.yaml:1:19", "unknown key", "sample_fps"]),
         ("video_recording:\n  when_full: stpo\n", ["hub.yaml:2:14", "stop", "delete_oldest"]),

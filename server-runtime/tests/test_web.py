@@ -163,7 +163,7 @@ async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path, hel
 
 
 async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[..., Any], helpers: Any) -> None:
-    hub = make_hub(max_participants=1)
+    hub = make_hub(max_participants=1, duplicate_identity="refuse")
     hub.start()
     await asyncio.to_thread(hub.wait_ready)
     _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "first"})
@@ -173,6 +173,8 @@ async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[...
         await helpers.eventually(lambda: "first" in agent.endpoint.connected_participants)
         status, body = await helpers.get_json(f"{hub.url}/token")
         assert (status, body["error"]) == (503, "the hub is full: 1 participants at most")
+        status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": "first"})
+        assert (status, "'first' is here already" in body["error"]) == (409, True)
 
         await first.leave()
         await helpers.eventually(lambda: "first" not in agent.endpoint.connected_participants)

@@ -218,6 +218,7 @@ def _connector(config: HubConfig, access: LiveKitAccess, hub: HubEndpoint, stats
         max_participants=config.max_participants,
         max_data_bytes=config.max_data_bytes,
         is_shared=config.isolation == "permissions",
+        refuses_duplicates=config.duplicate_identity == "refuse",
     )
 
 

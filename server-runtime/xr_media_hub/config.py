@@ -164,6 +164,7 @@ class HubConfig(BaseModel):
     identity: str = Field("xr-hub-connector", min_length=1)
     room_name: str = Field("xr-room", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     join_code: str = ""
+    duplicate_identity: Literal["rename", "refuse"] = "rename"
     max_participants: int = Field(32, ge=1, le=1024)
     max_data_bytes: int = Field(16 * 2**20, ge=PACKET_BYTES, le=32 * 2**20)
 

@@ -47,8 +47,12 @@ class LiveKitConnector:
         max_participants: int,
         max_data_bytes: int,
         is_shared: bool = False,
+        refuses_duplicates: bool = False,
     ) -> None:
-        """With ``is_shared`` one room named ``room_prefix`` holds everybody, else each has one of their own."""
+        """With ``is_shared`` one room named ``room_prefix`` holds everybody, else each has one of their own.
+
+        The identity of somebody who is here gets a number behind it, or is refused with ``refuses_duplicates``.
+        """
         self._access = access
         self._connector = connector
         self._stats = stats
@@ -56,6 +60,7 @@ class LiveKitConnector:
         self._room_prefix = room_prefix
         self._max_participants = max_participants
         self._max_data_bytes = max_data_bytes
+        self._refuses_duplicates = refuses_duplicates
         self._sessions: dict[str, ParticipantSession] = {}
         self._unaddressed = Throttled(logger)
         self._shared: SharedRoom | None = None
@@ -75,8 +80,8 @@ class LiveKitConnector:
     async def admit(self, wanted_identity: str) -> Admission:
         """Make room for one participant and sign their token.
 
-        An empty identity gets a fresh one; the identity of somebody who is here gets a number behind it. The name of
-        a room of one's own is new each time, so that an older token of the same identity opens nothing.
+        An empty identity gets a fresh one. The name of a room of one's own is new each time, so that an older token
+        of the same identity opens nothing.
 
         Raises:
             JoinRefused: the identity is not allowed, the hub is full, or LiveKit did not give us a room.
@@ -154,6 +159,10 @@ class LiveKitConnector:
         return identity
 
     def _free_identity(self, wanted: str) -> str:
+        if self._refuses_duplicates and self._is_taken(wanted):
+            raise JoinRefused(
+                409, f"{wanted!r} is here already: ask for another identity, or leave with that one first"
+            )
         number, candidate = 1, wanted
         while self._is_taken(candidate):
             number += 1
