@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx2
@@ -30,6 +31,7 @@ _BITRATE_BPS = 2_000_000
 _STEP_PX = 4
 
 Picture = npt.NDArray[np.uint8]
+_Role = Callable[..., Coroutine[Any, Any, None]]
 
 
 class _Seen:
@@ -119,7 +121,11 @@ async def _subscribe(seen: _Seen, url: str, token: str) -> None:
 
 async def _serve(role: str, *arguments: str) -> None:
     seen = _Seen()
-    roles = {"publisher": _publish, "agent": _fetch, "subscriber": _subscribe}
+    roles: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+        "publisher": _publish,
+        "agent": _fetch,
+        "subscriber": _subscribe,
+    }
     running = asyncio.create_task(roles[role](seen, *arguments))
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

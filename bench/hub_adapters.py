@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import abc
 import time
+from collections.abc import Callable
+from typing import Any
 
 FORMATS = {"I420": 1.5, "NV12": 1.5, "RGB24": 3.0, "RGBA": 4.0}
 
@@ -24,88 +26,110 @@ class RingFull(Exception):
     """push_frame/push_signal could not take a frame now (back-pressure)."""
 
 
+OnFrame = Callable[[str, str, int, int], None]
+"""Participant, track, sequence number, pts_us."""
+OnAudio = Callable[[str, str, int, int], None]
+"""Participant, track, pts_us, bytes."""
+OnReturnAudio = Callable[[str, int, int], None]
+"""Participant, pts_us, bytes."""
+OnFlush = Callable[[str], None]
+"""Participant."""
+Fetched = tuple[int, int, Any, Callable[[], bool]]
+"""Sequence number, pts_us, a buffer, and what ends its use and tells whether the pixels held until then."""
+
+
 class ConnectorAdapter(abc.ABC):
     """Producer side.  All calls are on the worker's event loop."""
 
     @abc.abstractmethod
-    async def announce(self): ...
+    async def announce(self) -> None: ...
     @abc.abstractmethod
-    async def join(self, pid: str): ...
+    async def join(self, pid: str) -> None: ...
     @abc.abstractmethod
-    async def leave(self, pid: str): ...
+    async def leave(self, pid: str) -> None: ...
     @abc.abstractmethod
-    async def push_frame(self, pid, track, w, h, fmt, data, pts_us):
+    async def push_frame(self, pid: str, track: str, w: int, h: int, fmt: str, data: bytes, pts_us: int) -> None:
         """Store the pixels and signal the frame; RingFull when there is no room."""
 
-    async def push_signal(self, pid, track, pts_us):
+    async def push_signal(self, pid: str, track: str, pts_us: int) -> None:
         """Signal with the least pixels the implementation allows (metadata path)."""
         await self.push_frame(pid, track, 4, 4, "I420", b"\0" * 24, pts_us)
 
     @abc.abstractmethod
-    async def push_audio(self, pid, track, pts_us, rate, channels, samples, data): ...
-    def on_return_audio(self, cb):
-        """cb(pid, pts_us, nbytes)"""
-
-    def on_flush(self, cb):
-        """cb(pid)"""
+    async def push_audio(
+        self, pid: str, track: str, pts_us: int, rate: int, channels: int, samples: int, data: bytes
+    ) -> None: ...
+    @abc.abstractmethod
+    def on_return_audio(self, cb: OnReturnAudio) -> None: ...
+    @abc.abstractmethod
+    def on_flush(self, cb: OnFlush) -> None: ...
 
     def cancelled(self) -> int:
         """Return how many chunks a flush overtook and silenced so far: not lost, not wanted any more."""
         return 0
 
-    async def stop(self): ...
+    async def stop(self) -> None:
+        """Disconnect."""
 
 
 class ProcessorAdapter(abc.ABC):
     """Agent side."""
 
     @abc.abstractmethod
-    def subscribe(self, pid: str): ...
+    def subscribe(self, pid: str) -> None: ...
     @abc.abstractmethod
-    def on_frame(self, cb):
-        """cb(pid, track, seq, pts_us)"""
+    def on_frame(self, cb: OnFrame) -> None: ...
+    @abc.abstractmethod
+    def on_audio(self, cb: OnAudio) -> None: ...
+    @abc.abstractmethod
+    async def request_frame(self, pid: str, track: str) -> Fetched | None:
+        """Return the newest frame, if there is one.
+
+        What ends its use may say that the pixels were overwritten meanwhile: that is noticed, so it is not counted as
+        torn or changed.
+        """
 
     @abc.abstractmethod
-    def on_audio(self, cb):
-        """cb(pid, track, pts_us, nbytes)"""
-
-    def on_participant(self, cb):
-        """cb(pid, joined)"""
-
+    async def send_return_audio(
+        self, pid: str, pts_us: int, rate: int, channels: int, samples: int, data: bytes
+    ) -> None: ...
     @abc.abstractmethod
-    async def request_frame(self, pid, track):
-        """-> (seq, pts_us, buffer, release) of the newest frame, or None.  `buffer`
-        supports the buffer protocol and is valid until release() is called; release() may
-        return False = "the pixels were overwritten while you held them" (detected, so not
-        counted as torn/changed).  None or True = they were good throughout."""
+    async def flush(self, pid: str) -> None: ...
 
-    @abc.abstractmethod
-    async def send_return_audio(self, pid, pts_us, rate, channels, samples, data): ...
-    async def flush(self, pid): ...
-    async def stop(self): ...
+    async def stop(self) -> None:
+        """Disconnect."""
 
 
 class Adapter(abc.ABC):
+    """One process's way to a kind of hub; ``opts`` holds slots and max_frame_bytes of a connector's ring."""
+
     name = "?"
 
-    def __init__(self, workdir: str, opts: dict):
-        self.workdir, self.opts = workdir, opts  # opts: slots, max_frame_bytes
+    def __init__(self, workdir: str, opts: dict[str, int]) -> None:
+        self.workdir, self.opts = workdir, opts
 
-    def install_loop(self):
-        """e.g. uvloop.install()"""
+    def install_loop(self) -> None:
+        """Choose the event loop, such as uvloop's."""
 
     @abc.abstractmethod
-    async def start_hub(self): ...
-    async def stop_hub(self): ...
+    async def start_hub(self) -> None: ...
+
+    async def stop_hub(self) -> None:
+        """End a hub of this process, if there is one."""
+
     @abc.abstractmethod
     async def connector(self) -> ConnectorAdapter: ...
     @abc.abstractmethod
     async def processor(self) -> ProcessorAdapter: ...
+
     def raw_inlet(self) -> str | None:
-        """ZMQ address to throw rubbish at (fault item), or None."""
+        """Return the ZeroMQ address to throw rubbish at, if there is one."""
+        return None
 
     def encode_unknown(self) -> bytes:
+        """Return a message of an id that nobody knows."""
         return b"\xfe\x90"
 
     def encode_big(self, n: int) -> bytes | None:
-        """A well-formed data message of n bytes for participant 'p0', or None."""
+        """Return a well-formed data message of n bytes for participant p0, if there is one."""
+        return None

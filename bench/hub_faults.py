@@ -16,12 +16,10 @@ def faults(spec: str, *, is_split: bool) -> dict[str, Any]:
     """Run every fault once; each row says what came of it."""
     out: dict[str, Any] = {}
 
-    def alive(rig, agent=None, pids=("p0",)):
-        a = agent or rig.agents[0]
-        a("clear")
-        s = rig.connector("signals", pids=list(pids), secs=0.5, rate=60)
-        time.sleep(0.3)
-        return a("stats")["frames"]["n"], s["sent"]
+    def alive(rig: Rig) -> tuple[int, int]:
+        rig.agent("clear")
+        sent = rig.connector("signals", pids=["p0"], secs=0.5, rate=60)["sent"]
+        return rig.until_received(rig.agent, "frames", sent), sent
 
     # slow agent: 2 agents, one stalls for 3 s at 2000 signals/s
     rig = Rig(spec, is_split=is_split, agents=2, max_frame_bytes=4096).start()

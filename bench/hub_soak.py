@@ -95,7 +95,7 @@ def _soak(seconds: float, participants: int, toggles: int, tell: Callable[[str],
 
 
 async def _stay(hub: RunningHub, seconds: float, count: int, toggles: int, tell: Callable[[str], None]) -> _Run:
-    endpoint = ProcessorEndpoint(**hub.ipc)
+    endpoint = ProcessorEndpoint(hub.ipc["sub_addr"], hub.ipc["push_addr"])
 
     async def fetch(signal: FrameSignal) -> None:
         await endpoint.request_frame(signal)

@@ -153,7 +153,7 @@ class Player:
         """Throw something at the hub's inlet that no peer would send."""
         import zmq
 
-        socket = zmq.Context.instance().socket(zmq.PUSH)
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         inlet = self._adapter.raw_inlet()
         assert inlet is not None
         socket.connect(inlet)
@@ -173,7 +173,9 @@ class Player:
 
     async def fetch(self, pid: str, secs: float, think: float = 0.0, hold: float = 0.0) -> dict[str, Any]:
         """As agent: get the newest frame again and again; each is checked to be one picture throughout."""
-        latencies, ages, counts = [], [], defaultdict(int)
+        latencies: list[int] = []
+        ages: list[int] = []
+        counts: dict[str, int] = defaultdict(int)
         started, cpu_before = time.monotonic(), cpu_s()
         while time.monotonic() - started < secs:
             asked_us = now_us()
