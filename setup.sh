@@ -107,6 +107,17 @@ python3 -c "import sys; sys.exit(sys.version_info < tuple(map(int, '$PYTHON_MIN'
 node -e "process.exit(Number(parseInt(process.versions.node) < $NODE_MIN))" ||
     fail "Node.js $NODE_MIN or newer is needed, found $(node -v). Install it and put it first on PATH."
 
+# The speech recogniser's package has wheels for these; for another Python (Ubuntu 24.04 has 3.12) it is compiled.
+case "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')" in
+    3.11 | 3.13) ;;
+    *)
+        need cc gcc libc6-dev
+        python3 -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2> /dev/null ||
+            missing="$missing python3-dev"
+        install_missing
+        ;;
+esac
+
 # --- Python environment ----------------------------------------------------------------------------------------------
 
 projects=". program-sdk agent-sdk client-sdk server-runtime services agent-samples/xr-render-demo"

@@ -81,6 +81,14 @@ def test_without_apt_the_packages_are_named(checkout: Path, tmp_path: Path) -> N
     assert "package manager" in result.stderr
 
 
+def test_a_python_without_ready_made_wheels_gets_a_compiler(checkout: Path, tmp_path: Path) -> None:
+    python = "case \"$*\" in *'%d.%d'*) echo 3.12;; *Python.h*) exit 1;; esac"
+    present = {**PRESENT, **APT, "python3": python, "node": "exit 0", "npm": "exit 0"}
+    result = setup(checkout, programs(tmp_path / "bin", **present))
+    assert result.returncode == 5, result.stderr
+    assert "apt-get install -y --no-install-recommends gcc libc6-dev python3-dev'" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("program", "version", "complaint"),
     [
