@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import logging
 import secrets
 import struct
@@ -85,11 +86,11 @@ class Outlets:
 class HubTarget:
     """One hub, fed input after input; `run` raises AssertionError when something does not hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring_name: str = "") -> None:
         self._logger = logging.getLogger("xr_ai_agent")
         self._level = self._logger.level
         self._logger.setLevel(logging.CRITICAL + 1)
-        self.ring = ConnectorRing.create(f"xr_fz_{secrets.token_hex(3)}", 4, 4096)
+        self.ring = ConnectorRing.create(ring_name or f"xr_fz_{secrets.token_hex(3)}", 4, 4096)
 
     def close(self) -> None:
         self.ring.close()
@@ -203,6 +204,11 @@ CORPUS = Path(__file__).with_name("corpus.b64")
 def corpus() -> list[bytes]:
     """Return the seeds and the committed corpus."""
     return seeds() + [base64.b64decode(line) for line in CORPUS.read_text().split()]
+
+
+def ring_name(found: Path) -> str:
+    """Return the name of the shared memory that a run leaves behind."""
+    return f"xr_fz_{hashlib.sha256(str(found.resolve()).encode()).hexdigest()[:6]}"
 
 
 @contextlib.contextmanager
