@@ -52,7 +52,8 @@ def _become_launcher(plan: StackPlan, original: StackPlan, environment: Mapping[
         nothing = os.open(os.devnull, os.O_RDWR)
         for fd, target in ((nothing, 0), (nothing, 1), (words, 2)):
             os.dup2(fd, target)
-        code = run(plan, environment=environment, wishes=Wishes(is_plain=True), original=original)
+        wishes = Wishes(is_plain=True, metrics_port=plan.metrics_port)
+        code = run(plan, environment=environment, wishes=wishes, original=original)
     except Exception as error:
         # The border of a process: whoever waits has to hear of it in words.
         write_all(2, f"{error}\n".encode(errors="replace"))

@@ -95,6 +95,16 @@ def test_the_stack_file_names_the_port_and_the_command_line_another(
     assert f":{free_port}/metrics" not in terminal.text
 
 
+def test_a_detached_stack_serves_them_too(tmp_path: Path, on_terminal: Start, free_port: int) -> None:
+    (tmp_path / "stack.yaml").write_text(f"{STACK}metrics: {free_port}\n")
+    terminal = on_terminal("up", "--detach")
+    assert terminal.wait_for_end() == 0
+    try:
+        assert 'xrstack_role_up{stack="s",role="a"} 1' in _scrape(f"http://127.0.0.1:{free_port}/metrics")
+    finally:
+        assert on_terminal("down").wait_for_end() == 0
+
+
 def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, on_terminal: Start) -> None:
     (tmp_path / "stack.yaml").write_text(STACK)
     with socket.create_server(("127.0.0.1", 0)) as taken:
