@@ -69,6 +69,7 @@ def _run(job: Job, run_dir: RunDir) -> int:
         code = run_guarded(
             lambda lifeline: _supervise(job, run_dir, lifeline),
             title=f"stack-supervisor {name}",
+            job_control=True,
             has_table=has_table,
             clean_up=run_dir.remove_runtime,
         )

@@ -35,7 +35,7 @@ FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks for the end."""
 _JOB_CONTROL = (signal.SIGTSTP, signal.SIGCONT)
 # The kernel tells of these only who is in the terminal's foreground; the supervisor has no terminal of its own.
-_PASSED_ON = (*FORWARDED_SIGNALS, signal.SIGWINCH, *_JOB_CONTROL)
+_PASSED_ON = (*FORWARDED_SIGNALS, signal.SIGWINCH)
 _WITNESS_TITLE = "stack-witness"
 
 Work = Callable[[int], int]
@@ -49,22 +49,30 @@ _BUG_EXIT_CODE = 3
 _WAKE_BYTES = 4096
 
 
-def run_guarded(work: Work, *, title: str, has_table: bool = False, clean_up: Callable[[], None] = lambda: None) -> int:
+def run_guarded(
+    work: Work,
+    *,
+    title: str,
+    job_control: bool = False,
+    has_table: bool = False,
+    clean_up: Callable[[], None] = lambda: None,
+) -> int:
     """Run ``work`` in a supervisor process called ``title``; return its exit code, or minus the signal that killed it.
 
     Meanwhile SIGINT, SIGTERM and SIGHUP go to the supervisor (an ignored SIGHUP stays so, as nohup wants it). When
-    this returns, no process that the work started is left. Ctrl-Z (SIGTSTP) is the supervisor's matter: it stops this
-    process when it has left the terminal in order. With ``has_table`` this one does not go on in the background.
+    this returns, no process that the work started is left. With ``job_control`` Ctrl-Z (SIGTSTP) is the supervisor's
+    matter: it stops this process when it has left the terminal in order; and with ``has_table`` this process does not
+    go on in the background.
     ``clean_up`` is called by whoever finds the supervisor killed, perhaps in another process.
     """
 
     def witness(lifeline: int) -> int:
-        code = _guard(work, title, _Signals(is_inner=True), lifeline)
+        code = _guard(work, title, _Signals(is_inner=True, job_control=job_control), lifeline)
         if code < 0:
             clean_up()
         return code
 
-    return _guard(witness, _WITNESS_TITLE, _Signals(has_table=has_table))
+    return _guard(witness, _WITNESS_TITLE, _Signals(job_control=job_control, has_table=has_table))
 
 
 def _guard(work: Work, title: str, signals: _Signals, outer: int = -1) -> int:
@@ -130,10 +138,11 @@ class _Signals:
     lifeline must do.
     """
 
-    def __init__(self, *, is_inner: bool = False, has_table: bool = False) -> None:
+    def __init__(self, *, is_inner: bool = False, job_control: bool = False, has_table: bool = False) -> None:
         """``is_inner``: the signals come from a guardian, not from the user."""
         self._is_inner = is_inner
         self._has_table = has_table
+        self._passed_on = (*_PASSED_ON, *_JOB_CONTROL) if job_control else _PASSED_ON
         self._is_ending = False
         threads = sys.modules.get("threading")  # where nobody has loaded it there is but one
         self._is_possible = threads is None or threads.current_thread() is threads.main_thread()
@@ -143,7 +152,7 @@ class _Signals:
         if self._is_possible:
             old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
             self._restore.callback(signal.pthread_sigmask, signal.SIG_SETMASK, old_mask)
-            self._open_mask = old_mask - {*_PASSED_ON} if self._is_inner else old_mask
+            self._open_mask = old_mask - {*self._passed_on} if self._is_inner else old_mask
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -169,7 +178,7 @@ class _Signals:
             if news in events:
                 heard = set(os.read(news, _WAKE_BYTES))
                 self._is_ending = self._is_ending or not heard.isdisjoint(FORWARDED_SIGNALS)
-                for signum in heard.intersection(_PASSED_ON):
+                for signum in heard.intersection(self._passed_on):
                     self._pass_on(signum, pid)
 
     def _pass_on(self, signum: int, pid: int) -> None:
@@ -188,7 +197,7 @@ class _Signals:
         for fd in (wake_read, wake_write):
             self._restore.callback(os.close, fd)
         self._restore.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False))
-        for signum in _PASSED_ON:
+        for signum in self._passed_on:
             handler = signal.getsignal(signum)
             if signum in (signal.SIGHUP, signal.SIGTSTP) and handler == signal.SIG_IGN:
                 continue  # nohup, or a shell without job control: stays ignored
