@@ -116,13 +116,15 @@ class ForkServer:
         )
         self._codes: dict[int, int] = {}
 
-    def begin(self, **job: object) -> int:
-        """Begin a preparation and return its process' number."""
-        assert self._process.stdin is not None
-        print(json.dumps(job), file=self._process.stdin, flush=True)
+    def begin(self, **job: object) -> tuple[int, int]:
+        """Begin a preparation and return its process' number, and a descriptor that means this process for ever."""
+        self._write(job)
         while (news := self._read()) and "begun" not in news:
             pass
-        return news["begun"]
+        pid = news["begun"]
+        pidfd = os.pidfd_open(pid)
+        self._write(None)
+        return pid, pidfd
 
     def code_of(self, pid: int) -> int:
         """Return the exit code of a preparation that has ended."""
@@ -132,6 +134,10 @@ class ForkServer:
 
     def close(self) -> None:
         self._process.communicate()
+
+    def _write(self, job: object) -> None:
+        assert self._process.stdin is not None
+        print(json.dumps(job), file=self._process.stdin, flush=True)
 
     def _read(self) -> dict[str, int]:
         assert self._process.stdout is not None
@@ -145,8 +151,7 @@ class ForkedProcess:
     """A child of the fork server, used as if it were our own."""
 
     def __init__(self, server: ForkServer, **job: object) -> None:
-        self.pid = server.begin(**job)
-        self._pidfd = os.pidfd_open(self.pid)
+        self.pid, self._pidfd = server.begin(**job)
         self._server = server
 
     def poll(self) -> int | None:

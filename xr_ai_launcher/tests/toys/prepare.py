@@ -1,7 +1,8 @@
 """Takes setup steps, each time in a process of its own, forked from this one that has everything loaded already.
 
 Reads a line of JSON for each preparation: the file with the pickled plan, the one for the exports, the one for what is
-said, and the environment. Writes a line with the number of the process when it has begun, and one when it has ended.
+said, and the environment; then one with ``null`` once the reader holds the process, which is not collected before.
+Writes a line with the number of the process when it has begun, and one when it has ended.
 """
 
 import json
@@ -22,6 +23,7 @@ from xr_ai_launcher._run import guard  # noqa: F401
 from xr_ai_launcher._setup import SetupError, prepare, sources, worker  # noqa: F401
 
 _FAILED = 5
+_READ_BYTES = 1 << 16
 
 
 def main() -> None:
@@ -29,16 +31,23 @@ def main() -> None:
     on_ended.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(on_ended.fileno())
+    buffered, may_forget = b"", True
     while True:
         readable, _, _ = select.select([0, ended], [], [])
         if ended in readable:
-            ended.recv(4096)
-            tell_ended()
+            ended.recv(_READ_BYTES)
         if 0 in readable:
-            line = sys.stdin.readline()
-            if not line:
+            data = os.read(0, _READ_BYTES)
+            if not data:
                 return
-            tell(begun=begin(json.loads(line)))
+            *lines, buffered = (buffered + data).split(b"\n")
+            for line in lines:
+                job = json.loads(line)
+                may_forget = job is None
+                if job is not None:
+                    tell(begun=begin(job))
+        if may_forget:
+            tell_ended()
 
 
 def begin(job: dict[str, Any]) -> int:
