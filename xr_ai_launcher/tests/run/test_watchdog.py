@@ -1,6 +1,7 @@
 """``watchdog``: a role that gives no sign of life has failed, and systemd's other words on time."""
 
 import json
+import re
 import sys
 import textwrap
 
@@ -16,7 +17,7 @@ QUICK = RestartPlan(backoff_s=0.05, backoff_max_s=0.1, limit=3, window_s=60)
 def beating(role, tmp_path):
     """Make a role that gives signs of life until the file ``hang-LIFE`` is there."""
 
-    def make(*messages, watchdog_s=0.5, **fields):
+    def make(*messages, watchdog_s=1.0, **fields):
         argv = ("beats", tmp_path / "lives", tmp_path / "hang", *messages)
         return role("web", *argv, ready=NotifyProbe(), watchdog_s=watchdog_s, **fields)
 
@@ -28,23 +29,22 @@ def test_a_role_that_hangs_fails_the_stack_and_says_where(start, role, beating, 
     stack.wait_for_words("2 roles ready")
     (tmp_path / "hang-1").touch()
     assert stack.wait() == ABORTED
-    assert "web gave its last sign of life 0.5" in stack.stderr
-    assert "s ago (watchdog: 0.50 s); ending it" in stack.stderr
+    assert re.search(r"web gave its last sign of life \d+\.\d+ s ago \(watchdog: 1\.00 s\); ending it", stack.stderr)
     assert "in hang_here" in stack.stderr.split("its last lines:")[1]
-    assert "it is to send WATCHDOG=1 to its NOTIFY_SOCKET at least every 0.50 s" in stack.stderr
+    assert "it is to send WATCHDOG=1 to its NOTIFY_SOCKET at least every 1.00 s" in stack.stderr
     assert stack.role_processes() == []
 
 
-def test_a_role_that_hangs_is_started_again(start, beating, tmp_path):
+def test_a_role_that_hangs_is_started_again(start, beating, tmp_path, wait_for):
     stack = start(beating(on_exit="restart", restart=QUICK))
     for life in (1, 2):
         stack.wait_for_words(f"│ life {life}\n")
         (tmp_path / f"hang-{life}").touch()
     stack.wait_for_words("│ life 3\n")
-    assert stack.stderr.count("gave its last sign of life") == 2
+    assert stack.stderr.count("(watchdog: 1.00 s); ending it") >= 2
     assert "killed by SIGABRT (6); starting it again in 0.05 s" in stack.stderr
     stack.wait_for_words("web is ready after", times=3)
-    assert len(stack.role_processes()) == 1
+    wait_for(lambda: len(stack.role_processes()) == 1, "only the newest life")
     stack.process.terminate()
     assert stack.wait() == 143
 
@@ -76,7 +76,7 @@ def test_an_ignored_role_that_hangs_is_ended_alone(start, role, beating, tmp_pat
 def test_a_program_that_knows_nothing_of_it_is_explained(start, beating):
     stack = start(beating("mute", watchdog_s=0.3))
     assert stack.wait() == ABORTED
-    assert "web gave no sign of life for 0.3" in stack.stderr
+    assert "web gave no sign of life for" in stack.stderr
     assert "(a program behind a wrapper such as `uv run` is not the process that WATCHDOG_PID names)" in stack.stderr
 
 
