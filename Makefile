@@ -7,7 +7,7 @@ help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
 demo: setup ## prepare everything, run xr_render_demo and print its URL
-	@$(VENV)/xr_render_demo
+	@$(VENV)/xr_render_demo || [ $$? -eq 130 ]  # Ctrl-C is how it is meant to end
 
 setup: ## prepare everything: .venv/, web bundle, LiveKit server
 	@./setup.sh
