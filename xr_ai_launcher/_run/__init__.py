@@ -50,7 +50,8 @@ def run(
         RunDirError: there is no place for sockets or logs.
         RunError: a role that an earlier run left running cannot be replaced.
     """
-    job = Job(plan, original or plan, environment, stdout, stderr, wishes or Wishes(), os.getpid())
+    wishes = wishes or Wishes(metrics_port=plan.metrics_port)
+    job = Job(plan, original or plan, environment, stdout, stderr, wishes, os.getpid())
     if any(role.launch == "persist" for role in plan.enabled_roles):
         from xr_ai_launcher._run.keeping import keepers_for
 

@@ -89,11 +89,7 @@ def _plans(request: Request) -> dict[str, StackPlan] | None:
 def _up(request: Request) -> int:
     plan = startable_plan(stack_file(*request.stacks or (None,)), request.options())
     announce(plan)
-    if plan.metrics_port is None:
-        return start(plan)
-    from xr_ai_launcher._run.views import Wishes  # late: `check` runs nothing
-
-    return start(plan, Wishes(metrics_port=plan.metrics_port))
+    return start(plan)
 
 
 def _check(plans: dict[str, StackPlan]) -> int:

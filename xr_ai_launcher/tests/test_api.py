@@ -8,8 +8,20 @@ import pytest
 
 import xr_ai_launcher
 from xr_ai_launcher import LauncherError, MissingPrerequisiteError, StackError, StackPlan, load_stack, run_stack
+from xr_ai_launcher.testing import free_port
 
 STACK = "stack: s\nroles: {web: {command: [sh, -c, 'exit 6'], env: {A: 1}}}\nprofiles: {p: {env: {B: 2}}}\n"
+
+READER = """
+import sys, time, urllib.request
+
+for _ in range(2000):
+    try:
+        with urllib.request.urlopen("http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+            sys.exit(9 if b'xrstack_up{{stack="s"}} 1' in answer.read() else 1)
+    except OSError:
+        time.sleep(0.01)
+"""
 
 
 @pytest.fixture
@@ -35,6 +47,21 @@ def test_a_plan_is_loaded_with_profile_and_overrides(stack: Path) -> None:
 
 def test_a_stack_runs_and_returns_the_failed_roles_code(stack: Path) -> None:
     assert run_stack(stack) == 6
+
+
+def test_a_stack_serves_the_metrics_its_file_names(stack: Path) -> None:
+    port = free_port()
+    stack.write_text(
+        f"""
+        stack: s
+        metrics: {port}
+        roles:
+          reader:
+            command: [{sys.executable}, {stack.parent}/reader.py]
+        """
+    )
+    (stack.parent / "reader.py").write_text(READER.format(port=port))
+    assert run_stack(stack) == 9
 
 
 def test_errors_are_raised_with_their_problems_never_printed(stack: Path, capfd: pytest.CaptureFixture[str]) -> None:
