@@ -131,7 +131,6 @@ class Supervisor:
         assert self._ending is not None
         self._news.tell("ending", None, self._ending.sentence, self._ending.exit_code)
         self._close()
-        self._terminal.close()
         self._report.ending(self._ending, something_stays=self._kept.something_stays)
         return self._ending.exit_code
 
@@ -393,4 +392,5 @@ class Supervisor:
             self._hearing.close(role)
             if role.relay is not None:
                 role.relay.close()
+        self._terminal.close()
         self._loop.close()
