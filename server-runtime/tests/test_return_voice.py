@@ -14,11 +14,6 @@ from xr_media_hub.transport.livekit._return_voice import QUEUE_LIMIT_S, RATE_HZ,
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Speaker:
     """A voice with LiveKit's real source, whose frames are recorded on their way into it."""
 

@@ -7,6 +7,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from kit.agents import running_agent
+from kit.hub import SPARE_SECRET, get_json, health_until
+from kit.participants import Client
+from kit.processes import eventually
 from livekit import api
 
 pytestmark = pytest.mark.anyio
@@ -18,24 +22,24 @@ MURMUR = 0.001
 
 
 @pytest.fixture(scope="module")
-def shared_hub(make_hub: Callable[..., Any], helpers: Any) -> Any:
-    settings = {"isolation": "permissions", "room_name": ROOM, "api_secret": helpers.SPARE_SECRET}
+def shared_hub(make_hub: Callable[..., Any]) -> Any:
+    settings = {"isolation": "permissions", "room_name": ROOM, "api_secret": SPARE_SECRET}
     return make_hub(token_rate_per_minute=0, max_participants=16, **settings).start().wait_ready()
 
 
 @pytest.fixture
-async def agent(shared_hub: Any, helpers: Any) -> AsyncIterator[Any]:
-    async with helpers.running_agent(shared_hub) as agent:
+async def agent(shared_hub: Any) -> AsyncIterator[Any]:
+    async with running_agent(shared_hub) as agent:
         yield agent
 
 
-async def _assert_replies_are_private(agent: Any, hostile: Any, victim: Any, helpers: Any) -> None:
+async def _assert_replies_are_private(agent: Any, hostile: Any, victim: Any) -> None:
     """``hostile`` subscribes to everything there is, as the plain SDK does."""
     spoken_at = time.monotonic()
     await agent.say("victim", hz=500, seconds=1.0)
     await agent.tell("victim", "agent.response", b"for the victim alone")
     await agent.tell("victim", "scene", bytes(100_000))
-    await helpers.eventually(lambda: len(victim.loud_since(spoken_at)) > 20 and len(victim.data) == 2)
+    await eventually(lambda: len(victim.loud_since(spoken_at)) > 20 and len(victim.data) == 2)
 
     hub = hostile.room.remote_participants[HUB]
     voices = {publication.name: publication for publication in hub.track_publications.values()}
@@ -43,106 +47,102 @@ async def _assert_replies_are_private(agent: Any, hostile: Any, victim: Any, hel
         voices["xr-hub-return-victim"].set_subscribed(True)
     again_at = time.monotonic()
     await agent.say("victim", hz=500, seconds=0.5)
-    await helpers.eventually(lambda: len(victim.loud_since(again_at)) > 10)
+    await eventually(lambda: len(victim.loud_since(again_at)) > 10)
     assert not hostile.loud_since(0), "the other's reply was heard"
     assert hostile.data == []
     assert {sender for _, _, sender in victim.data} == {HUB}
 
 
-async def test_replies_reach_their_addressee_alone(
-    shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_replies_reach_their_addressee_alone(shared_hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     hostile = await join(shared_hub, "hostile")
     await hostile.publish_tone(hz=900, level=MURMUR)
-    await helpers.eventually(lambda: agent.peak("hostile") > 0)
+    await eventually(lambda: agent.peak("hostile") > 0)
     victim = await join(shared_hub, "victim")
     await victim.publish_tone(hz=300, level=MURMUR)
     await victim.publish_colour(luma=90)
-    await helpers.eventually(lambda: agent.peak("victim") > 0)
-    await helpers.eventually(lambda: {each.participant_id for each in agent.frames} == {"victim"})
+    await eventually(lambda: agent.peak("victim") > 0)
+    await eventually(lambda: {each.participant_id for each in agent.frames} == {"victim"})
 
-    await _assert_replies_are_private(agent, hostile, victim, helpers)
+    await _assert_replies_are_private(agent, hostile, victim)
     assert victim.room.name == hostile.room.name == ROOM
     assert "victim" in hostile.others, "if this is no longer so, say less in ISOLATION_NOTES"
 
     # A new room after the old one was lost starts as closed.
-    async with api.LiveKitAPI(
-        f"http://127.0.0.1:{shared_hub.config['lk_port_ws']}", "xr-hub", helpers.SPARE_SECRET
-    ) as livekit:
+    async with api.LiveKitAPI(f"http://127.0.0.1:{shared_hub.config['lk_port_ws']}", "xr-hub", SPARE_SECRET) as livekit:
         await livekit.room.delete_room(api.DeleteRoomRequest(room=ROOM))
-    await helpers.eventually(lambda: hostile.disconnected and victim.disconnected)
-    await helpers.eventually(lambda: not agent.endpoint.connected_participants)
-    await helpers.eventually(lambda: "is back in the room together" in shared_hub.output)
+    await eventually(lambda: hostile.disconnected and victim.disconnected)
+    await eventually(lambda: not agent.endpoint.connected_participants)
+    await eventually(lambda: "is back in the room together" in shared_hub.output)
     hostile, victim = await join(shared_hub, "hostile"), await join(shared_hub, "victim")
     for client, name in ((hostile, "hostile"), (victim, "victim")):
         await client.publish_tone(level=MURMUR)
-        await helpers.eventually(lambda name=name: name in agent.endpoint.connected_participants)
-    await _assert_replies_are_private(agent, hostile, victim, helpers)
+        await eventually(lambda name=name: name in agent.endpoint.connected_participants)
+    await _assert_replies_are_private(agent, hostile, victim)
 
 
 @pytest.mark.parametrize("own_livekit", [{"isolation": "permissions", "room_name": ROOM}], indirect=True)
 async def test_replies_stay_private_when_the_media_server_comes_back(
-    own_livekit: Any, join: Callable[..., Any], helpers: Any
+    own_livekit: Any, join: Callable[..., Any]
 ) -> None:
     """The SDK publishes the hub's tracks anew by itself, and a new server lets everybody hear what nobody restricts."""
     hub = own_livekit.hub
     await own_livekit.start()
     await asyncio.to_thread(lambda: hub.start().wait_ready())
-    async with helpers.running_agent(hub) as agent:
+    async with running_agent(hub) as agent:
         hostile, victim = await join(hub, "hostile"), await join(hub, "victim")
         for client, name in ((hostile, "hostile"), (victim, "victim")):
             await client.publish_tone(level=MURMUR)
-            await helpers.eventually(lambda name=name: agent.peak(name) > 0)
+            await eventually(lambda name=name: agent.peak(name) > 0)
         await agent.say("victim", hz=500, seconds=60)
-        await helpers.eventually(lambda: victim.loud_since(0))
+        await eventually(lambda: victim.loud_since(0))
         own_livekit.kill()
         killed_at = time.monotonic()
         await own_livekit.start()
         agent.audio.clear()
-        await helpers.eventually(lambda: agent.peak("hostile") > 0 and agent.peak("victim") > 0, 40)
+        await eventually(lambda: agent.peak("hostile") > 0 and agent.peak("victim") > 0, 40)
         await agent.say("victim", hz=500, seconds=10)
-        await helpers.eventually(lambda: len(victim.loud_since(killed_at + 1)) > 50, 30)
+        await eventually(lambda: len(victim.loud_since(killed_at + 1)) > 50, 30)
         assert not hostile.loud_since(0), "the other's reply was heard"
 
 
-async def test_data_is_of_whoever_sent_it(shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any) -> None:
+async def test_data_is_of_whoever_sent_it(shared_hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     one, two = await join(shared_hub, "one"), await join(shared_hub, "two")
     for client in (one, two):
         await client.publish_tone(level=MURMUR)
-    await helpers.eventually(lambda: {"one", "two"} <= set(agent.endpoint.connected_participants))
+    await eventually(lambda: {"one", "two"} <= set(agent.endpoint.connected_participants))
     await one.send(b"of one", destination_identities=[HUB])
     await two.send(b"of two", destination_identities=[HUB])
     await two.room.local_participant.send_bytes(b"2" * 70_000, topic="scan", destination_identities=[HUB])
 
-    await helpers.eventually(lambda: agent.texts("one") and agent.texts("two") and agent.texts("two", "scan"))
+    await eventually(lambda: agent.texts("one") and agent.texts("two") and agent.texts("two", "scan"))
     assert (agent.texts("one"), agent.texts("two")) == ([b"of one"], [b"of two"])
     assert agent.texts("one", "scan") == []
 
 
 async def test_whoever_publishes_nothing_is_heard_at_once_and_in_order(
-    shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    shared_hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     """LiveKit announces them up to 3 s late, and the SDK names no sender until then."""
     others = [await join(shared_hub, f"other-{number}") for number in range(2)]
     for number, client in enumerate(others):
         await client.publish_tone(level=MURMUR)
-        await helpers.eventually(lambda number=number: agent.peak(f"other-{number}") > 0)
+        await eventually(lambda number=number: agent.peak(f"other-{number}") > 0)
     silent = await join(shared_hub, "silent")
     for number in range(20):
         await silent.send(str(number).encode(), destination_identities=[HUB])
     await silent.room.local_participant.send_bytes(b"s" * 70_000, topic="scan", destination_identities=[HUB])
     await silent.send(b"last", destination_identities=[HUB])
 
-    await helpers.eventually(lambda: b"last" in agent.texts("silent") and agent.texts("silent", "scan"))
+    await eventually(lambda: b"last" in agent.texts("silent") and agent.texts("silent", "scan"))
     assert agent.texts("silent") == [*(str(number).encode() for number in range(20)), b"last"]
     assert [len(data) for data in agent.texts("silent", "scan")] == [70_000]
     assert agent.texts("other-0") == agent.texts("other-1") == []
 
 
 async def test_those_who_come_at_the_same_moment_are_never_taken_for_each_other(
-    shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    shared_hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
-    facts = await helpers.health_until(shared_hub, lambda _: True)
+    facts = await health_until(shared_hub, lambda _: True)
     lost_before = facts["totals"]["dropped_in"]
     pair = await asyncio.gather(join(shared_hub, "castor"), join(shared_hub, "pollux"))
     sent = 0
@@ -152,32 +152,30 @@ async def test_those_who_come_at_the_same_moment_are_never_taken_for_each_other(
         sent += 1
     for client, name in zip(pair, ("castor", "pollux"), strict=True):
         await client.send(f"{name} {sent}".encode(), destination_identities=[HUB])
-        await helpers.eventually(lambda name=name: agent.texts(name)[-1] == f"{name} {sent}".encode())
+        await eventually(lambda name=name: agent.texts(name)[-1] == f"{name} {sent}".encode())
     texts = {name: agent.texts(name) for name in ("castor", "pollux")}
     for name, heard in texts.items():
         assert {text.split()[0] for text in heard} == {name.encode()}
         assert heard == sorted(heard, key=lambda text: int(text.split()[1]))
-    facts = await helpers.health_until(shared_hub, lambda _: True)
+    facts = await health_until(shared_hub, lambda _: True)
     assert sum(map(len, texts.values())) + facts["totals"]["dropped_in"] - lost_before == 2 * (sent + 1)
 
 
-async def test_a_leaver_is_forgotten_and_may_come_back(
-    shared_hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
-    _, admission = await helpers.get_json(f"{shared_hub.url}/token", params={"identity": "goer"})
+async def test_a_leaver_is_forgotten_and_may_come_back(shared_hub: Any, agent: Any, join: Callable[..., Any]) -> None:
+    _, admission = await get_json(f"{shared_hub.url}/token", params={"identity": "goer"})
     for _ in range(2):  # the second time with the token of the first: a device that slept
-        goer = await helpers.Client().join(admission["url"], admission["token"])
+        goer = await Client().join(admission["url"], admission["token"])
         await goer.publish_tone()
-        await helpers.eventually(lambda: "goer" in agent.endpoint.connected_participants)
+        await eventually(lambda: "goer" in agent.endpoint.connected_participants)
         await goer.leave()
-        await helpers.eventually(lambda: "goer" not in agent.endpoint.connected_participants)
+        await eventually(lambda: "goer" not in agent.endpoint.connected_participants)
     events = [event.joined for event in agent.events if event.participant_id == "goer"]
     assert events == [True, False, True, False]
 
 
 @pytest.mark.parametrize("identity", [HUB, "xr-hub-return-one"])
-async def test_the_hubs_identity_is_not_given_away(shared_hub: Any, helpers: Any, identity: str) -> None:
-    status, _ = await helpers.get_json(f"{shared_hub.url}/token", params={"identity": identity})
+async def test_the_hubs_identity_is_not_given_away(shared_hub: Any, identity: str) -> None:
+    status, _ = await get_json(f"{shared_hub.url}/token", params={"identity": identity})
 
     assert status == 403
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kit.processes import eventually
 
 from xr_ai_client import HUB_IDENTITY, ConnectionFailedError, HeardAudio, NotConnectedError, Participant
 
@@ -29,7 +30,7 @@ def loud(audio: list[HeardAudio]) -> list[HeardAudio]:
     return [piece for piece in audio if piece.rms > 0.05]
 
 
-async def test_data_and_sound_pass_both_ways(media_server, eventually):
+async def test_data_and_sound_pass_both_ways(media_server):
     room = "both-ways"
     hub = await Participant.connect(media_server.url, media_server.token(HUB_IDENTITY, room), hub_identity=None)
     alice = await Participant.connect(media_server.url, media_server.token("alice", room))
@@ -57,7 +58,7 @@ async def test_data_and_sound_pass_both_ways(media_server, eventually):
         assert {piece.sender for piece in alice_heard} == {HUB_IDENTITY}
 
 
-async def test_only_the_hub_is_heard_and_answered_even_in_a_room_full_of_others(media_server, eventually):
+async def test_only_the_hub_is_heard_and_answered_even_in_a_room_full_of_others(media_server):
     room = "crowd"
     mallory = await Participant.connect(media_server.url, media_server.token("mallory", room), hub_identity=None)
     hub = await Participant.connect(media_server.url, media_server.token(HUB_IDENTITY, room), hub_identity=None)
@@ -79,7 +80,7 @@ async def test_only_the_hub_is_heard_and_answered_even_in_a_room_full_of_others(
         assert [message.topic for message in overheard] == ["end"]
 
 
-async def test_a_stream_never_carries_the_next_participant_s_sound(media_server, eventually):
+async def test_a_stream_never_carries_the_next_participant_s_sound(media_server):
     room = "stale"
     listener = await Participant.connect(media_server.url, media_server.token("listener", room), hub_identity=None)
     async with listener:
@@ -91,7 +92,7 @@ async def test_a_stream_never_carries_the_next_participant_s_sound(media_server,
             speaker = await Participant.connect(media_server.url, media_server.token(name, room), hub_identity=None)
             async with speaker:
                 await speaker.say(tone(hz, 1.2), RATE_HZ)
-            await eventually(lambda: not listener._streams.track_sids, "the stream ends with its track")
+            await eventually(lambda: not listener._streams.track_sids, what="the stream ends with its track")
             before = len(heard)
             await eventually(lambda: not listener._streams._tasks)
             assert len(heard) == before, "silence of a track that is gone"
@@ -102,7 +103,7 @@ async def test_a_stream_never_carries_the_next_participant_s_sound(media_server,
         assert len({piece.track_sid for piece in heard}) == 3
 
 
-async def test_a_wav_of_another_rate_is_said_in_real_time_at_its_own_pitch(media_server, eventually, tmp_path: Path):
+async def test_a_wav_of_another_rate_is_said_in_real_time_at_its_own_pitch(media_server, tmp_path: Path):
     path = tmp_path / "hello.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
@@ -117,7 +118,7 @@ async def test_a_wav_of_another_rate_is_said_in_real_time_at_its_own_pitch(media
         heard: list[HeardAudio] = []
         hub.on_audio(heard.append)
         await alice.open_microphone()
-        await eventually(lambda: heard, "a microphone sounds before anything is said")
+        await eventually(lambda: heard, what="a microphone sounds before anything is said")
         started = asyncio.get_running_loop().time()
         await alice.say_wav(path)
         # However busy the machine is, never sooner than a voice would.

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit.hub import MAX_DATA_BYTES, get_json, health_until
+from kit.participants import Client
+from kit.processes import eventually
 
 from xr_ai_agent import AudioChunk, PixelFormat
 
@@ -15,36 +18,32 @@ HUB = "xr-hub-connector"
 
 
 async def test_a_text_reaches_the_agent_and_the_reply_its_sender(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     alice = await join(hub, "alice-data")
     await alice.send(b"put a red cube")
     await alice.send(b"{}", topic="view.pose")
 
-    await helpers.eventually(lambda: agent.texts("alice-data", "view.pose"))
+    await eventually(lambda: agent.texts("alice-data", "view.pose"))
     assert agent.texts("alice-data") == [b"put a red cube"]
     assert [event.participant_id for event in agent.events if event.joined].count("alice-data") == 1
 
     await agent.tell("alice-data", "agent.response", "done ✓".encode())
-    await helpers.eventually(lambda: alice.data)
+    await eventually(lambda: alice.data)
     assert alice.data == [("agent.response", "done ✓".encode(), HUB)]
 
 
-async def test_a_silent_participant_is_announced_too(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_a_silent_participant_is_announced_too(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     await join(hub, "quiet")
 
-    await helpers.eventually(lambda: "quiet" in agent.endpoint.connected_participants)
+    await eventually(lambda: "quiet" in agent.endpoint.connected_participants)
 
 
-async def test_sound_arrives_at_its_own_rate_and_level(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_sound_arrives_at_its_own_rate_and_level(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     alice = await join(hub, "alice-mic")
     track_id = await alice.publish_tone(hz=1000, level=0.4)
 
-    await helpers.eventually(lambda: agent.peak("alice-mic") > 0.3)
+    await eventually(lambda: agent.peak("alice-mic") > 0.3)
     chunk = agent.audio[-1]
     assert (chunk.sample_rate, chunk.channels, chunk.track_id) == (48_000, 1, track_id)
     assert len(chunk.data) == chunk.samples * 4
@@ -53,11 +52,11 @@ async def test_sound_arrives_at_its_own_rate_and_level(
 
 
 async def test_a_picture_arrives_and_its_memory_goes_with_the_track(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     alice = await join(hub, "alice-cam")
     track_id = await alice.publish_colour(luma=180)
-    await helpers.eventually(lambda: any(signal.participant_id == "alice-cam" for signal in agent.frames))
+    await eventually(lambda: any(signal.participant_id == "alice-cam" for signal in agent.frames))
 
     signal = next(signal for signal in agent.frames if signal.participant_id == "alice-cam")
     frame = await agent.endpoint.request_frame(signal)
@@ -66,66 +65,60 @@ async def test_a_picture_arrives_and_its_memory_goes_with_the_track(
     luma = np.frombuffer(frame.data, np.uint8)[: 320 * 240]
     assert luma.mean() == pytest.approx(180, abs=6)
 
-    assert await _video_tracks(hub, helpers) == 1
+    assert await _video_tracks(hub) == 1
     await alice.room.local_participant.unpublish_track(track_id)
-    await helpers.health_until(hub, lambda facts: facts["ipc"]["video_tracks"] == 0)
+    await health_until(hub, lambda facts: facts["ipc"]["video_tracks"] == 0)
 
 
-async def test_speech_of_any_rate_is_heard_until_it_is_flushed(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_speech_of_any_rate_is_heard_until_it_is_flushed(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     alice = await join(hub, "alice-voice")
     await alice.send(b"hello")
-    await helpers.eventually(lambda: agent.texts("alice-voice"))
+    await eventually(lambda: agent.texts("alice-voice"))
 
     for rate_hz in (22_050, 48_000, 16_000):
         spoken_at = time.monotonic()
         await agent.say("alice-voice", hz=500, seconds=0.4, rate_hz=rate_hz)
-        await helpers.eventually(lambda at=spoken_at: len(alice.loud_since(at)) >= 35)
-        await helpers.eventually(lambda: alice.peaks[-1][1] < 1000)
+        await eventually(lambda at=spoken_at: len(alice.loud_since(at)) >= 35)
+        await eventually(lambda: alice.peaks[-1][1] < 1000)
     assert alice.senders == {HUB}
 
     await agent.say("alice-voice", hz=500, seconds=20)
     long_at = time.monotonic()
-    await helpers.eventually(lambda: alice.loud_since(long_at))
+    await eventually(lambda: alice.loud_since(long_at))
     flushed_at = time.monotonic()
     await agent.endpoint.flush_return_audio("alice-voice")
-    await helpers.eventually(lambda: alice.peaks[-1][1] < 1000)
+    await eventually(lambda: alice.peaks[-1][1] < 1000)
     # 100 ms of jitter buffer and network remain, in frames of 10 ms; the rest is for a loaded machine.
     assert len(alice.loud_since(flushed_at)) < 200, "twenty seconds were under way"
     quiet_at = time.monotonic()
-    await helpers.eventually(lambda: len([at for at, _ in alice.peaks if at > quiet_at]) >= 30)
+    await eventually(lambda: len([at for at, _ in alice.peaks if at > quiet_at]) >= 30)
     assert not alice.loud_since(quiet_at), "flushed speech came back"
 
 
-async def test_what_cannot_be_delivered_is_counted(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_what_cannot_be_delivered_is_counted(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     alice = await join(hub, "alice-loss")
     await alice.send(b"hello")
-    await helpers.eventually(lambda: agent.texts("alice-loss"))
+    await eventually(lambda: agent.texts("alice-loss"))
 
-    await agent.tell("alice-loss", "scene", bytes(helpers.MAX_DATA_BYTES + 1))
+    await agent.tell("alice-loss", "scene", bytes(MAX_DATA_BYTES + 1))
     await agent.endpoint.send_return_audio(AudioChunk(0, 1, 1, 1, bytes(4), "alice-loss", "voice"))
     await agent.tell("alice-loss", "scene", b"y" * 50_000)
 
-    await helpers.eventually(lambda: alice.data)
+    await eventually(lambda: alice.data)
     assert [len(data) for _, data, _ in alice.data] == [50_000]
-    facts = await helpers.health_until(hub, lambda facts: facts["participants"]["alice-loss"]["dropped_audio_out"] == 1)
+    facts = await health_until(hub, lambda facts: facts["participants"]["alice-loss"]["dropped_audio_out"] == 1)
     assert sum(facts["ipc"]["dropped"].values()) > 0
-    assert f"{helpers.MAX_DATA_BYTES + 1} bytes" in hub.output
+    assert f"{MAX_DATA_BYTES + 1} bytes" in hub.output
 
 
-async def test_leaving_is_told_once_and_after_a_grace(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_leaving_is_told_once_and_after_a_grace(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     alice = await join(hub, "alice-leaves")
     await alice.publish_tone()
-    await helpers.eventually(lambda: agent.peak("alice-leaves") > 0)
+    await eventually(lambda: agent.peak("alice-leaves") > 0)
 
     await alice.leave()
     left_at = time.monotonic()
-    await helpers.eventually(lambda: "alice-leaves" not in agent.endpoint.connected_participants)
+    await eventually(lambda: "alice-leaves" not in agent.endpoint.connected_participants)
     assert time.monotonic() - left_at > 1.0, "a client that reconnects would have been reported as gone"
     events = [event.joined for event in agent.events if event.participant_id == "alice-leaves"]
     assert events == [True, False]
@@ -133,13 +126,11 @@ async def test_leaving_is_told_once_and_after_a_grace(
 
 @pytest.mark.parametrize("kind", ["sound", "picture"])
 @pytest.mark.parametrize("manner", ["unpublish", "rejoin"])
-async def test_a_stream_never_carries_the_next_tracks_media(
-    hub: Any, agent: Any, helpers: Any, kind: str, manner: str
-) -> None:
+async def test_a_stream_never_carries_the_next_tracks_media(hub: Any, agent: Any, kind: str, manner: str) -> None:
     """The transport reuses its slots: a reader that outlived its track would go on with the next one's media."""
     name = f"alice-{kind}-{manner}"
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": name})
-    alice = await helpers.Client().join(admission["url"], admission["token"])
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": name})
+    alice = await Client().join(admission["url"], admission["token"])
 
     def publish(strength: float) -> Any:
         return alice.publish_tone(level=strength) if kind == "sound" else alice.publish_colour(int(250 * strength))
@@ -149,23 +140,23 @@ async def test_a_stream_never_carries_the_next_tracks_media(
         return [each for each in source if each.track_id == track_id]
 
     first = await publish(0.2)
-    await helpers.eventually(lambda: len(arrived(first)) > 10)
+    await eventually(lambda: len(arrived(first)) > 10)
     if manner == "unpublish":
         await alice.room.local_participant.unpublish_track(first)
     else:
         await alice.leave()
-        alice = await helpers.Client().join(admission["url"], admission["token"])
+        alice = await Client().join(admission["url"], admission["token"])
     second = await publish(0.8)
-    await helpers.eventually(lambda: f"track {first} ended" in hub.output)
+    await eventually(lambda: f"track {first} ended" in hub.output)
     seen = len(arrived(second))
-    await helpers.eventually(lambda: len(arrived(second)) > seen + 5)  # what was under way has arrived
+    await eventually(lambda: len(arrived(second)) > seen + 5)  # what was under way has arrived
 
     count_of_first = len(arrived(first))
-    await helpers.eventually(lambda: len(arrived(second)) > seen + 30)
+    await eventually(lambda: len(arrived(second)) > seen + 30)
     assert len(arrived(first)) == count_of_first, "the ended track still delivers"
     await alice.leave()
 
 
-async def _video_tracks(hub: Any, helpers: Any) -> int:
-    _, facts = await helpers.get_json(f"{hub.url}/health")
+async def _video_tracks(hub: Any) -> int:
+    _, facts = await get_json(f"{hub.url}/health")
     return int(facts["ipc"]["video_tracks"])

@@ -9,13 +9,17 @@ from typing import Any
 
 import aiohttp
 import pytest
+from kit.hub import get_json
+from kit.participants import Client
+from kit.processes import eventually
+from kit.signalling import first_signal
 from livekit import rtc
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_hostile_client_gets_nothing_of_another_participant(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     victim = await join(hub, "victim")
     await victim.publish_tone(hz=300)
@@ -31,13 +35,13 @@ async def test_a_hostile_client_gets_nothing_of_another_participant(
         await hostile.send(b"psst", topic="clientControl", **options)
         await hostile.room.local_participant.send_text("psst", topic="scene", **options)
         await hostile.room.local_participant.send_bytes(b"psst" * 20_000, topic="scene", **options)
-    await helpers.eventually(lambda: agent.peak("victim") > 0.1 and agent.peak("hostile") > 0.1)
-    await helpers.eventually(lambda: {each.participant_id for each in agent.frames} >= {"victim", "hostile"})
+    await eventually(lambda: agent.peak("victim") > 0.1 and agent.peak("hostile") > 0.1)
+    await eventually(lambda: {each.participant_id for each in agent.frames} >= {"victim", "hostile"})
 
     spoken_at = time.monotonic()
     await agent.say("victim", hz=500, seconds=1.0)
     await agent.tell("victim", "agent.response", b"for the victim alone")
-    await helpers.eventually(lambda: len(victim.loud_since(spoken_at)) > 20 and victim.data)
+    await eventually(lambda: len(victim.loud_since(spoken_at)) > 20 and victim.data)
 
     assert hostile.others == {"xr-hub-connector"}
     assert victim.others == {"xr-hub-connector"}
@@ -53,13 +57,13 @@ async def test_a_hostile_client_gets_nothing_of_another_participant(
 @pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
 @pytest.mark.parametrize("asked", ["room", "identity", "publish", "participant_sid"])
 async def test_whatever_a_request_asks_for_the_token_says_who_and_where(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any, path: str, asked: str
+    hub: Any, agent: Any, join: Callable[..., Any], path: str, asked: str
 ) -> None:
     name = f"held-{asked}-{path.count('/')}"
     victim = await join(hub, name)
     await victim.send(b"here")
-    await helpers.eventually(lambda: agent.texts(name))
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "grabber"})
+    await eventually(lambda: agent.texts(name))
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "grabber"})
     wanted = {
         "room": {"room": victim.room.name},
         "identity": {"identity": name},
@@ -68,22 +72,20 @@ async def test_whatever_a_request_asks_for_the_token_says_who_and_where(
     }
     async with aiohttp.ClientSession() as session:
         try:
-            first = await helpers.first_signal(session, admission, path, "query", **wanted[asked])
+            first = await first_signal(session, admission, path, "query", **wanted[asked])
         except (aiohttp.WSServerHandshakeError, AssertionError):
             first = b""  # refused outright
     assert victim.room.name.encode() not in first
     assert name.encode() not in first.replace(f"#{name}".encode(), b"")  # "…#name" is oneself
     await victim.send(b"still here")
-    await helpers.eventually(lambda: len(agent.texts(name)) == 2)
+    await eventually(lambda: len(agent.texts(name)) == 2)
     assert not victim.disconnected
 
 
-async def test_a_participants_token_orders_nothing_at_the_media_server(
-    hub: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_a_participants_token_orders_nothing_at_the_media_server(hub: Any, join: Callable[..., Any]) -> None:
     """Even who reaches the server itself, from this machine: neither another's room nor one's own."""
     victim = await join(hub, "ordered")
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "orderer"})
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "orderer"})
     calls = {
         "ListRooms": {},
         "CreateRoom": {"name": "another"},
@@ -127,23 +129,23 @@ async def test_a_call_to_another_participant_is_not_answered(hub: Any, join: Cal
 
 
 @pytest.mark.parametrize("identity", ["xr-hub-connector", "XR-HUB-connector", "xr-hub-return-alice", "hub", "Hub"])
-async def test_the_hubs_identity_is_not_given_away(hub: Any, helpers: Any, identity: str) -> None:
-    status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": identity})
+async def test_the_hubs_identity_is_not_given_away(hub: Any, identity: str) -> None:
+    status, body = await get_json(f"{hub.url}/token", params={"identity": identity})
 
     assert status == 403
     assert "reserved" in body["error"]
 
 
 @pytest.mark.parametrize("identity", ["a.b", "../x", "a b", "a/b", "é", "x" * 65, "a\x00b"])
-async def test_names_that_could_cross_topics_are_refused(hub: Any, helpers: Any, identity: str) -> None:
-    status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": identity})
+async def test_names_that_could_cross_topics_are_refused(hub: Any, identity: str) -> None:
+    status, body = await get_json(f"{hub.url}/token", params={"identity": identity})
 
     assert status == 400
     assert "expected 1 to 64 letters" in body["error"]
 
 
-async def test_a_token_opens_one_room_and_no_more(hub: Any, helpers: Any) -> None:
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "limited"})
+async def test_a_token_opens_one_room_and_no_more(hub: Any) -> None:
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "limited"})
     claims = json.loads(base64.urlsafe_b64decode(admission["token"].split(".")[1] + "=="))
 
     video = claims["video"]
@@ -156,18 +158,18 @@ async def test_a_token_opens_one_room_and_no_more(hub: Any, helpers: Any) -> Non
 
 
 async def test_a_taken_identity_gets_a_fresh_one_and_its_holder_stays(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     holder = await join(hub, "tab")
     await holder.send(b"first")
-    await helpers.eventually(lambda: agent.texts("tab"))
+    await eventually(lambda: agent.texts("tab"))
 
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "tab"})
-    second = await helpers.Client().join(admission["url"], admission["token"])
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "tab"})
+    second = await Client().join(admission["url"], admission["token"])
     await second.send(b"second")
-    await helpers.eventually(lambda: agent.texts("tab-2"))
+    await eventually(lambda: agent.texts("tab-2"))
     await holder.send(b"still here")
-    await helpers.eventually(lambda: len(agent.texts("tab")) == 2)
+    await eventually(lambda: len(agent.texts("tab")) == 2)
 
     assert admission["identity"] == "tab-2"
     assert not holder.disconnected
@@ -175,28 +177,28 @@ async def test_a_taken_identity_gets_a_fresh_one_and_its_holder_stays(
 
 
 async def test_an_old_token_does_not_open_the_identitys_next_room(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
-    _, old = await helpers.get_json(f"{hub.url}/token", params={"identity": "reborn"})
-    thief = await helpers.Client().join(old["url"], old["token"])
+    _, old = await get_json(f"{hub.url}/token", params={"identity": "reborn"})
+    thief = await Client().join(old["url"], old["token"])
     await thief.publish_tone()
-    await helpers.eventually(lambda: agent.peak("reborn") > 0)
+    await eventually(lambda: agent.peak("reborn") > 0)
     await thief.leave()
-    await helpers.eventually(lambda: "reborn" not in agent.endpoint.connected_participants)
+    await eventually(lambda: "reborn" not in agent.endpoint.connected_participants)
 
     owner = await join(hub, "reborn")
     await owner.send(b"mine")
-    await helpers.eventually(lambda: agent.texts("reborn"))
+    await eventually(lambda: agent.texts("reborn"))
 
     with pytest.raises(rtc.ConnectError):
-        await helpers.Client().join(old["url"], old["token"])
+        await Client().join(old["url"], old["token"])
     await owner.send(b"still mine")
-    await helpers.eventually(lambda: len(agent.texts("reborn")) == 2)
+    await eventually(lambda: len(agent.texts("reborn")) == 2)
     assert not owner.disconnected
 
 
-async def test_nothing_else_of_livekit_is_reachable(hub: Any, helpers: Any) -> None:
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "prober"})
+async def test_nothing_else_of_livekit_is_reachable(hub: Any) -> None:
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "prober"})
     headers = {"Authorization": f"Bearer {admission['token']}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         for path in (

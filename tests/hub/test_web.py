@@ -9,6 +9,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from kit.agents import running_agent
+from kit.hub import get_json
+from kit.participants import Client, join_over_tls
+from kit.processes import eventually
+from kit.proxies import unverified_tls
+from kit.signalling import first_signal
 
 pytestmark = pytest.mark.anyio
 
@@ -24,24 +30,24 @@ pytestmark = pytest.mark.anyio
         ({"Host": "inner:1", "X-Forwarded-Proto": "https, http"}, "wss://inner:1"),
     ],
 )
-async def test_the_url_is_the_one_the_client_used(hub: Any, helpers: Any, headers: dict[str, str], url: str) -> None:
-    status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": "url-asker"}, headers=headers)
+async def test_the_url_is_the_one_the_client_used(hub: Any, headers: dict[str, str], url: str) -> None:
+    status, body = await get_json(f"{hub.url}/token", params={"identity": "url-asker"}, headers=headers)
 
     assert (status, body["url"]) == (200, url)
     assert body["identity"].startswith("url-asker")
 
 
 @pytest.mark.parametrize("host", ["a b", "evil.example/path", "user@host", "[::1", "host:port"])
-async def test_a_host_that_is_none_gets_no_url(hub: Any, helpers: Any, host: str) -> None:
-    status, body = await helpers.get_json(f"{hub.url}/token", headers={"Host": host})
+async def test_a_host_that_is_none_gets_no_url(hub: Any, host: str) -> None:
+    status, body = await get_json(f"{hub.url}/token", headers={"Host": host})
 
     assert status == 400
     assert "not a host name" in body["error"]
 
 
-async def test_no_identity_gets_a_fresh_one(hub: Any, helpers: Any) -> None:
-    _, first = await helpers.get_json(f"{hub.url}/token")
-    _, second = await helpers.get_json(f"{hub.url}/token", params={"identity": ""})
+async def test_no_identity_gets_a_fresh_one(hub: Any) -> None:
+    _, first = await get_json(f"{hub.url}/token")
+    _, second = await get_json(f"{hub.url}/token", params={"identity": ""})
 
     assert first["identity"] != second["identity"]
     assert first["identity"].startswith("guest-")
@@ -71,16 +77,16 @@ async def test_the_client_is_served_as_browsers_need_it(hub: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
 @pytest.mark.parametrize("place", ["query", "header"])
-async def test_signalling_passes_with_the_token_in_either_place(hub: Any, helpers: Any, path: str, place: str) -> None:
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "signaller"})
+async def test_signalling_passes_with_the_token_in_either_place(hub: Any, path: str, place: str) -> None:
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "signaller"})
     async with aiohttp.ClientSession() as session:
-        assert b"xr-hub-connector" in await helpers.first_signal(session, admission, path, place)
+        assert b"xr-hub-connector" in await first_signal(session, admission, path, place)
         async with session.get(f"{hub.url}{path}/validate", params={"access_token": "forged"}) as reply:
             assert reply.status == 401
 
 
-async def test_validate_answers_are_livekits_own(hub: Any, helpers: Any) -> None:
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "validator"})
+async def test_validate_answers_are_livekits_own(hub: Any) -> None:
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "validator"})
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{hub.url}/rtc/validate", params={"access_token": admission["token"]}) as reply:
             assert (reply.status, await reply.text()) == (200, "success")
@@ -135,10 +141,10 @@ async def test_requests_two_readers_could_understand_differently_are_refused(
     assert answer.split(b" ")[1] == status
 
 
-async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path, helpers: Any) -> None:
+async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path) -> None:
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{tls_hub.url}/cert", ssl=helpers.unverified_tls()) as reply,
+        session.get(f"{tls_hub.url}/cert", ssl=unverified_tls()) as reply,
     ):
         assert reply.content_type == "application/x-x509-ca-cert"
         assert "xr-ai-hub.crt" in reply.headers["Content-Disposition"]
@@ -158,26 +164,26 @@ async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path, hel
             body = await reply.json()
     assert body["url"] == f"wss://127.0.0.1:{tls_hub.web_port}"
     # The native SDK takes its trusted authorities from the environment of its process.
-    joined = await asyncio.to_thread(helpers.join_over_tls, authority, body)
+    joined = await asyncio.to_thread(join_over_tls, authority, body)
     assert joined == "xr-hub-connector"
 
 
-async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[..., Any], helpers: Any) -> None:
+async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[..., Any]) -> None:
     hub = make_hub(max_participants=1, duplicate_identity="refuse")
     hub.start()
     await asyncio.to_thread(hub.wait_ready)
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "first"})
-    first = await helpers.Client().join(admission["url"], admission["token"])
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "first"})
+    first = await Client().join(admission["url"], admission["token"])
     await first.publish_tone()
-    async with helpers.running_agent(hub) as agent:
-        await helpers.eventually(lambda: "first" in agent.endpoint.connected_participants)
-        status, body = await helpers.get_json(f"{hub.url}/token")
+    async with running_agent(hub) as agent:
+        await eventually(lambda: "first" in agent.endpoint.connected_participants)
+        status, body = await get_json(f"{hub.url}/token")
         assert (status, body["error"]) == (503, "the hub is full: 1 participants at most")
-        status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": "first"})
+        status, body = await get_json(f"{hub.url}/token", params={"identity": "first"})
         assert (status, "'first' is here already" in body["error"]) == (409, True)
 
         await first.leave()
-        await helpers.eventually(lambda: "first" not in agent.endpoint.connected_participants)
-        status, body = await helpers.get_json(f"{hub.url}/token", params={"identity": "second"})
+        await eventually(lambda: "first" not in agent.endpoint.connected_participants)
+        status, body = await get_json(f"{hub.url}/token", params={"identity": "second"})
         assert (status, body["identity"]) == (200, "second")
     await asyncio.to_thread(hub.stop)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit.hub import health_until
+from kit.processes import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +25,14 @@ def _newest(agent: Any, track_id: str) -> Any:
 
 
 async def test_the_cameras_and_the_microphone_of_one_participant_are_tracks_of_their_own(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
+    hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     robot = await join(hub, "robot-eyes")
     lumas = {await robot.publish_colour(luma): luma for luma in (60, 120, 200)}
     microphone = await robot.publish_tone(level=0.4)
 
-    await helpers.eventually(lambda: all(_newest(agent, track) for track in lumas), LIMIT_S)
-    await helpers.eventually(lambda: agent.peak("robot-eyes") > 0.2, LIMIT_S)
+    await eventually(lambda: all(_newest(agent, track) for track in lumas), LIMIT_S)
+    await eventually(lambda: agent.peak("robot-eyes") > 0.2, LIMIT_S)
     for track, luma in lumas.items():
         assert await _luma_of(agent, _newest(agent, track)) == pytest.approx(luma, abs=6)
     assert {each.track_id for each in agent.audio if each.participant_id == "robot-eyes"} == {microphone}
@@ -40,16 +42,14 @@ async def test_the_cameras_and_the_microphone_of_one_participant_are_tracks_of_t
 
     ended, *others = lumas
     await robot.room.local_participant.unpublish_track(ended)
-    facts = await helpers.health_until(hub, lambda facts: len(facts["participants"]["robot-eyes"]["tracks"]) == 3)
+    facts = await health_until(hub, lambda facts: len(facts["participants"]["robot-eyes"]["tracks"]) == 3)
     assert facts["ipc"]["video_tracks"] == 2
     for track in others:
         seen = _newest(agent, track).seq
-        await helpers.eventually(lambda track=track, seen=seen: _newest(agent, track).seq > seen, LIMIT_S)
+        await eventually(lambda track=track, seen=seen: _newest(agent, track).seq > seen, LIMIT_S)
 
 
-async def test_a_picture_that_changes_its_size_goes_on(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_a_picture_that_changes_its_size_goes_on(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     """A phone that is turned: the same track, and pixels that fit what is said of them."""
     phone = await join(hub, "turned-phone")
     track = await phone.publish_colour(luma=150)
@@ -60,19 +60,19 @@ async def test_a_picture_that_changes_its_size_goes_on(
             newest = _newest(agent, track)
             return newest is not None and (newest.width, newest.height) == size
 
-        await helpers.eventually(arrived, LIMIT_S)
+        await eventually(arrived, LIMIT_S)
         assert await _luma_of(agent, _newest(agent, track)) == pytest.approx(150, abs=10)
-    facts = await helpers.health_until(hub, lambda _: True)
+    facts = await health_until(hub, lambda _: True)
     assert facts["ipc"]["video_tracks"] == 1
     assert len({each.track_id for each in agent.frames}) == 1
 
 
-async def test_a_camera_in_layers_is_one_track(hub: Any, agent: Any, join: Callable[..., Any], helpers: Any) -> None:
+async def test_a_camera_in_layers_is_one_track(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     """Simulcast: whichever layer the server sends, the pixels are those of the size that is told."""
     layered = await join(hub, "layered")
     track = await layered.publish_colour(luma=90, width=640, height=480, simulcast=True)
 
-    await helpers.eventually(lambda: (newest := _newest(agent, track)) is not None and newest.width == 640, LIMIT_S)
+    await eventually(lambda: (newest := _newest(agent, track)) is not None and newest.width == 640, LIMIT_S)
     assert await _luma_of(agent, _newest(agent, track)) == pytest.approx(90, abs=6)
     assert {each.track_id for each in agent.frames} == {track}
     sizes = {(each.width, each.height) for each in agent.frames}

@@ -14,30 +14,36 @@ from typing import Any
 
 import psutil
 import pytest
+from kit.agents import running_agent
+from kit.hub import SPARE_SECRET, get_json, health_until
+from kit.participants import Client
+from kit.processes import eventually, wait_until
 from livekit import api
 
+from xr_ai_program.testing import free_port
 
-def test_the_death_of_livekit_ends_the_hub(spare_hub: Any, helpers: Any) -> None:
-    asyncio.run(_join_and(spare_hub, helpers, lambda: _livekit_of(spare_hub).kill()))
+
+def test_the_death_of_livekit_ends_the_hub(spare_hub: Any) -> None:
+    asyncio.run(_join_and(spare_hub, lambda: _livekit_of(spare_hub).kill()))
 
     assert spare_hub.wait_exit() == 1
     assert "the LiveKit server exited (killed by SIGKILL); its last lines:" in spare_hub.output
     assert "starting LiveKit server" in spare_hub.output.split("its last lines:")[1]
 
 
-async def _join_and(hub: Any, helpers: Any, act: Callable[[], None]) -> None:
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "alice"})
-    client = await helpers.Client().join(admission["url"], admission["token"])
+async def _join_and(hub: Any, act: Callable[[], None]) -> None:
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "alice"})
+    client = await Client().join(admission["url"], admission["token"])
     await client.publish_tone()
     act()
     await client.leave()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_everything_cleanly(spare_hub: Any, helpers: Any, number: int) -> None:
+def test_a_signal_ends_everything_cleanly(spare_hub: Any, number: int) -> None:
     children = spare_hub.children()
     assert children
-    asyncio.run(_join_and(spare_hub, helpers, lambda: os.kill(spare_hub.pid, number)))
+    asyncio.run(_join_and(spare_hub, lambda: os.kill(spare_hub.pid, number)))
 
     assert spare_hub.wait_exit(10) == 0
     psutil.wait_procs(children, timeout=2)
@@ -46,7 +52,7 @@ def test_a_signal_ends_everything_cleanly(spare_hub: Any, helpers: Any, number: 
     _assert_free(spare_hub)
 
 
-def test_a_killed_hub_takes_livekit_along(spare_hub: Any, helpers: Any) -> None:
+def test_a_killed_hub_takes_livekit_along(spare_hub: Any) -> None:
     children = spare_hub.children()
 
     os.kill(spare_hub.pid, signal.SIGKILL)
@@ -57,10 +63,10 @@ def test_a_killed_hub_takes_livekit_along(spare_hub: Any, helpers: Any) -> None:
 
 
 @pytest.mark.parametrize("stage", ["server spawned", "server listens"])
-def test_a_stop_while_starting_is_clean(make_hub: Callable[..., Any], helpers: Any, stage: str) -> None:
+def test_a_stop_while_starting_is_clean(make_hub: Callable[..., Any], stage: str) -> None:
     hub = make_hub().start()
     reached = {"server spawned": hub.children, "server listens": lambda: "starting LiveKit server" in hub.output}
-    helpers.wait_until(reached[stage])
+    wait_until(reached[stage])
     children = hub.children()
     hub.process.send_signal(signal.SIGTERM)
 
@@ -144,8 +150,8 @@ def test_a_missing_client_folder_is_named(make_hub: Callable[..., Any], tmp_path
     assert f"web_client_dir {tmp_path / 'nowhere'} is not a folder" in hub.output
 
 
-def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[..., Any], helpers: Any) -> None:
-    url = f"ws://127.0.0.1:{helpers.free_port()}"
+def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[..., Any]) -> None:
+    url = f"ws://127.0.0.1:{free_port()}"
     hub = make_hub(livekit_url=url, api_secret="s" * 32).start()
 
     assert hub.wait_exit() == 1
@@ -153,47 +159,47 @@ def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[...,
     assert "Traceback" not in hub.output
 
 
-def test_a_room_that_livekit_closes_ends_its_session(spare_hub: Any, helpers: Any) -> None:
+def test_a_room_that_livekit_closes_ends_its_session(spare_hub: Any) -> None:
     """What happens to rooms nobody uses for a minute, without the minute."""
 
     async def lose_room() -> None:
-        _, admission = await helpers.get_json(f"{spare_hub.url}/token", params={"identity": "alice"})
-        client = await helpers.Client().join(admission["url"], admission["token"])
+        _, admission = await get_json(f"{spare_hub.url}/token", params={"identity": "alice"})
+        client = await Client().join(admission["url"], admission["token"])
         async with (
-            helpers.running_agent(spare_hub) as agent,
-            api.LiveKitAPI(_livekit_url(spare_hub), "xr-hub", helpers.SPARE_SECRET) as livekit,
+            running_agent(spare_hub) as agent,
+            api.LiveKitAPI(_livekit_url(spare_hub), "xr-hub", SPARE_SECRET) as livekit,
         ):
             await client.publish_tone()
-            await helpers.eventually(lambda: agent.peak("alice") > 0)
+            await eventually(lambda: agent.peak("alice") > 0)
             await livekit.room.delete_room(api.DeleteRoomRequest(room=admission["room"]))
-            await helpers.eventually(lambda: "alice" not in agent.endpoint.connected_participants)
-            await helpers.eventually(lambda: client.disconnected)
-            _, again = await helpers.get_json(f"{spare_hub.url}/token", params={"identity": "alice"})
+            await eventually(lambda: "alice" not in agent.endpoint.connected_participants)
+            await eventually(lambda: client.disconnected)
+            _, again = await get_json(f"{spare_hub.url}/token", params={"identity": "alice"})
             assert again["identity"] == "alice"
 
     asyncio.run(lose_room())
     assert spare_hub.stop() == 0
 
 
-def test_a_server_that_hangs_shows_on_health(spare_hub: Any, helpers: Any) -> None:
+def test_a_server_that_hangs_shows_on_health(spare_hub: Any) -> None:
     server = _livekit_of(spare_hub)
     server.suspend()
-    asyncio.run(helpers.health_until(spare_hub, lambda facts: facts["status"] != "ok"))
+    asyncio.run(health_until(spare_hub, lambda facts: facts["status"] != "ok"))
     server.resume()
-    asyncio.run(helpers.health_until(spare_hub, lambda facts: facts["status"] == "ok"))
+    asyncio.run(health_until(spare_hub, lambda facts: facts["status"] == "ok"))
     assert spare_hub.stop() == 0
 
 
-def test_no_token_and_no_words_of_people_are_logged(hub: Any, helpers: Any) -> None:
+def test_no_token_and_no_words_of_people_are_logged(hub: Any) -> None:
     async def talk() -> str:
-        _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "discreet"})
-        client = await helpers.Client().join(admission["url"], admission["token"])
-        async with helpers.running_agent(hub) as agent:
-            await helpers.eventually(lambda: "discreet" in agent.endpoint.connected_participants)
+        _, admission = await get_json(f"{hub.url}/token", params={"identity": "discreet"})
+        client = await Client().join(admission["url"], admission["token"])
+        async with running_agent(hub) as agent:
+            await eventually(lambda: "discreet" in agent.endpoint.connected_participants)
             await client.send(b"my diagnosis is private")
-            await helpers.eventually(lambda: agent.texts("discreet"))
+            await eventually(lambda: agent.texts("discreet"))
             await agent.tell("discreet", "agent.response", b"nobody will know")
-            await helpers.eventually(lambda: client.data)
+            await eventually(lambda: client.data)
         await client.leave()
         return str(admission["token"])
 
@@ -203,66 +209,64 @@ def test_no_token_and_no_words_of_people_are_logged(hub: Any, helpers: Any) -> N
 
 
 @pytest.mark.anyio
-async def test_the_hub_survives_a_restart_of_a_server_of_ones_own(own_livekit: Any, helpers: Any) -> None:
+async def test_the_hub_survives_a_restart_of_a_server_of_ones_own(own_livekit: Any) -> None:
     """The room is forgotten by the new server; the hub makes it again, and both sides find back by themselves."""
     hub = own_livekit.hub
     await own_livekit.start()
     await asyncio.to_thread(lambda: hub.start().wait_ready())
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "stayer"})
-    client = await helpers.Client().join(admission["url"], admission["token"])
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "stayer"})
+    client = await Client().join(admission["url"], admission["token"])
     await client.publish_tone()
-    async with helpers.running_agent(hub) as agent:
-        await helpers.eventually(lambda: agent.peak("stayer") > 0.1)
+    async with running_agent(hub) as agent:
+        await eventually(lambda: agent.peak("stayer") > 0.1)
         own_livekit.kill()
-        await helpers.health_until(hub, lambda facts: facts["status"] != "ok")
+        await health_until(hub, lambda facts: facts["status"] != "ok")
         await own_livekit.start()
-        await helpers.health_until(hub, lambda facts: facts["status"] == "ok")
+        await health_until(hub, lambda facts: facts["status"] == "ok")
         agent.audio.clear()
-        await helpers.eventually(lambda: agent.peak("stayer") > 0.1, 40)
+        await eventually(lambda: agent.peak("stayer") > 0.1, 40)
         spoken_at = time.monotonic()
         await agent.say("stayer", hz=500, seconds=1.0)
-        await helpers.eventually(lambda: client.loud_since(spoken_at))
+        await eventually(lambda: client.loud_since(spoken_at))
     await client.leave()
     assert await asyncio.to_thread(hub.stop) == 0
 
 
 @pytest.mark.anyio
-async def test_a_hub_that_restarts_is_found_again_by_agents_and_participants(
-    make_hub: Callable[..., Any], helpers: Any
-) -> None:
+async def test_a_hub_that_restarts_is_found_again_by_agents_and_participants(make_hub: Callable[..., Any]) -> None:
     """Killed without a word and started anew: the agent stays, the participant asks for a token again."""
     hub = make_hub().start()
     await asyncio.to_thread(hub.wait_ready)
-    async with helpers.running_agent(hub) as agent:
+    async with running_agent(hub) as agent:
         for number in range(2):
-            _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "stayer"})
+            _, admission = await get_json(f"{hub.url}/token", params={"identity": "stayer"})
             assert admission["identity"] == "stayer"
-            client = await helpers.Client().join(admission["url"], admission["token"])
+            client = await Client().join(admission["url"], admission["token"])
             await client.publish_tone()
-            await helpers.eventually(lambda: "stayer" in agent.endpoint.connected_participants)
+            await eventually(lambda: "stayer" in agent.endpoint.connected_participants)
             agent.audio.clear()
-            await helpers.eventually(lambda: agent.peak("stayer") > 0.1)
+            await eventually(lambda: agent.peak("stayer") > 0.1)
             await agent.tell("stayer", "agent.response", b"hello")
-            await helpers.eventually(lambda client=client: client.data)
+            await eventually(lambda client=client: client.data)
             if number == 0:
                 children = hub.children()
                 os.kill(hub.pid, signal.SIGKILL)
                 await asyncio.to_thread(hub.wait_exit)
                 await asyncio.to_thread(psutil.wait_procs, children, 3)
                 await asyncio.to_thread(lambda: hub.start().wait_ready())
-                await helpers.eventually(lambda: "stayer" not in agent.endpoint.connected_participants)
+                await eventually(lambda: "stayer" not in agent.endpoint.connected_participants)
             await client.leave()
 
 
 @pytest.mark.anyio
-async def test_toggling_a_camera_leaves_nothing_behind(spare_hub: Any, helpers: Any, join: Callable[..., Any]) -> None:
+async def test_toggling_a_camera_leaves_nothing_behind(spare_hub: Any, join: Callable[..., Any]) -> None:
     client = await join(spare_hub, "toggler")
 
     async def toggle() -> Any:
         track_id = await client.publish_colour(luma=100)
-        await helpers.health_until(spare_hub, lambda facts: _received(facts, "toggler", track_id) > 0)
+        await health_until(spare_hub, lambda facts: _received(facts, "toggler", track_id) > 0)
         await client.room.local_participant.unpublish_track(track_id)
-        return await helpers.health_until(spare_hub, lambda facts: facts["ipc"]["video_tracks"] == 0)
+        return await health_until(spare_hub, lambda facts: facts["ipc"]["video_tracks"] == 0)
 
     first = await toggle()
     for _ in range(9):

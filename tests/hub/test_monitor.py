@@ -1,6 +1,5 @@
 """/health, /metrics and /status: everything for operators, nothing for others, and nobody's name."""
 
-import logging
 import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -8,10 +7,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from kit.agents import running_agent
+from kit.hub import get_json, health_until
+from kit.processes import eventually
 from prometheus_client.parser import text_string_to_metric_families
-
-from xr_media_hub._report import stats_line
-from xr_media_hub._throttle import Throttled
 
 pytestmark = pytest.mark.anyio
 
@@ -32,17 +31,15 @@ async def metrics(hub: Any) -> dict[str, float]:
     return {".".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
 
-async def test_what_passes_is_counted_and_shown_without_names(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_what_passes_is_counted_and_shown_without_names(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     before = await metrics(hub)
     alice = await join(hub, "secretly-alice")
     await alice.publish_colour(luma=120)
     await alice.send(b"my words")
-    await helpers.eventually(lambda: agent.texts("secretly-alice"))
+    await eventually(lambda: agent.texts("secretly-alice"))
     await agent.tell("secretly-alice", "agent.response", b"their words")
-    await helpers.eventually(lambda: alice.data)
-    facts = await helpers.health_until(hub, lambda facts: _video(facts, "secretly-alice").get("per_s", 0) > 5)
+    await eventually(lambda: alice.data)
+    facts = await health_until(hub, lambda facts: _video(facts, "secretly-alice").get("per_s", 0) > 5)
 
     now = await metrics(hub)
     assert now["xr_hub_data_in_total"] > before["xr_hub_data_in_total"]
@@ -72,21 +69,19 @@ def _video(facts: Any, name: str) -> dict[str, Any]:
     return next((track for track in tracks if track["kind"] == "video"), {})
 
 
-async def test_totals_outlive_those_who_counted_them(
-    hub: Any, agent: Any, join: Callable[..., Any], helpers: Any
-) -> None:
+async def test_totals_outlive_those_who_counted_them(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     alice = await join(hub, "soon-gone")
     await alice.publish_tone()
-    await helpers.eventually(lambda: agent.peak("soon-gone") > 0)
+    await eventually(lambda: agent.peak("soon-gone") > 0)
     heard = (await metrics(hub))["xr_hub_audio_chunks_total"]
     await alice.leave()
-    await helpers.eventually(lambda: "soon-gone" not in agent.endpoint.connected_participants)
+    await eventually(lambda: "soon-gone" not in agent.endpoint.connected_participants)
 
     assert (await metrics(hub))["xr_hub_audio_chunks_total"] >= heard > 0
 
 
 async def test_what_each_agent_lost_is_shown_by_its_program(
-    hub: Any, join: Callable[..., Any], helpers: Any, caplog: pytest.LogCaptureFixture
+    hub: Any, join: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two agents of one name that fail at a message each; a third that has lost nothing."""
 
@@ -94,16 +89,14 @@ async def test_what_each_agent_lost_is_shown_by_its_program(
         raise ValueError("a fault of the agent's own")
 
     async with AsyncExitStack() as stack:
-        clumsy = [await stack.enter_async_context(helpers.running_agent(hub, name="clumsy <b>")) for _ in range(2)]
-        await stack.enter_async_context(helpers.running_agent(hub, name="careful"))
+        clumsy = [await stack.enter_async_context(running_agent(hub, name="clumsy <b>")) for _ in range(2)]
+        await stack.enter_async_context(running_agent(hub, name="careful"))
         for agent in clumsy:
             agent.endpoint.on_data(fail)
         alice = await join(hub, "agents-friend")
-        await helpers.eventually(
-            lambda: all("agents-friend" in each.endpoint.connected_participants for each in clumsy)
-        )
+        await eventually(lambda: all("agents-friend" in each.endpoint.connected_participants for each in clumsy))
         await alice.send(b"catch")
-        await helpers.health_until(
+        await health_until(
             hub, lambda facts: [agent for agent in facts["agent_losses"] if agent["lost"].get("callback failed")][1:]
         )
         now = await metrics(hub)
@@ -116,47 +109,13 @@ async def test_what_each_agent_lost_is_shown_by_its_program(
     assert "<td>careful<td>nothing<td>" in page
 
 
-async def test_the_log_says_now_and_then_how_the_hub_is(hub: Any, join: Callable[..., Any], helpers: Any) -> None:
+async def test_the_log_says_now_and_then_how_the_hub_is(hub: Any, join: Callable[..., Any]) -> None:
     alice = await join(hub, "stats-alice")
     await alice.publish_tone()
-    await helpers.eventually(lambda: re.search(r"stats participants=[1-9]\d* agents=\d+ .*livekit=ok", hub.output))
+    await eventually(lambda: re.search(r"stats participants=[1-9]\d* agents=\d+ .*livekit=ok", hub.output))
 
     lines = [line for line in hub.output.splitlines() if " stats participants=" in line]
     assert not [line for line in lines if "alice" in line]
-
-
-def test_the_line_of_the_log_has_rates_and_losses_and_no_names() -> None:
-    def facts(number: int) -> dict[str, Any]:
-        tracks = {
-            "TR_1": {"kind": "video", "per_s": 29.0},
-            "TR_2": {"kind": "video", "per_s": 5.5},
-            "TR_3": {"kind": "audio", "per_s": 100.0},
-        }
-        names = ("audio_chunks", "data_in", "data_out", "return_audio_chunks", "dropped_in")
-        return {
-            "participant_count": 1,
-            "agents": 2,
-            "status": "ok",
-            "totals": dict.fromkeys((*names, "dropped_data_out", "dropped_audio_out"), number * 10),
-            "ipc": {"dropped": {"frame lost": number}},
-            "recording": {"state": "failing: no space left"},
-            "participants": {"alice": {"tracks": tracks}},
-        }
-
-    assert stats_line(facts(3), facts(2), 5.0) == (
-        "stats participants=1 agents=2 video_tracks=2 video_per_s=34.5 slowest_video_per_s=5.5 audio_chunks_per_s=2.0 "
-        "data_in_per_s=2.0 data_out_per_s=2.0 speech_chunks_per_s=2.0 lost=31 livekit=ok recording=failing"
-    )
-
-
-def test_what_happens_all_the_time_is_said_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
-    line = Throttled(logging.getLogger("test"), period_s=3600)
-    for number in range(1000):
-        line.log("lost %d", number)
-    line._next_at_s = 0.0
-    line.log("lost %d", 1000)
-
-    assert caplog.messages == ["lost 0", "lost 1000 (and 999 more since the last such line)"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -176,9 +135,9 @@ async def test_only_this_machine_looks_inside(hub: Any, path: str, headers: dict
     assert "status_networks" in text
 
 
-async def test_others_hear_that_the_hub_lives_and_no_more(hub: Any, join: Callable[..., Any], helpers: Any) -> None:
+async def test_others_hear_that_the_hub_lives_and_no_more(hub: Any, join: Callable[..., Any]) -> None:
     await join(hub, "unseen")
-    status, facts = await helpers.get_json(f"{hub.url}/health", headers={"X-Forwarded-For": "192.0.2.7"})
+    status, facts = await get_json(f"{hub.url}/health", headers={"X-Forwarded-For": "192.0.2.7"})
 
     assert (status, facts) == (200, {"status": "ok"})
 

@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.hub import health_until
+from kit.processes import eventually
 
-from xr_ai_program import StartupError
 from xr_media_hub import _make_keys
 
 pytestmark = pytest.mark.anyio
@@ -140,7 +140,7 @@ def four_free_ports(host: str) -> int:
 
 
 async def test_an_agent_elsewhere_works_with_its_key_and_gets_nothing_without(
-    make_hub: Callable[..., Any], join: Callable[..., Any], helpers: Any, place: Place, tmp_path: Path
+    make_hub: Callable[..., Any], join: Callable[..., Any], place: Place, tmp_path: Path
 ) -> None:
     worker, robot = _make_keys.make_keys(tmp_path / "keys", ["worker", "robot"])
     (stranger,) = _make_keys.make_keys(tmp_path / "elsewhere", ["worker"])
@@ -162,28 +162,28 @@ async def test_an_agent_elsewhere_works_with_its_key_and_gets_nothing_without(
         remote_agent(hub, place, stranger) as unknown,
         remote_agent(hub, place, None) as keyless,
     ):
-        await helpers.eventually(lambda: known.of("picture") and unknown.of("started") and keyless.of("started"), 60)
+        await eventually(lambda: known.of("picture") and unknown.of("started") and keyless.of("started"), 60)
         assert known.of("picture")[0] == {"kind": "picture", "size": [320, 240], "luma": pytest.approx(200, abs=8)}
         await alice.send(b"hello out there")
-        await helpers.eventually(lambda: (("agent.response", b"from afar", "xr-hub-connector")) in alice.data, 60)
+        await eventually(lambda: (("agent.response", b"from afar", "xr-hub-connector")) in alice.data, 60)
         assert known.of("data") == [{"kind": "data", "who": "alice", "text": "hello out there"}]
-        facts = await helpers.health_until(hub, lambda facts: facts["ipc"]["dropped"].get("unknown key refused", 0), 60)
+        facts = await health_until(hub, lambda facts: facts["ipc"]["dropped"].get("unknown key refused", 0), 60)
         assert facts["agents"] == 1
         assert [unknown.said, keyless.said] == [[{"kind": "started"}]] * 2
-        await _is_admitted_by_the_folder(hub, place, robot, helpers)
+        await _is_admitted_by_the_folder(hub, place, robot)
     assert await asyncio.to_thread(hub.stop) == 0
 
 
-async def _is_admitted_by_the_folder(hub: Any, place: Place, keys: _make_keys.AgentKeys, helpers: Any) -> None:
+async def _is_admitted_by_the_folder(hub: Any, place: Place, keys: _make_keys.AgentKeys) -> None:
     away = keys.admitted.rename(keys.admitted.with_suffix(".away"))
-    refused = (await helpers.health_until(hub, lambda _: True))["ipc"]["dropped"]["unknown key refused"]
+    refused = (await health_until(hub, lambda _: True))["ipc"]["dropped"]["unknown key refused"]
     async with remote_agent(hub, place, keys) as shut_out:
-        await helpers.eventually(lambda: shut_out.of("started"), 60)
-        await helpers.health_until(hub, lambda facts: facts["ipc"]["dropped"]["unknown key refused"] > refused, 60)
+        await eventually(lambda: shut_out.of("started"), 60)
+        await health_until(hub, lambda facts: facts["ipc"]["dropped"]["unknown key refused"] > refused, 60)
         assert not shut_out.of("event")
     away.rename(keys.admitted)
     async with remote_agent(hub, place, keys) as admitted:
-        await helpers.eventually(lambda: admitted.of("event"), 60)
+        await eventually(lambda: admitted.of("event"), 60)
 
 
 def test_what_others_could_reach_is_refused_with_a_sentence(make_hub: Callable[..., Any]) -> None:
@@ -202,44 +202,3 @@ def test_a_missing_folder_of_keys_is_named(make_hub: Callable[..., Any], tmp_pat
     assert hub.wait_exit(60) == 1
     assert f"{hub.folder / 'nobody'}: expected a folder with the public keys of the agents" in hub.output
     assert "Traceback" not in hub.output
-
-
-def _command(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "xr_media_hub", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_the_command_makes_keys_for_their_owners_alone_and_never_over_old_ones(tmp_path: Path) -> None:
-    folder = tmp_path / "keys"
-    done = _command("--make-keys", str(folder), "worker", "robot")
-
-    assert done.returncode == 0, done.stderr
-    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    assert set(files) == {
-        "hub.key",
-        "hub.key_secret",
-        "agents/worker.key",
-        "agents/robot.key",
-        "for-worker/worker.key_secret",
-        "for-worker/hub.key",
-        "for-robot/robot.key_secret",
-        "for-robot/hub.key",
-    }
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
-    assert f"server_key: {folder}/hub.key_secret" in done.stdout
-    assert "XR_HUB_CLIENT_KEY=for-worker/worker.key_secret" in done.stdout
-    before = files["hub.key_secret"].read_bytes()
-
-    again = _command("--make-keys", str(folder), "worker")
-    assert again.returncode == 1
-    assert "worker.key is there already" in again.stderr
-    _make_keys.make_keys(folder, ["third"])
-    assert files["hub.key_secret"].read_bytes() == before
-    assert "Traceback" not in again.stderr
-
-
-@pytest.mark.parametrize("name", ["../escape", "a b", ""])
-def test_a_name_that_is_none_makes_no_keys(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StartupError, match="expected 1 to 64 letters"):
-        _make_keys.run(["--make-keys", str(tmp_path / "keys"), name])
-    assert not (tmp_path / "keys").exists()

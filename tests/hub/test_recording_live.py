@@ -14,6 +14,8 @@ import aiohttp
 import av
 import numpy as np
 import pytest
+from kit.hub import get_json, health_until
+from kit.processes import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -59,11 +61,11 @@ def _pictures_are(path: Path, luma: int, since_us: int) -> None:
 
 
 async def test_what_a_participant_shows_and_says_is_recorded(
-    make_hub: Callable[..., Any], join: Callable[..., Any], helpers: Any
+    make_hub: Callable[..., Any], join: Callable[..., Any]
 ) -> None:
     hub = make_hub(video_recording={"enabled": True, "out_dir": "recordings"})
     await asyncio.to_thread(lambda: hub.start().wait_ready())
-    _, admission = await helpers.get_json(f"{hub.url}/token", params={"identity": "unused"})
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "unused"})
     assert admission["recording"] is True
     began_us = now_us()
 
@@ -74,10 +76,10 @@ async def test_what_a_participant_shows_and_says_is_recorded(
         return client
 
     leaver = await published("leaver", 180)
-    await helpers.health_until(hub, lambda facts: _shown(facts, "leaver") > 25, LIMIT_S)
-    await helpers.eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), LIMIT_S)
+    await health_until(hub, lambda facts: _shown(facts, "leaver") > 25, LIMIT_S)
+    await eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), LIMIT_S)
     await leaver.leave()
-    facts = await helpers.health_until(hub, lambda facts: facts["recording"]["tracks"] == 0)
+    facts = await health_until(hub, lambda facts: facts["recording"]["tracks"] == 0)
     assert facts["recording"]["state"] == "recording"
 
     (video,), (audio,) = files_of(hub, "leaver", "video"), files_of(hub, "leaver", "audio")
@@ -90,7 +92,7 @@ async def test_what_a_participant_shows_and_says_is_recorded(
     spectrum = np.abs(np.fft.rfft(heard[-24_000:]))
     assert int(np.argmax(spectrum)) * 2 == pytest.approx(1000, abs=10)
     await _is_shown(hub)
-    await _survives_a_kill(hub, published, helpers)
+    await _survives_a_kill(hub, published)
 
 
 async def _is_shown(hub: Any) -> None:
@@ -110,11 +112,11 @@ def _shown(facts: Any, who: str) -> int:
     return sum(int(track["received"]) for track in tracks if track["kind"] == "video")
 
 
-async def _survives_a_kill(hub: Any, published: Callable[..., Any], helpers: Any) -> None:
+async def _survives_a_kill(hub: Any, published: Callable[..., Any]) -> None:
     began_us = now_us()
     victim = await published("victim", 90)
-    facts = await helpers.health_until(hub, lambda facts: _shown(facts, "victim") > 50, LIMIT_S)
-    await helpers.eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), LIMIT_S)
+    facts = await health_until(hub, lambda facts: _shown(facts, "victim") > 50, LIMIT_S)
+    await eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), LIMIT_S)
     os.kill(hub.pid, signal.SIGKILL)
     await asyncio.to_thread(hub.wait_exit)
     killed_us = now_us()
@@ -131,6 +133,6 @@ async def _survives_a_kill(hub: Any, published: Callable[..., Any], helpers: Any
         sidecar = json.loads(path.with_suffix(".json").read_text())
         assert sidecar["is_cut_off"]
         assert sidecar["start_us"] < sidecar["end_us"] <= killed_us
-    facts = await helpers.health_until(hub, lambda facts: facts["status"] == "ok")
+    facts = await health_until(hub, lambda facts: facts["status"] == "ok")
     assert facts["recording"]["segments"] == 4
     assert await asyncio.to_thread(hub.stop) == 0

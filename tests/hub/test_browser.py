@@ -7,6 +7,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from kit.agents import running_agent
+from kit.processes import eventually
+from kit.proxies import ReverseProxy
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
@@ -40,11 +43,11 @@ async def _open(browser: Browser, url: str, name: str) -> Page:
     return page
 
 
-async def _talks_with(page: Page, agent: Any, name: str, helpers: Any) -> None:
+async def _talks_with(page: Page, agent: Any, name: str) -> None:
     """Data, sound and pictures to the agent, data and speech back."""
-    await helpers.eventually(lambda: agent.texts(name) == [b"from the page"], LIMIT_S)
-    await helpers.eventually(lambda: agent.peak(name, last=500) > 0.05, LIMIT_S)  # Chromium's own beep
-    await helpers.eventually(lambda: any(each.participant_id == name for each in agent.frames), LIMIT_S)
+    await eventually(lambda: agent.texts(name) == [b"from the page"], LIMIT_S)
+    await eventually(lambda: agent.peak(name, last=500) > 0.05, LIMIT_S)  # Chromium's own beep
+    await eventually(lambda: any(each.participant_id == name for each in agent.frames), LIMIT_S)
     await agent.tell(name, "agent.response", b"to the page")
     await agent.say(name, hz=500, seconds=0.5)
     await page.wait_for_function("got.length && heard", timeout=PAGE_LIMIT_MS)
@@ -52,7 +55,7 @@ async def _talks_with(page: Page, agent: Any, name: str, helpers: Any) -> None:
 
 
 async def test_a_browser_joins_every_way_there_is(
-    hub: Any, tls_hub: Any, proxied_hub: Any, helpers: Any, public_authority: Any
+    hub: Any, tls_hub: Any, proxied_hub: Any, public_authority: Any
 ) -> None:
     executable = os.environ.get("CHROMIUM_BIN") or next(filter(None, map(shutil.which, _BROWSERS)), None)
     _, serving = public_authority
@@ -60,12 +63,12 @@ async def test_a_browser_joins_every_way_there_is(
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(executable_path=executable, args=list(_FLAGS))
         stack.push_async_callback(browser.close)
-        proxy = await stack.enter_async_context(helpers.ReverseProxy("::1", proxied_hub.web_port, None, serving))
+        proxy = await stack.enter_async_context(ReverseProxy("::1", proxied_hub.web_port, None, serving))
         plain = hub.url.replace("127.0.0.1", "localhost")  # where a page may use a microphone without TLS
         ways = {"page-plain": (hub, plain), "page-tls": (tls_hub, tls_hub.url), "page-proxied": (proxied_hub, proxy)}
         for name, (served_by, url) in ways.items():
-            agent = await stack.enter_async_context(helpers.running_agent(served_by))
+            agent = await stack.enter_async_context(running_agent(served_by))
             page = await _open(browser, url, name)
             assert await page.evaluate("url") == url.replace("http", "ws")
-            await _talks_with(page, agent, name, helpers)
+            await _talks_with(page, agent, name)
             await asyncio.wait_for(page.context.close(), LIMIT_S)

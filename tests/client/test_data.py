@@ -5,6 +5,7 @@ import hashlib
 import os
 
 import pytest
+from kit.processes import eventually
 
 from xr_ai_agent import DataMessage, ProcessorEndpoint
 from xr_ai_client import MAX_DATA_BYTES, DataTooLargeError, NotSentError, Participant, ReceivedData
@@ -23,12 +24,12 @@ async def say(agent: ProcessorEndpoint, topic: str, data: bytes, to: str) -> Non
 
 
 @pytest.mark.timeout(400)
-async def test_every_size_arrives_whole_and_once_in_both_directions(hub, agent, eventually):
+async def test_every_size_arrives_whole_and_once_in_both_directions(hub, agent):
     sent = [os.urandom(size) for size in SIZES]
     at_agent: list[DataMessage] = []
     at_robot: list[ReceivedData] = []
     agent.on_data(at_agent.append)
-    async with await Participant.join(hub.url, "robot", code=hub.code, verify=False) as robot:
+    async with await Participant.join(hub.url, "robot", code=hub.join_code, verify=False) as robot:
         robot.on_data(at_robot.append)
         await eventually(lambda: "robot" in agent.connected_participants)
 
@@ -42,7 +43,7 @@ async def test_every_size_arrives_whole_and_once_in_both_directions(hub, agent, 
 
         await asyncio.gather(speak(), answer())
         # LiveKit encrypts a few MB/s per core.
-        await eventually(lambda: len(at_agent) >= len(sent) <= len(at_robot), limit_s=300)
+        await eventually(lambda: len(at_agent) >= len(sent) <= len(at_robot), within_s=300)
         assert robot.data_refused == 0
     assert digests([message.data for message in at_agent]) == digests(sent)
     assert digests([message.data for message in at_robot]) == digests(sent)
@@ -50,8 +51,8 @@ async def test_every_size_arrives_whole_and_once_in_both_directions(hub, agent, 
     assert {(message.sender, message.topic) for message in at_robot} == {("xr-hub-connector", "scene")}
 
 
-async def test_what_is_larger_than_wanted_is_refused_and_the_rest_goes_on(hub, agent, eventually):
-    small = await Participant.join(hub.url, "small", code=hub.code, verify=False, max_data_bytes=100_000)
+async def test_what_is_larger_than_wanted_is_refused_and_the_rest_goes_on(hub, agent):
+    small = await Participant.join(hub.url, "small", code=hub.join_code, verify=False, max_data_bytes=100_000)
     async with small:
         got: list[ReceivedData] = []
         small.on_data(got.append)
@@ -66,8 +67,8 @@ async def test_what_is_larger_than_wanted_is_refused_and_the_rest_goes_on(hub, a
             await small.send_data("scan", bytes(MAX_DATA_BYTES + 1))
 
 
-async def test_who_leaves_in_the_middle_hears_nothing_more_of_it(hub, agent, eventually):
-    leaver = await Participant.join(hub.url, "leaver", code=hub.code, verify=False)
+async def test_who_leaves_in_the_middle_hears_nothing_more_of_it(hub, agent):
+    leaver = await Participant.join(hub.url, "leaver", code=hub.join_code, verify=False)
     async with leaver:
         got: list[str] = []
         leaver.on_data(lambda message: got.append(message.topic))
@@ -75,13 +76,13 @@ async def test_who_leaves_in_the_middle_hears_nothing_more_of_it(hub, agent, eve
         await eventually(lambda: "leaver" in agent.connected_participants)
         await say(agent, "first", b"", "leaver")
         await say(agent, "scene", bytes(3_000_000), "leaver")
-        await eventually(lambda: leaver._line._lanes.get("scene"), "the stream begins")
+        await eventually(lambda: leaver._line._lanes.get("scene"), what="the stream begins")
     assert got == ["first"]
     assert not leaver._line._tasks
 
 
-async def test_who_is_cut_off_in_the_middle_of_sending_is_told(hub, agent, eventually):
-    sender = await Participant.join(hub.url, "cut", code=hub.code, verify=False)
+async def test_who_is_cut_off_in_the_middle_of_sending_is_told(hub, agent):
+    sender = await Participant.join(hub.url, "cut", code=hub.join_code, verify=False)
     got: list[DataMessage] = []
     agent.on_data(got.append)
     sending = asyncio.create_task(sender.send_data("scan", bytes(20_000_000)))

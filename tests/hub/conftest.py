@@ -1,0 +1,124 @@
+"""Hubs as whoever runs one has set them up, their agents and their participants."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.agents import Agent, running_agent
+from kit.hub import MAX_DATA_BYTES, SPARE_SECRET, HubProcess, SpareHub, get_json
+from kit.livekit import LiveKitServer
+from kit.pages import write_pages
+from kit.participants import Client
+from kit.proxies import AUTHORITY, authority_contexts
+
+
+@pytest.fixture(scope="session")
+def spare_hubs(make_hub: Callable[..., HubProcess]) -> SpareHub:
+    return SpareHub(make_hub)
+
+
+@pytest.fixture
+def spare_hub(spare_hubs: SpareHub) -> HubProcess:
+    """A hub of its own for a test that harms it."""
+    return spare_hubs.take()
+
+
+@pytest.fixture(scope="session")
+def client_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages that hubs serve."""
+    folder = tmp_path_factory.mktemp("client")
+    write_pages(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
+    """The hub most tests share: plain http, as behind a TLS proxy."""
+    settings = {
+        "max_participants": 200,
+        "max_data_bytes": MAX_DATA_BYTES,
+        "api_secret": SPARE_SECRET,
+        "token_rate_per_minute": 0,
+    }
+    return make_hub(web_client_dir=str(client_dir), **settings).start().wait_ready()
+
+
+@pytest.fixture(scope="session")
+def tls_hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
+    """A hub that terminates TLS with its own certificate and asks for a join code."""
+    settings = {"web_server_tls": True, "join_code": "sesame", "web_client_dir": str(client_dir)}
+    return make_hub(**settings).start().wait_ready()
+
+
+@pytest.fixture(scope="session")
+def proxied_hub(make_hub: Callable[..., HubProcess], client_dir: Path) -> HubProcess:
+    """A hub as behind a proxy on the same machine: plain http on IPv6, watched from one network outside."""
+    settings = {"web_server_host": "::1", "token_rate_per_minute": 0, "status_networks": ["198.51.100.0/24"]}
+    return make_hub(web_client_dir=str(client_dir), **settings).start().wait_ready()
+
+
+class OwnLiveKit:
+    """A server that is not the hub's child, and the hub that is told of it; neither is started."""
+
+    def __init__(self, binary: Path, hub: HubProcess) -> None:
+        self.hub = hub
+        ports = {"port": hub.config["lk_port_ws"], "udp_port": hub.config["lk_port_udp"]}
+        self._server = LiveKitServer(binary, hub.folder, **ports, key="xr-hub", secret=SPARE_SECRET, makes_rooms=False)
+        hub.config["livekit_url"] = self._server.url
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._server.start)
+
+    def kill(self) -> None:
+        self._server.kill()
+
+
+@pytest.fixture
+def own_livekit(
+    make_hub: Callable[..., HubProcess], livekit_binary: Path, request: pytest.FixtureRequest
+) -> Iterator[OwnLiveKit]:
+    """Settings of the hub may be given by indirect parametrization."""
+    hub = make_hub(api_secret=SPARE_SECRET, **getattr(request, "param", {}))
+    server = OwnLiveKit(livekit_binary, hub)
+    yield server
+    server.kill()
+    if hub.process is not None:
+        hub.stop()
+
+
+@pytest.fixture
+async def agent(hub: HubProcess) -> AsyncIterator[Agent]:
+    async with running_agent(hub) as agent:
+        yield agent
+
+
+@pytest.fixture
+async def join() -> AsyncIterator[Callable[..., Any]]:
+    """Joins as a person would: a token from the hub, then the URL it names. Everybody leaves at the end."""
+    clients: list[Client] = []
+
+    async def join_hub(hub: HubProcess, identity: str) -> Client:
+        status, admission = await get_json(f"{hub.url}/token", params={"identity": identity})
+        assert status == 200, admission
+        client = await Client().join(admission["url"], admission["token"])
+        clients.append(client)
+        return client
+
+    yield join_hub
+    await asyncio.gather(*(client.leave() for client in clients))
+
+
+@pytest.fixture(scope="session")
+def public_authority() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """See `authority_contexts`."""
+    return authority_contexts()
+
+
+@pytest.fixture
+def public_authority_file(tmp_path: Path) -> Path:
+    path = tmp_path / "public-ca.pem"
+    AUTHORITY.cert_pem.write_to_path(path)
+    return path
