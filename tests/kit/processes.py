@@ -9,7 +9,7 @@ __all__ = ("WAIT_LIMIT_S", "busy_ports", "eventually", "free_udp_port", "port_is
 
 # Two busy cores and a cold cache; what hangs is reported, not waited for.
 WAIT_LIMIT_S = 30.0
-_POLL_S = 0.01
+_POLL_S = 0.02
 
 
 def wait_until(condition: Callable[[], object], within_s: float = WAIT_LIMIT_S, what: str = "") -> None:
