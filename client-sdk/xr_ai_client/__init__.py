@@ -16,6 +16,7 @@ Errors (all derive from `ClientError`)::
     ├── JoinRefusedError                        the hub refuses the identity or the code (``status``)
     ├── ConnectionFailedError (ConnectionError) no hub there, an untrusted certificate, no way into the room
     ├── NotConnectedError (RuntimeError)        the participant has left
+    ├── NotPublishedError (ConnectionError)     the media server did not take a microphone or camera
     ├── NotSentError (ConnectionError)          the connection broke before a data message was sent
     └── DataTooLargeError (ValueError)          no hub takes so large a data message
 """
@@ -27,6 +28,7 @@ from xr_ai_client._errors import (
     DataTooLargeError,
     JoinRefusedError,
     NotConnectedError,
+    NotPublishedError,
     NotSentError,
 )
 from xr_ai_client.audio import HeardAudio, read_wav, rms
@@ -42,6 +44,7 @@ __all__ = (
     "HeardAudio",
     "JoinRefusedError",
     "NotConnectedError",
+    "NotPublishedError",
     "NotSentError",
     "Participant",
     "ReceivedData",

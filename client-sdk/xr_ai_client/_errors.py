@@ -27,3 +27,7 @@ class DataTooLargeError(ClientError, ValueError):
 
 class NotSentError(ClientError, ConnectionError):
     """The connection broke before a data message was sent."""
+
+
+class NotPublishedError(ClientError, ConnectionError):
+    """The media server did not take a microphone or camera."""

@@ -9,12 +9,13 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
+from livekit.rtc.participant import PublishTrackError
 from livekit.rtc.room import DataStreamOptions
 
 from xr_ai_client._admission import Admission, ask_admission, is_tls, tls_context
 from xr_ai_client._camera import Camera, Picture
 from xr_ai_client._data_line import MAX_DATA_BYTES, DataLine, ReceivedData
-from xr_ai_client._errors import ConnectionFailedError, NotConnectedError
+from xr_ai_client._errors import ConnectionFailedError, NotConnectedError, NotPublishedError
 from xr_ai_client._mailbox import Mailbox
 from xr_ai_client._microphone import Microphone
 from xr_ai_client._tls_relay import TlsRelay
@@ -34,6 +35,8 @@ _AUDIO_CAPACITY = 6_000
 _DATA_CAPACITY_BYTES = 4 * MAX_DATA_BYTES
 _DATA_OVERHEAD_BYTES = 1_000
 _CONNECT_TIMEOUT_S = 15.0
+# A server answers within a second; after a failed reconnect the library waits for its answer for ever.
+_PUBLISH_MAX_S = 15.0
 
 
 class Participant:
@@ -190,12 +193,22 @@ class Participant:
     # --- speaking and showing ---
 
     async def open_microphone(self) -> str:
-        """Publish the microphone (silent until `say`); returns its track id. Raises NotConnectedError."""
+        """Publish the microphone (silent until `say`); returns its track id.
+
+        Raises:
+            NotConnectedError: the participant has left.
+            NotPublishedError: the media server did not take the track.
+        """
         self._check_connected()
         if self._microphone is None:
-            self._microphone = Microphone()
-            track = rtc.LocalAudioTrack.create_audio_track("microphone", self._microphone.source)
-            await self._publish(track, rtc.TrackSource.SOURCE_MICROPHONE)
+            self._microphone = microphone = Microphone()
+            track = rtc.LocalAudioTrack.create_audio_track("microphone", microphone.source)
+            try:
+                await self._publish(track, rtc.TrackSource.SOURCE_MICROPHONE)
+            except BaseException:
+                self._microphone = None
+                await microphone.aclose()
+                raise
         publications = self._room.local_participant.track_publications.values()
         return next(p.sid for p in publications if p.source == rtc.TrackSource.SOURCE_MICROPHONE)
 
@@ -210,11 +223,20 @@ class Participant:
         await self.say(*read_wav(path))
 
     async def open_camera(self, picture: Picture, fps: float = _DEFAULT_FPS) -> Camera:
-        """Publish a camera that shows a uint8 RGB picture (height, width, 3) until told otherwise."""
+        """Publish a camera that shows a uint8 RGB picture (height, width, 3) until told otherwise.
+
+        Raises:
+            NotConnectedError: the participant has left.
+            NotPublishedError: the media server did not take the track.
+        """
         self._check_connected()
         camera = Camera(picture, fps)
         track = rtc.LocalVideoTrack.create_video_track("camera", camera.source)
-        sid = await self._publish(track, rtc.TrackSource.SOURCE_CAMERA)
+        try:
+            sid = await self._publish(track, rtc.TrackSource.SOURCE_CAMERA)
+        except BaseException:
+            await camera.aclose()
+            raise
         self._cameras[sid] = camera
         return camera
 
@@ -261,8 +283,25 @@ class Participant:
 
     async def _publish(self, track: rtc.LocalTrack, source: "rtc.TrackSource.ValueType") -> str:
         options = rtc.TrackPublishOptions(source=source, simulcast=False)
-        publication = await self._room.local_participant.publish_track(track, options)
-        return publication.sid
+        publishing = asyncio.ensure_future(self._room.local_participant.publish_track(track, options))
+        leaving = asyncio.ensure_future(self._disconnected.wait())
+        try:
+            await asyncio.wait((publishing, leaving), timeout=_PUBLISH_MAX_S, return_when=asyncio.FIRST_COMPLETED)
+            if publishing.done():
+                return publishing.result().sid
+        except PublishTrackError as error:
+            raise self._not_published(track, f"the media server refused it: {error}") from error
+        finally:
+            publishing.cancel()
+            leaving.cancel()
+        self._check_connected()
+        raise self._not_published(track, f"the media server did not answer for {_PUBLISH_MAX_S:g} s")
+
+    def _not_published(self, track: rtc.LocalTrack, reason: str) -> NotPublishedError:
+        return NotPublishedError(
+            f"{self._admission.url}: the {track.name} of {self.identity} was not published: {reason}; "
+            "check that the hub runs, then leave and join again"
+        )
 
     def _check_connected(self) -> None:
         if not self.is_connected:
