@@ -223,15 +223,15 @@ async def test_the_participants_of_a_killed_connector_leave_and_its_ring_is_let_
 async def test_who_falls_silent_on_another_machine_has_left(stage, access, eventually, monkeypatch):
     """A connector is stopped in its tracks, as by a cut cable: its sockets stay open."""
     monkeypatch.setattr("xr_ai_agent._net.curve.HEARTBEAT_MS", 100)
-    monkeypatch.setattr("xr_ai_agent._net.curve.SILENCE_MAX_MS", 1_000)
+    monkeypatch.setattr("xr_ai_agent._net.curve.SILENCE_MAX_MS", 4_000)
     hub = stage.hub(remote=access.settings)
     keys = access.admit("far")
     environment = {"XR_HUB_CLIENT_KEY": str(keys.client_key), "XR_HUB_SERVER_KEY": str(keys.server_key)}
     with child(hub.remote_addresses, "connector", environment=environment) as process:
         assert await ready(process) == "ready"
-        assert hub.connected_participants == {"alice"}
+        await eventually(lambda: hub.connected_participants == {"alice"})
         process.send_signal(signal.SIGSTOP)
-        await eventually(lambda: not hub.connected_participants, deadline_s=20)
+        await eventually(lambda: not hub.connected_participants, deadline_s=30)
 
 
 async def test_a_killed_hub_leaves_no_memory_behind_for_long(stage):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 
 import msgpack
 import pytest
@@ -20,6 +21,7 @@ from xr_ai_agent import (
     encode,
 )
 from xr_ai_agent._agent.signal_queue import SignalQueue
+from xr_ai_agent._wire.messages import HubHeartbeat
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +52,40 @@ async def test_the_newest_frame_is_fetched_as_a_private_copy(stage, connector):
         await _push(connector)
     assert frame.data == bytes(24)
     assert fetched == [frame]
+
+
+async def test_a_known_track_is_read_without_asking_the_hub(stage, connector, eventually):
+    agent = await stage.agent()
+    await _push(connector)
+    assert (await agent.request_frame(FrameRequest("alice", "v"))).seq == 1
+    await eventually(lambda: agent._frames._hub_seen_at > 0, "a heartbeat")
+    asked = []
+    agent._frames._send = asked.append
+    await _push(connector, bytes(24))
+    frame = await agent.request_frame(FrameRequest("alice", "v"), timeout=0.01)
+    assert (frame.seq, frame.width, frame.fmt, frame.data) == (2, 4, PixelFormat.I420, bytes(24))
+    assert not asked
+    await connector.end_track("alice", "v")
+    assert await agent.request_frame(FrameRequest("alice", "v"), timeout=0.01) is None
+    assert len(asked) == 1
+
+
+async def test_the_heartbeat_of_another_hub_does_not_keep_old_frames_alive(stage, connector, eventually):
+    agent = await stage.agent()
+    await eventually(lambda: agent._frames._hub_seen_at > 0, "a heartbeat")
+    agent._frames._hub_seen_at = -math.inf
+    agent._on_heartbeat(HubHeartbeat(agent._hub_epoch + "x", 0))
+    assert agent._frames._hub_seen_at == -math.inf
+
+
+async def test_a_hub_that_is_silent_shows_no_old_frames(stage, connector, eventually):
+    agent = await stage.agent()
+    await _push(connector)
+    await agent.request_frame(FrameRequest("alice", "v"))
+    await eventually(lambda: agent._frames._hub_seen_at > 0, "a heartbeat")
+    agent._frames._send = lambda _: True
+    agent._frames._hub_seen_at -= 10
+    assert await agent.request_frame(FrameRequest("alice", "v"), timeout=0.01) is None
 
 
 async def test_no_frame_is_answered_at_once_rather_than_waited_out(stage, connector):

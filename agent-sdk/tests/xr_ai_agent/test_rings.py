@@ -4,13 +4,14 @@ import os
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
 from xr_ai_agent import FrameSignal, FrameTooLargeError, PixelFormat, RingError, RingFullError
 from xr_ai_agent._frames.connector_ring import ConnectorRing
 from xr_ai_agent._frames.shm import ShmFolder, shm_root, sweep_stale_folders
-from xr_ai_agent._frames.track_ring import RingMap, TrackRing
+from xr_ai_agent._frames.track_ring import NewestFrame, RingMap, TrackRing
 
 
 @pytest.fixture
@@ -33,6 +34,81 @@ def test_a_reader_of_the_file_sees_the_pixels_and_cannot_write_them(ring):
     with pytest.raises(TypeError, match="read-only"):
         view[0] = 1
     assert os.stat(ring.path).st_mode & 0o777 == 0o600
+
+
+def _tell(ring, place, seq):
+    ring.tell_newest(NewestFrame(seq, 5, 10, 1000, 0, 10_000, place.generation_offset, place.generation))
+
+
+def test_the_newest_frame_is_found_without_asking(ring):
+    reader = RingMap(str(ring.path), ring.token)
+    assert reader.newest is None
+    for seq in (1, 2):
+        _tell(ring, ring.write(_frame(seq)), seq)
+        newest = reader.newest
+        assert newest.seq == seq
+        assert reader.view(newest.data_offset, newest.size) == _frame(seq)
+        assert reader.generation(newest.generation_offset) == newest.generation
+
+
+def test_what_is_just_being_told_and_what_a_closed_ring_told_is_not_read(ring):
+    place = ring.write(_frame(1))
+    reader = RingMap(str(ring.path), ring.token)
+    _tell(ring, place, 1)
+    ring._words[64 // 8] += 1
+    assert reader.newest is None
+    ring._words[64 // 8] += 1
+    assert reader.newest is not None
+    ring.close()
+    assert reader.newest is None
+
+
+_STRESS_SIZE = 300_000
+_WRITER = f"""
+import sys
+from pathlib import Path
+from xr_ai_agent._frames.track_ring import NewestFrame, TrackRing
+
+ring = TrackRing(Path(sys.argv[1]), {_STRESS_SIZE})
+print(ring.path, ring.token.hex(), flush=True)
+for seq in range(1, 1_000_000):
+    place = ring.write(memoryview(bytes([seq % 251]) * {_STRESS_SIZE}))
+    ring.tell_newest(NewestFrame(seq, -seq, seq, 1000, 0, {_STRESS_SIZE}, place.generation_offset, place.generation))
+"""
+
+
+def test_no_reader_ever_takes_half_a_frame_from_a_writer_at_full_speed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            path, token = writer.stdout.readline().split()
+            reader = RingMap(path, bytes.fromhex(token))
+            wrong, seqs, deadline = [], set(), time.monotonic() + 60
+            while len(seqs) < 500 and time.monotonic() < deadline:
+                newest = reader.newest
+                if newest is None:
+                    continue
+                pixels = bytes(reader.view(newest.data_offset, newest.size))
+                if reader.generation(newest.generation_offset) != newest.generation:
+                    continue
+                seq = newest.seq
+                assert not seqs or seq >= max(seqs)
+                seqs.add(seq)
+                if pixels.count(seq % 251) != len(pixels) or (newest.pts_us, newest.width) != (-seq, seq):
+                    wrong.append(seq)
+        finally:
+            writer.kill()
+    assert wrong == []
+    assert len(seqs) == 500
+
+
+def test_what_cannot_be_told_leaves_what_was_told(ring):
+    reader = RingMap(str(ring.path), ring.token)
+    _tell(ring, ring.write(_frame(1)), 1)
+    with pytest.raises(struct.error):
+        _tell(ring, ring.write(_frame(2)), -1)
+    assert reader.newest.seq == 1
+    reader.close()
+    assert reader.newest is None
 
 
 def test_an_overwritten_frame_is_noticed_by_its_generation(ring):

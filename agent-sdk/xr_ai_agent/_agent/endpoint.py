@@ -374,6 +374,7 @@ class ProcessorEndpoint:
         self._frames.sweep()
         if heartbeat.hub_epoch != self._hub_epoch:
             return
+        self._frames.note_heartbeat()
         self._media.loss.announced(heartbeat.streams)
         # Joins and leaves come in order with heartbeats: a difference is a loss, not a delay.
         if self._attendance.is_behind(heartbeat.roster_digest):

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import math
+import time
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -34,6 +36,8 @@ _Send = Callable[[bytes], bool]
 _TORN_RETRIES = 3
 # An answer that took longer is about a frame nobody wants any more.
 _ANSWER_MAX_S = 10.0
+# Three heartbeats: a ring whose hub was killed would show its last frame for ever.
+_HUB_SILENT_S = 3.0
 _REQUEST_ID_MODULUS = 2**32
 
 
@@ -90,6 +94,9 @@ class FrameFetcher:
         self._push = push
         self._losses = losses
         self._maps = RingMaps()
+        # Rings whose newest frame is found without asking, as long as the hub shows signs of life.
+        self._rings: dict[_TrackKey, RingMap] = {}
+        self._hub_seen_at = -math.inf
         self._request_ids = itertools.count(1)
         self._replies: dict[int, asyncio.Future[FrameReply | None]] = {}
         self._broadcasts: dict[_TrackKey, asyncio.Future[FrameData]] = {}
@@ -103,6 +110,10 @@ class FrameFetcher:
 
         Callers that ask for the same track at the same time share one request.
         """
+        known = self._read_newest(track)
+        if known is not None:
+            await asyncio.sleep(0)  # whoever fetches in a loop lets others run, as with any other answer
+            return known
         frame = await self._share_fetch(track, timeout_s, copy=True)
         return frame if isinstance(frame, FrameData) else None
 
@@ -160,6 +171,8 @@ class FrameFetcher:
 
     def reset(self) -> None:
         """Another hub answers now: its memory has to be mapped anew, and it knows of no request and no lease."""
+        self._rings.clear()
+        self._hub_seen_at = -math.inf
         self._maps.close()
         self._wants_inline = False
         self._released.clear()
@@ -167,9 +180,15 @@ class FrameFetcher:
             if not future.done():
                 future.set_result(None)
 
+    def note_heartbeat(self) -> None:
+        """The hub whose memory is mapped shows that it lives."""
+        self._hub_seen_at = time.monotonic()
+
     def sweep(self) -> None:
         """Unmap rings of tracks that ended, and give back frames that nobody reads any more."""
         self._maps.sweep()
+        # By what was unmapped, not by what is closed: the hub may close a ring between the two looks.
+        self._rings = {track: ring for track, ring in self._rings.items() if ring.is_mapped}
         for lease_id in self._take_released():
             self._send(encode(MsgType.FRAME_RELEASE, FrameRelease(self._agent_id, lease_id)))
 
@@ -177,6 +196,7 @@ class FrameFetcher:
         """Give up what is still asked for."""
         for fetch in tuple(self._fetches.values()):
             fetch.cancel()
+        self._rings.clear()
         self._maps.close()
 
     def _forget(self, key: tuple[_TrackKey, bool], fetch: asyncio.Task[FrameData | FrameView | None]) -> None:
@@ -194,6 +214,20 @@ class FrameFetcher:
                 return await (self._fetch_copy(track) if copy else self._fetch_view(track))
         except TimeoutError:
             return None
+
+    def _read_newest(self, track: _TrackKey) -> FrameData | None:
+        """Copy the newest frame out of a ring that is mapped already; None: ask the hub."""
+        ring = self._rings.get(track)
+        if ring is None or time.monotonic() - self._hub_seen_at > _HUB_SILENT_S:
+            return None
+        newest = ring.newest
+        if newest is None:
+            return None
+        pixels = bytes(ring.view(newest.data_offset, newest.size))
+        if ring.generation(newest.generation_offset) != newest.generation:
+            return None
+        frame = (newest.seq, newest.pts_us, newest.width, newest.height, PixelFormat(newest.fmt), pixels)
+        return FrameData(*frame, *track)
 
     async def _fetch_view(self, track: _TrackKey) -> FrameData | FrameView | None:
         reply, ring = await self._ask_mapped(track, LEASE_UNTIL_RELEASED)
@@ -225,6 +259,7 @@ class FrameFetcher:
                 return None
             if ring is None:
                 return _inline_frame(reply, track)
+            self._rings[track] = ring
             pixels = bytes(ring.view(reply.data_offset, reply.data_sz))
             if ring.generation(reply.generation_offset) == reply.generation:
                 frame = (reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, pixels)

@@ -1,7 +1,8 @@
 """The hub's memory of one video track: a few slots that agents on this machine map read-only.
 
 File layout, native byte order: a page with magic u32, version u32, 16 bytes of token and a u64 that is 1 once the
-ring is closed; then per slot a page that begins with its generation u64 (odd while it is written), and the pixels.
+ring is closed, at byte 64 a count (u64, odd while it is written) and the `NewestFrame`; then per slot a page that
+begins with its generation u64 (odd while it is written), and the pixels.
 """
 
 import math
@@ -19,6 +20,9 @@ _HEADER = struct.Struct("=II16sQ")
 _MAGIC = 0xC0FFEE20
 _VERSION = 1
 _CLOSED_OFFSET = 24
+# What readers find without asking: a count (u64, odd while it is written), then the newest frame.
+_NEWEST_OFFSET = 64
+_NEWEST = struct.Struct("=QqIIIIQQ")
 _PAGE = 4096
 
 DEFAULT_SLOTS = 4
@@ -39,6 +43,24 @@ class SlotPlace(NamedTuple):
     generation: int
     generation_offset: int
     data_offset: int
+
+
+class NewestFrame(NamedTuple):
+    """What a ring's header tells of its newest frame."""
+
+    seq: int
+    pts_us: int
+    width: int
+    height: int
+    fmt: int
+    size: int
+    generation_offset: int
+    generation: int
+
+    @property
+    def data_offset(self) -> int:
+        """Where its pixels begin."""
+        return self.generation_offset + _PAGE
 
 
 class TrackRing:
@@ -87,6 +109,14 @@ class TrackRing:
         self._oldest_first.remove(slot)
         self._oldest_first.append(slot)
         return SlotPlace(slot, generation, at, at + _PAGE)
+
+    def tell_newest(self, frame: NewestFrame) -> None:
+        """Let everybody who has mapped the ring find its newest frame without asking."""
+        packed = _NEWEST.pack(*frame)  # before the count: what cannot be packed must not leave it odd
+        count, at = _NEWEST_OFFSET // 8, _NEWEST_OFFSET + 8
+        self._words[count] += 1
+        self._view[at : at + _NEWEST.size] = packed
+        self._words[count] += 1
 
     def read(self, place: SlotPlace, size: int) -> memoryview:
         """Return the pixels of a place, without a copy."""
@@ -184,6 +214,11 @@ class RingMap:
         self._words = self._view[: len(self._map) // 8 * 8].cast("Q")
 
     @property
+    def is_mapped(self) -> bool:
+        """Whether it can still be read: nobody here has unmapped it."""
+        return self._fd >= 0
+
+    @property
     def is_closed(self) -> bool:
         """Whether the writer gave this ring up."""
         return bool(self._words[_CLOSED_OFFSET // 8])
@@ -197,6 +232,17 @@ class RingMap:
         if offset < _PAGE or offset + size > len(self._view):
             raise RingError(f"frame at {offset}+{size} lies outside a ring of {len(self._view)} bytes")
         return self._view[offset : offset + size]
+
+    @property
+    def newest(self) -> NewestFrame | None:
+        """The newest frame; None if the ring is unmapped or given up, tells nothing here, or is just telling it."""
+        if not self.is_mapped:
+            return None
+        count = self._words[_NEWEST_OFFSET // 8]
+        if not count or count % 2 or self.is_closed:
+            return None
+        found = NewestFrame(*_NEWEST.unpack_from(self._map, _NEWEST_OFFSET + 8))
+        return found if self._words[_NEWEST_OFFSET // 8] == count else None
 
     def map_frame(self, offset: int, size: int) -> mmap.mmap:
         """Return bytes of the file as a mapping of their own, which ends when the last view of it is gone.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xr_ai_agent._frames.shm import ShmFolder
-from xr_ai_agent._frames.track_ring import SlotPlace, TrackRing
+from xr_ai_agent._frames.track_ring import NewestFrame, SlotPlace, TrackRing
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.messages import (
     LEASE_UNTIL_RELEASED,
@@ -120,6 +120,9 @@ class FrameStore:
         if seq is None:
             seq = state.fields[1] + 1
         state.fields = (place.slot, seq, pts_us, *size, fmt, frame_bytes, *track)
+        state.ring.tell_newest(
+            NewestFrame(seq, pts_us, *size, int(fmt), frame_bytes, place.generation_offset, place.generation)
+        )
         self._tracks[track] = state
         return state
 
