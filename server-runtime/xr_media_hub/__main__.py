@@ -1,8 +1,11 @@
 """The `xr_media_hub` command."""
 
 import asyncio
+import logging
+import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from xr_ai_program import StartupError, run_program
 from xr_media_hub import _make_keys
@@ -11,10 +14,10 @@ from xr_media_hub.config import HubConfig
 
 
 def main() -> int:
-    """Run the hub, or make keys, and return the exit code."""
+    """Run the hub and end this process with its exit code, or make keys and return theirs."""
     if any(each.partition("=")[0] == _make_keys.OPTION for each in sys.argv[1:]):
         return _keys()
-    return run_program(
+    code = run_program(
         "xr_media_hub",
         HubConfig,
         serve,
@@ -22,6 +25,19 @@ def main() -> int:
         f"`{_make_keys.OPTION} DIR [NAME …]` makes keys for agents on other machines.",
         loop_factory=_fast_loop_factory(),
     )
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once, everything being closed.
+
+    LiveKit's library calls into Python from threads of its own; one that does so while the interpreter is taken down
+    aborts the process, and the exit code is lost.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _keys() -> int:
