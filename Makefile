@@ -18,7 +18,7 @@ test: ## everything the tests need, then all tests
 
 unit: ## the fast tests beside each package
 	@./setup.sh --with-tests
-	@$(VENV)/pytest --ignore=tests
+	@$(VENV)/pytest -n 4 --dist loadfile --ignore=tests
 
 e2e: ## a spoken sentence puts a cube in the scene: real browser, real stack
 	@./setup.sh --with-tests

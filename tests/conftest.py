@@ -7,10 +7,8 @@ import pytest
 from kit.hub import HubProcess, hub_maker
 from kit.livekit import find_livekit
 from kit.person import Person, browser, person
-from kit.stack import RunningStack, running_stack
+from kit.stack import DEMO_URL, RunningStack, running_stack
 from playwright.sync_api import Browser, sync_playwright
-
-DEMO_URL = "https://127.0.0.1:8080"
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEMO_URL
 from kit.person import Person, Turn, person
-from kit.stack import RunningStack
+from kit.stack import DEMO_URL, RunningStack
 from kit.tools import scene_of
 from playwright.sync_api import Browser
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from xr_ai_launcher.testing import RunningStack, launch
 
-__all__ = ("ROOT", "RunningStack", "running_stack", "starting_stack")
+__all__ = ("DEMO_URL", "ROOT", "RunningStack", "running_stack", "starting_stack")
 
 ROOT = Path(__file__).resolve().parents[2]
+DEMO_URL = "https://127.0.0.1:8080"
 # Twice the promised 15 s would already be a defect; the rest is for a machine that runs other things beside the test.
 _READY_DEADLINE_S = 120.0
 
