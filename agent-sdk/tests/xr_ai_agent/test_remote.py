@@ -20,6 +20,7 @@ from xr_ai_agent import (
     RemoteAccess,
     create_key_pair,
 )
+from xr_ai_agent._agent import key_refusal
 from xr_ai_agent._net.curve import load_key_pair, refuse_exposed
 
 pytestmark = pytest.mark.anyio
@@ -163,6 +164,31 @@ async def test_a_key_laid_into_the_folder_is_good_at_once(stage, hub, access, tm
     again = remote_agent(stage, hub, keys)
     async with asyncio.timeout(10):
         await again.wait_connected()
+
+
+async def test_a_refused_agent_says_so_once_and_gets_in_when_its_key_is_laid_down(
+    stage, hub, access, eventually, monkeypatch, caplog
+):
+    monkeypatch.setattr(key_refusal, "_RETRY_AFTER_S", 0.2)
+    keys = access.admit("patient")
+    public = access.settings.client_keys / "patient.key"
+    kept = public.read_bytes()
+    public.unlink()
+    agent = remote_agent(stage, hub, keys)
+    await eventually(lambda: agent.losses.get("key refused", 0) >= 5, deadline_s=20)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("key refused")]
+    assert len(told) == 1
+    assert "copy patient.key into the hub's folder" in told[0]
+    public.write_bytes(kept)
+    async with asyncio.timeout(20):
+        await agent.wait_connected()
+    connector = hub.connect_local("lk")
+    said: list = []
+    connector.on_return_data(said.append)
+    await connector.notify_participant_joined("alice", 1)
+    await eventually(lambda: agent.connected_participants, deadline_s=20)
+    assert await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
+    await eventually(lambda: said, deadline_s=20)
 
 
 async def test_agents_of_this_machine_need_no_key(stage, hub):

@@ -7,6 +7,7 @@ from typing import Final
 import zmq
 
 from xr_ai_agent._agent.control_channel import ControlChannel
+from xr_ai_agent._agent.key_refusal import KeyRefusal
 from xr_ai_agent._agent.video_channel import VideoChannel
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
@@ -59,6 +60,8 @@ class AgentLink:
         self._is_closed = False
         for socket in (self._sub, self._push):
             self._prepare(socket)
+        watched = ((self._sub, self._sub_addr), (self._push, push_addr))
+        self._refusals = [KeyRefusal(*which, keys, losses) for which in watched] if keys is not None else []
         self._sub.connect(self._sub_addr)
         self._push.connect(push_addr)
 
@@ -71,6 +74,8 @@ class AgentLink:
         """Begin to read on the running loop."""
         self._reader.start()
         self.sender.start()
+        for refusal in self._refusals:
+            refusal.start()
 
     def stop(self) -> None:
         """Read no more from the contract's socket."""
@@ -79,6 +84,8 @@ class AgentLink:
     def close(self) -> None:
         """Disconnect; safe to call twice."""
         self._is_closed = True
+        while self._refusals:
+            self._refusals.pop().close()
         self._reader.stop()
         self.sender.stop()
         self.control.close()
