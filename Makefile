@@ -2,6 +2,7 @@
 .PHONY: help demo setup test unit e2e check fuzz bench lock
 
 VENV := .venv/bin
+PACKAGES := xr_ai_launcher program-sdk agent-sdk client-sdk server-runtime services agent-samples bench
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -18,7 +19,7 @@ test: ## everything the tests need, then all tests
 
 unit: ## the fast tests beside each package
 	@./setup.sh --with-tests
-	@$(VENV)/pytest -n 4 --dist loadfile --ignore=tests
+	@$(VENV)/pytest -n 4 --dist loadfile $(PACKAGES)
 
 e2e: ## a spoken sentence puts a cube in the scene: real browser, real stack
 	@./setup.sh --with-tests

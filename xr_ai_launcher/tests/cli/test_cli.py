@@ -99,7 +99,7 @@ def test_help_comes_at_once() -> None:
 @pytest.mark.parametrize("verb", ["up", "check", "plan", "graph", "doctor", "schema"])
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--help"]) == 0
-    assert f"Usage: xrstack {verb}" in capsys.readouterr().out.replace("pytest", "xrstack")
+    assert re.search(rf"Usage: \S+ {verb}\b", capsys.readouterr().out)
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -188,6 +188,13 @@ def start() -> Iterator[StartStack]:
 
 
 @pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for the sockets below it; ``tmp_path`` may be too deep for that."""
+    with tempfile.TemporaryDirectory(prefix="xr-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def free_port() -> int:
     """A port that was free a moment ago."""
     return testing.free_port()

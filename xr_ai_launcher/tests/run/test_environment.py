@@ -90,17 +90,17 @@ def test_two_stacks_do_not_collide(start, role, facts_of, tmp_path):
     assert len(second.role_processes()) == 1
 
 
-def test_two_runs_of_one_stack_share_folders_but_nothing_in_them(start, role, facts_of, tmp_path):
-    shared = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+def test_two_runs_of_one_stack_share_folders_but_nothing_in_them(start, role, facts_of, short_path):
+    shared = {"XDG_RUNTIME_DIR": str(short_path), "XDG_STATE_HOME": str(short_path / "state")}
     stacks = [start(role("me", "inspect_self"), env=shared) for _ in range(2)]
     for stack in stacks:
         stack.wait_for_words("1 role ready")
-    assert len(list(tmp_path.glob("xrstack/*"))) == 2
-    assert len(list(tmp_path.glob("state/xrstack/toy/*-*/me.log"))) == 2
+    assert len(list(short_path.glob("xrstack/*"))) == 2
+    assert len(list(short_path.glob("state/xrstack/toy/*-*/me.log"))) == 2
     for stack in stacks:
         stack.process.terminate()
         assert stack.wait() == 143
-    assert list(tmp_path.glob("xrstack/*")) == []
+    assert list(short_path.glob("xrstack/*")) == []
 
 
 def test_run_folder_goes_and_logs_stay(start, role, facts_of):
@@ -128,10 +128,10 @@ def test_old_runs_are_forgotten(tmp_path):
     assert (tmp_path / "state/xrstack/toy/latest").resolve() == Path(newest.logs)
 
 
-def test_folder_that_others_can_read_is_refused(tmp_path):
+def test_folder_that_others_can_read_is_refused(short_path):
     from xr_ai_launcher._run import RunDirError
     from xr_ai_launcher._run.rundir import create_run_dir
 
-    (tmp_path / "xrstack").mkdir(mode=0o755)
+    (short_path / "xrstack").mkdir(mode=0o755)
     with pytest.raises(RunDirError, match="must be a folder of yours alone"):
-        create_run_dir("toy", {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)})
+        create_run_dir("toy", {"XDG_RUNTIME_DIR": str(short_path), "XDG_STATE_HOME": str(short_path)})
