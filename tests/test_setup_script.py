@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,16 @@ NOBODY = 65534
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder that other users reach; pytest's lie in one that is closed to them."""
+    with tempfile.TemporaryDirectory(prefix="xr-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout that anybody may write to; of the project only what the script reads before it installs."""
-    tmp_path.chmod(0o755)
-    for folder in list(tmp_path.parents)[:2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
     folder = tmp_path / "checkout"
     folder.mkdir()
     folder.chmod(0o777)
