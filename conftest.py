@@ -1,5 +1,6 @@
 """What every test of the house starts from, however the test run was started."""
 
+import logging
 import signal
 
 import pytest
@@ -15,6 +16,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Let pytest's closing line be the last one: threads of native libraries log while the process ends."""
+    logging.disable(logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")
