@@ -30,6 +30,7 @@ class Client:
         self.sizes: dict[str, tuple[int, int]] = {}
         self.disconnected: list[object] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_leaving = False
         self.room.on("data_received", self._on_data)
         for topic in _STREAM_TOPICS:
             self.room.register_byte_stream_handler(topic, self._on_stream)
@@ -70,13 +71,17 @@ class Client:
         return publication.sid
 
     async def leave(self) -> None:
+        self._is_leaving = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.room.disconnect()
 
     def _spawn(self, coroutine: Any) -> None:
-        self._tasks.append(asyncio.create_task(coroutine))
+        if self._is_leaving:  # a track that comes during the farewell is gone before it can be heard
+            coroutine.close()
+        else:
+            self._tasks.append(asyncio.create_task(coroutine))
 
     def _on_data(self, packet: rtc.DataPacket) -> None:
         sender = packet.participant.identity if packet.participant else None
