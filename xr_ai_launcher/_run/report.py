@@ -53,6 +53,10 @@ class Report:
         """Say that something went wrong."""
         self._write(text, _RED)
 
+    def flush(self) -> None:
+        """Let what was said until now, by the roles too, reach its reader."""
+        self._screen.flush()
+
     def ending(self, ending: Ending, *, something_stays: bool = False) -> None:
         """Say why the run ended, so that nobody has to scroll back."""
         if not ending.is_failure:

@@ -53,6 +53,11 @@ class Screen:
         if self._writer is not None:
             self._writer.release()
 
+    def flush(self) -> None:
+        """Return once everything written so far is out, or the reader is too slow."""
+        if self._writer is not None:
+            self._writer.flush()
+
     def close(self) -> None:
         """Let what is queued out, for a bounded time."""
         if self._writer is not None:
@@ -110,6 +115,11 @@ class _Writer:
             self._is_held, self._on_held = False, None
             self._changed.notify()
 
+    def flush(self) -> None:
+        self.release()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queued_bytes, _LAST_WRITE_TIMEOUT_S)
+
     def close(self) -> None:
         self.release()
         with self._changed:
@@ -139,6 +149,7 @@ class _Writer:
                 write_all(fd, data)
                 with self._changed:
                     self._queued_bytes -= len(data)
+                    self._changed.notify()
 
     def _has_work(self) -> bool:
         is_something_due = bool(self._queue) or self._is_paint_due

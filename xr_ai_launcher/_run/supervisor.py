@@ -385,10 +385,13 @@ class Supervisor:
     def _close(self) -> None:
         for role in self._roles.values():
             self._kept.leave(role, is_to_stop=self._steering.is_going_down)
+            self._close_pipe(role)
+        if self._run_dir.persists:
+            # Whoever follows a keeper takes the end of its socket for the end of everything, the last words included.
+            self._report.flush()
         self._steering.close()
         self._record.close()
         for role in self._roles.values():
-            self._close_pipe(role)
             self._hearing.close(role)
             if role.relay is not None:
                 role.relay.close()

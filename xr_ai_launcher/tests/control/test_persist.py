@@ -87,7 +87,10 @@ def test_its_own_failure_ends_the_stack_with_its_code(project, wait_for):
         stack: toy
         roles:
           llm:
-            command: [sh, -c, 'echo hello; while ! test -e go; do sleep 0.02; done; echo last words; exit 7']
+            command:
+            - sh
+            - -c
+            - 'echo hello; while ! test -e go; do sleep 0.02; done; seq 300000; echo last words; exit 7'
             ready: {log: hello}
             launch: persist
           worker: {command: sleep 600}
@@ -98,6 +101,8 @@ def test_its_own_failure_ends_the_stack_with_its_code(project, wait_for):
     assert up.wait(20) == 7
     assert "llm (launch: persist): llm ended after" in up.said()
     assert "    last words" in up.said()
+    # Much is on its way from the keeper when the role ends; none of it is lost.
+    assert [line for line in up.said().splitlines() if line.startswith("llm ")][-1].endswith("│ last words")
     wait_for(lambda: not project.processes(), "the end of all")
 
 
