@@ -1,6 +1,7 @@
 """isolation: permissions. One room for clients that are trusted: what the hub itself sends stays with its addressee."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -31,6 +32,18 @@ def shared_hub(make_hub: Callable[..., Any]) -> Any:
 async def agent(shared_hub: Any) -> AsyncIterator[Any]:
     async with running_agent(shared_hub) as agent:
         yield agent
+
+
+async def _remove_room(hub: Any, times: int) -> None:
+    async with api.LiveKitAPI(f"http://127.0.0.1:{hub.config['lk_port_ws']}", "xr-hub", SPARE_SECRET) as livekit:
+        while times:
+            with contextlib.suppress(api.ServerError):  # there is none at the moment
+                await livekit.room.delete_room(api.DeleteRoomRequest(room=ROOM))
+                times -= 1
+
+
+def _is_back(hub: Any) -> bool:
+    return hub.output.rfind("is back in the room together") > hub.output.rfind("lost the room together")
 
 
 async def _assert_replies_are_private(agent: Any, hostile: Any, victim: Any) -> None:
@@ -68,11 +81,10 @@ async def test_replies_reach_their_addressee_alone(shared_hub: Any, agent: Any, 
     assert "victim" in hostile.others, "if this is no longer so, say less in ISOLATION_NOTES"
 
     # A new room after the old one was lost starts as closed.
-    async with api.LiveKitAPI(f"http://127.0.0.1:{shared_hub.config['lk_port_ws']}", "xr-hub", SPARE_SECRET) as livekit:
-        await livekit.room.delete_room(api.DeleteRoomRequest(room=ROOM))
+    await _remove_room(shared_hub, times=1)
     await eventually(lambda: hostile.disconnected and victim.disconnected)
     await eventually(lambda: not agent.endpoint.connected_participants)
-    await eventually(lambda: "is back in the room together" in shared_hub.output)
+    await eventually(lambda: _is_back(shared_hub))
     hostile, victim = await join(shared_hub, "hostile"), await join(shared_hub, "victim")
     for client, name in ((hostile, "hostile"), (victim, "victim")):
         await client.publish_tone(level=MURMUR)
@@ -171,6 +183,18 @@ async def test_a_leaver_is_forgotten_and_may_come_back(shared_hub: Any, agent: A
         await eventually(lambda: "goer" not in agent.endpoint.connected_participants)
     events = [event.joined for event in agent.events if event.participant_id == "goer"]
     assert events == [True, False, True, False]
+
+
+async def test_a_room_that_is_removed_while_it_is_made_anew_is_made_once_more(
+    shared_hub: Any, agent: Any, join: Callable[..., Any]
+) -> None:
+    """The first removal makes the hub come again; the others find the room made and the hub not yet in it."""
+    await _remove_room(shared_hub, times=4)
+
+    await eventually(lambda: _is_back(shared_hub))
+    patient = await join(shared_hub, "patient")
+    await patient.send(b"there again", destination_identities=[HUB])
+    await eventually(lambda: agent.texts("patient") == [b"there again"])
 
 
 @pytest.mark.parametrize("identity", [HUB, "xr-hub-return-one"])

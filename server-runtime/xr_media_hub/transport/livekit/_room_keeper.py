@@ -86,8 +86,7 @@ class RoomKeeper:
             RoomUnavailable: LiveKit did not give us the room.
         """
         self._on_event = on_event
-        await self._create()
-        await self._join()
+        await self._enter()
 
     async def close(self) -> None:
         """Leave and remove the room."""
@@ -138,6 +137,10 @@ class RoomKeeper:
             raise RoomUnavailable("the hub has lost the room")
         return self._link
 
+    async def _enter(self) -> None:
+        await self._create()
+        await self._join()
+
     async def _create(self) -> None:
         await self._access.create_room(self._plan.name, self._plan.capacity)
 
@@ -182,8 +185,8 @@ class RoomKeeper:
     async def _rejoin(self, lost: RoomLink | None) -> None:
         if lost is not None:
             await lost.close()
-        await self._restore()
-        await self._until_done(self._join)
+        # Both each time: a room that was being removed is still found by the first, and gone for the second.
+        await self._until_done(self._enter)
         logger.info("the hub is back in the room %s", self._plan.name)
 
     async def _restore(self) -> None:
