@@ -71,6 +71,8 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
             "watch": watch_server(access, health),
             "report": report_stats(health.facts),
         }
+        if certificate is not None:
+            parts["certificate"] = certificate.keep()
         try:
             server = await _livekit(config, access, secret, readiness, stack)
             if server is not None:
@@ -251,7 +253,7 @@ def _web_settings(
         ),
         clients=_clients(config),
         client_dir=config.web_client_dir,
-        certificate_pem=certificate.pem if certificate else None,
+        certificate=certificate,
     )
 
 

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from xr_media_hub.web._certificates import HubCertificate
 from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._monitor import Monitor, MonitorSettings
 from xr_media_hub.web._replies import NO_STORE, refusal
@@ -40,7 +41,8 @@ class WebSettings:
     monitor: MonitorSettings
     clients: Clients
     client_dir: Path | None = None
-    certificate_pem: bytes | None = None
+    certificate: HubCertificate | None = None
+    """The one this hub serves with; None when somebody in front of it terminates TLS."""
 
 
 def create_app(settings: WebSettings) -> Starlette:
@@ -51,7 +53,7 @@ def create_app(settings: WebSettings) -> Starlette:
     token = TokenEndpoint(settings.token, settings.clients)
 
     async def certificate(_request: Request) -> Response:
-        return _certificate(settings.certificate_pem)
+        return _certificate(settings.certificate)
 
     async def no_client(_request: Request) -> Response:
         return PlainTextResponse(_NO_CLIENT)
@@ -70,11 +72,11 @@ def create_app(settings: WebSettings) -> Starlette:
     return Starlette(routes=routes)
 
 
-def _certificate(pem: bytes | None) -> Response:
-    if pem is None:
+def _certificate(certificate: HubCertificate | None) -> Response:
+    if certificate is None:
         return refusal(404, "this hub does not terminate TLS, so there is no certificate of its own")
     headers = {"Content-Disposition": 'attachment; filename="xr-ai-hub.crt"', **NO_STORE}
-    return Response(pem, media_type="application/x-x509-ca-cert", headers=headers)
+    return Response(certificate.pem, media_type="application/x-x509-ca-cert", headers=headers)
 
 
 class _ClientFiles(StaticFiles):

@@ -1,54 +1,90 @@
-"""Certificates: a private authority that stays the same, and a server certificate that follows the addresses.
+"""The web server's certificate: the user's own or one made here, and kept current while the server runs."""
 
-A phone installs the authority once; the server certificate may change with every network.
-"""
-
+import asyncio
 import datetime
 import fcntl
-import ipaddress
+import hashlib
+import logging
 import os
-import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from xr_ai_program import StartupError
+from xr_media_hub.web import _authority
 
 __all__ = ("HubCertificate", "data_dir", "load_certificate", "self_signed_certificate")
+
+logger = logging.getLogger(__name__)
 
 DATA_DIR_ENV = "XR_AI_DATA_DIR"
 _CA_FILE = "hub-ca.pem"
 _LEAF_FILE = "web-server.pem"
-_CA_DAYS = 3650
-# Apple refuses server certificates that live longer than 825 days; browsers are heading below 398.
-_LEAF_DAYS = 397
-_RENEW_BEFORE = datetime.timedelta(days=30)
-# Clocks of headsets run slow.
-_BACKDATE = datetime.timedelta(days=1)
-_CA_NAME = "XR AI hub"
+# A new network should work by the time somebody has typed the new address; a look costs about a millisecond.
+_LOOK_EVERY_S = 5.0
+_WARN_BEFORE = datetime.timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class HubCertificate:
-    """What the web server serves with."""
+class _Issued:
+    """A certificate as its files have it now."""
 
-    context: ssl.SSLContext
-    pem: bytes
-    """The certificate a device has to trust, for /cert."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    key: ec.EllipticCurvePrivateKey
+    cert_file: Path
+    key_file: Path
     certificate: x509.Certificate
+    trusted: bytes
+    """What devices have to trust, as PEM."""
+    fingerprint: bytes
+    """Of everything in the files."""
+
+
+class HubCertificate:
+    """What the web server serves with; `keep` brings it up to date under way."""
+
+    def __init__(self, find: Callable[[], _Issued]) -> None:
+        """Serve with what ``find`` returns, now and whenever it returns something else. Raises what it raises."""
+        self._find = find
+        self._issued = find()
+        self._said = ""
+        self.context = _server_context(self._issued)
+        self._say(_expiry_warning(self._issued))
+
+    @property
+    def pem(self) -> bytes:
+        """The certificates a device has to trust, for /cert."""
+        return self._issued.trusted
+
+    async def keep(self, every_s: float = _LOOK_EVERY_S) -> None:
+        """Look for a newer certificate again and again, for ever; connections that are open keep theirs."""
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                found = await asyncio.to_thread(self._find)
+                self._use(found)
+            except (StartupError, OSError) as error:
+                self._say(f"the web server goes on with the certificate it has: {error}")
+            else:
+                self._say(_expiry_warning(found))
+
+    def _use(self, found: _Issued) -> None:
+        if found.fingerprint == self._issued.fingerprint:
+            return
+        _server_context(found)  # the one in use must not take what would break it
+        self.context.load_cert_chain(found.cert_file, found.key_file)
+        self._issued = found
+        until = found.certificate.not_valid_after_utc
+        logger.info("the web server has a new certificate, valid until %s", f"{until:%Y-%m-%d}")
+
+    def _say(self, problem: str) -> None:
+        """Log what is wrong, once as long as it stays the same."""
+        if problem and problem != self._said:
+            logger.warning("%s", problem)
+        self._said = problem
 
 
 def data_dir() -> Path:
@@ -61,21 +97,12 @@ def data_dir() -> Path:
 
 
 def load_certificate(cert_file: Path, key_file: Path) -> HubCertificate:
-    """Use the user's own certificate.
+    """Use the user's own certificate, and its successor when the files are replaced.
 
     Raises:
         StartupError: a file is missing or unreadable, the two do not belong together, or the certificate has expired.
     """
-    try:
-        context = _server_context()
-        context.load_cert_chain(cert_file, key_file)
-        pem = cert_file.read_bytes()
-        certificate = x509.load_pem_x509_certificate(pem)
-    except (OSError, ValueError) as error:
-        raise StartupError(f"cert_file {cert_file} and key_file {key_file} cannot be used together: {error}") from error
-    if certificate.not_valid_after_utc <= _now():
-        raise StartupError(f"cert_file {cert_file} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it")
-    return HubCertificate(context, pem)
+    return HubCertificate(lambda: _own(cert_file, key_file))
 
 
 def self_signed_certificate(folder: Path | None = None) -> HubCertificate:
@@ -84,138 +111,61 @@ def self_signed_certificate(folder: Path | None = None) -> HubCertificate:
     Raises:
         StartupError: the data folder cannot be written.
     """
-    folder = folder or data_dir()
+    kept_in = folder or data_dir()
+    return HubCertificate(lambda: _self_signed(kept_in))
+
+
+def _own(cert_file: Path, key_file: Path) -> _Issued:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file)
+        issued = _read(cert_file, key_file)
+    except (OSError, ValueError) as error:
+        raise StartupError(f"cert_file {cert_file} and key_file {key_file} cannot be used together: {error}") from error
+    until = issued.certificate.not_valid_after_utc
+    if until <= _authority.now():
+        raise StartupError(f"cert_file {cert_file} expired on {until:%Y-%m-%d}; renew it")
+    return issued
+
+
+def _self_signed(folder: Path) -> _Issued:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(folder / ".certificates.lock"):
-            authority = _usable_authority(folder / _CA_FILE)
-            leaf_path = folder / _LEAF_FILE
-            _renew_leaf(leaf_path, authority)
-        context = _server_context()
-        context.load_cert_chain(leaf_path)
+            authority = _authority.usable_authority(folder / _CA_FILE)
+            leaf = folder / _LEAF_FILE
+            _authority.renew_leaf(leaf, authority)
+            return _read(leaf, leaf, authority.certificate)
     except OSError as error:
         raise StartupError(
             f"no certificate could be kept in {folder}: {error}. Make the folder writable, set ${DATA_DIR_ENV} to "
             f"another one, or give cert_file and key_file."
         ) from error
-    return HubCertificate(context, authority.certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _server_context() -> ssl.SSLContext:
+def _read(cert_file: Path, key_file: Path, trusted: x509.Certificate | None = None) -> _Issued:
+    """Read a certificate's files; without a ``trusted`` one, devices have to trust what ``cert_file`` holds."""
+    data = cert_file.read_bytes()
+    chain = x509.load_pem_x509_certificates(data)
+    # Certificates alone: the file may hold the key as well, and whoever asks for /cert would get it.
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in ([trusted] if trusted else chain))
+    fingerprint = hashlib.sha256(data + key_file.read_bytes()).digest()
+    return _Issued(cert_file, key_file, chain[0], pem, fingerprint)
+
+
+def _server_context(issued: _Issued) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # WebSockets need HTTP/1.1; saying so keeps browsers from asking for anything else.
     context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(issued.cert_file, issued.key_file)
     return context
 
 
-def _usable_authority(path: Path) -> _Pair:
-    kept = _read_pair(path)
-    if kept and kept.certificate.not_valid_after_utc - _RENEW_BEFORE > _now():
-        return kept
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{_CA_NAME} ({socket.gethostname()})"[:64])])
-    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-    certificate = (
-        _builder(name, name, key.public_key(), _CA_DAYS)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pair = _Pair(key, certificate)
-    _write_pem(path, pair)
-    return pair
-
-
-def _renew_leaf(path: Path, authority: _Pair) -> None:
-    kept = _read_pair(path)
-    names = _local_names()
-    if kept and _is_issued_by(kept.certificate, authority):
-        known = _names_of(kept.certificate)
-        if set(names) <= set(known) and kept.certificate.not_valid_after_utc - _RENEW_BEFORE > _now():
-            return
-        # Addresses once used stay valid: flapping between two networks renews nothing.
-        names = list(dict.fromkeys([*names, *known]))
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, socket.gethostname()[:64] or "localhost")])
-    issuer = authority.certificate.subject
-    certificate = (
-        _builder(subject, issuer, key.public_key(), _LEAF_DAYS)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
-        .sign(authority.key, hashes.SHA256())
-    )
-    _write_pem(path, _Pair(key, certificate), authority.certificate)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
-) -> x509.CertificateBuilder:
-    now = _now()
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(now + datetime.timedelta(days=days))
-    )
-
-
-def _local_names() -> list[x509.GeneralName]:
-    """Names and addresses this machine can be reached by, found without asking anybody outside."""
-    host = socket.gethostname()
-    hosts = dict.fromkeys(["localhost", host, f"{host.split('.')[0]}.local"])
-    names: list[x509.GeneralName] = [x509.DNSName(name) for name in hosts if name and name.isascii()]
-    found = {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")}
-    for addresses in psutil.net_if_addrs().values():
-        for address in addresses:
-            if address.family in (socket.AF_INET, socket.AF_INET6) and "%" not in address.address:
-                found.add(ipaddress.ip_address(address.address))
-    return names + [x509.IPAddress(ip) for ip in sorted(found, key=lambda ip: (ip.version, ip.packed))]
-
-
-def _names_of(certificate: x509.Certificate) -> list[x509.GeneralName]:
-    return list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-
-
-def _is_issued_by(certificate: x509.Certificate, authority: _Pair) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority.certificate)
-    except Exception:
-        return False
-    return True
-
-
-def _read_pair(path: Path) -> _Pair | None:
-    """Return what ``path`` holds, or None when it is missing, broken, or key and certificate do not match."""
-    try:
-        data = path.read_bytes()
-        key = serialization.load_pem_private_key(data, password=None)
-        certificate = x509.load_pem_x509_certificate(data)
-    except (OSError, ValueError):
-        return None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        return None
-    return _Pair(key, certificate)
-
-
-def _write_pem(path: Path, pair: _Pair, *chain: x509.Certificate) -> None:
-    """Write key and certificates as one file, at once and readable by the owner alone."""
-    key = pair.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    certificates = [each.public_bytes(serialization.Encoding.PEM) for each in (pair.certificate, *chain)]
-    fresh = path.with_suffix(f".new-{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key + b"".join(certificates))
-    fresh.replace(path)
+def _expiry_warning(issued: _Issued) -> str:
+    until = issued.certificate.not_valid_after_utc
+    if until - _WARN_BEFORE > _authority.now():
+        return ""
+    return f"the certificate in {issued.cert_file} expires on {until:%Y-%m-%d}: renew it, and the hub takes the new one"
 
 
 @contextmanager
@@ -227,7 +177,3 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
