@@ -66,7 +66,7 @@ def create_app(settings: WebSettings) -> Starlette:
         Route("/status", monitor.status),
     ]
     if settings.client_dir is not None:
-        routes.append(Mount("/", _ClientFiles(directory=settings.client_dir, html=True)))
+        routes.append(Mount("/", _ClientFiles(directory=settings.client_dir, html=True, follow_symlink=True)))
     else:
         routes.append(Route("/", no_client))
     return Starlette(routes=routes)
