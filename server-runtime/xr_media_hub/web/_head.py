@@ -3,13 +3,23 @@
 import re
 from dataclasses import dataclass
 
+from xr_media_hub.web._upstream import Upstream
+
 __all__ = ("BadHead", "RequestHead", "is_signalling", "parse_head")
 
 # LiveKit's signalling and its check, versioned and not; nothing else of LiveKit is reachable from outside.
 _SIGNALLING = re.compile(rb"/rtc(?:/v[0-9]{1,2})?(?:/validate)?")
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]{1,16384}) HTTP/1\.1")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
-_FORWARDED_NAMES = (b"x-forwarded-for", b"x-real-ip", b"forwarded")
+# Where LiveKit looks for a client's address (CF-Connecting-IP before all others), and what other proxies call it.
+_ADDRESS_NAMES = (
+    b"cf-connecting-ip",
+    b"cf-connecting-ipv6",
+    b"x-forwarded-for",
+    b"x-real-ip",
+    b"true-client-ip",
+    b"forwarded",
+)
 
 
 class BadHead(Exception):
@@ -45,13 +55,13 @@ class RequestHead:
     def _value(self, name: bytes) -> bytes:
         return next((value for key, value in self.headers if key.lower() == name), b"")
 
-    def forwarded(self, client_host: str) -> bytes:
-        """Return the bytes for upstream: the client's own claims about its address are replaced by what we see.
+    def forwarded(self, client_host: str, upstream: Upstream) -> bytes:
+        """Return the bytes for ``upstream``: the client's own claims about its address are replaced by what we see.
 
         Without an upgrade the connection is closed after the reply, so that nothing can follow the checked request.
         """
-        drop = _FORWARDED_NAMES if self.is_upgrade else (*_FORWARDED_NAMES, b"connection")
-        lines = [b"%s %s HTTP/1.1" % (self.method, self.target)]
+        drop = {b"host", *_ADDRESS_NAMES} | (set() if self.is_upgrade else {b"connection"})
+        lines = [b"%s %s%s HTTP/1.1" % (self.method, upstream.prefix, self.target), b"Host: " + upstream.authority]
         lines += [b"%s: %s" % (name, value) for name, value in self.headers if name.lower() not in drop]
         lines.append(b"X-Forwarded-For: " + client_host.encode("ascii", "replace"))
         if not self.is_upgrade:

@@ -12,9 +12,11 @@ from uvicorn.server import ServerState
 from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._head import BadHead, is_signalling, parse_head
 from xr_media_hub.web._splice import Splice
+from xr_media_hub.web._upstream import Upstream
 
 HEAD_LIMIT_BYTES = 32_768  # a token is about 1 kB; some clients send it twice
-HEAD_LIMIT_S = 10.0
+# Head and body: nothing here takes a body, and whoever dawdles keeps a connection that others could have.
+REQUEST_LIMIT_S = 10.0
 _HEAD_END = b"\r\n\r\n"
 _PREFIX = b"GET /rtc"
 _REASONS = {400: "Bad Request", 405: "Method Not Allowed", 431: "Request Header Fields Too Large", 502: "Bad Gateway"}
@@ -23,11 +25,11 @@ _REASONS = {400: "Bad Request", 405: "Method Not Allowed", 431: "Request Header 
 class FrontProtocol(H11Protocol):
     """One client connection.
 
-    ``upstream`` (host and port of LiveKit's signalling) and ``clients`` are set by `front_protocol`, which makes a
-    class of its own per server, because uvicorn builds protocols without arguments of ours.
+    ``upstream`` (LiveKit's signalling) and ``clients`` are set by `front_protocol`, which makes a class of its own per
+    server, because uvicorn builds protocols without arguments of ours.
     """
 
-    upstream: tuple[str, int]
+    upstream: Upstream
     clients: Clients
 
     def __init__(
@@ -41,12 +43,12 @@ class FrontProtocol(H11Protocol):
         self._held = bytearray()
         self._splice: Splice | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._request_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first request."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_LIMIT_S, self._head_too_late)
+        self._expect_request()
 
     def data_received(self, data: bytes) -> None:
         """Hold what may become a signalling request; everything else is uvicorn's."""
@@ -54,8 +56,9 @@ class FrontProtocol(H11Protocol):
             self._splice.client_data(data)
             return
         if not self._held and not self._is_between_requests():
-            super().data_received(data)
+            self._pass_on(data)
             return
+        self._expect_request()
         self._held += data
         if self._may_be_signalling():
             self._try_splice()
@@ -64,7 +67,7 @@ class FrontProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of LiveKit as well."""
-        self._cancel_head_timer()
+        self._cancel_request_timer()
         if self._connecting is not None:
             self._connecting.cancel()
         if self._splice is not None:
@@ -116,18 +119,26 @@ class FrontProtocol(H11Protocol):
         except BadHead as error:
             self._answer(error.status, str(error))
             return
-        self._cancel_head_timer()
-        self._unset_keepalive_if_required()
+        self._cancel_request_timer()
         peer = self.client[0] if self.client else ""
         address = self.clients.address_of(peer, head.text_headers)
-        self._splice = Splice(self.transport, head, str(address) if address else "unknown")
-        host, port = self.upstream
-        self._connecting = self._splice.start(host, port, self._unreachable)
+        self._splice = Splice(self.transport, head, str(address) if address else "unknown", self.upstream)
+        self._connecting = self._splice.start(self._unreachable)
 
     def _release(self) -> None:
         held, self._held = bytes(self._held), bytearray()
-        self._cancel_head_timer()
-        super().data_received(held)
+        self._pass_on(held)
+
+    def _pass_on(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_amid_request():
+            self._expect_request()
+        else:
+            self._cancel_request_timer()
+
+    def _is_amid_request(self) -> bool:
+        is_amid_head = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        return is_amid_head or self.conn.their_state is h11.SEND_BODY
 
     def _unreachable(self) -> None:
         self._answer(502, "the media server is not reachable")
@@ -142,16 +153,19 @@ class FrontProtocol(H11Protocol):
             self.transport.write(head.encode() + body)
             self.transport.close()
 
-    def _head_too_late(self) -> None:
-        if self._splice is None and self.cycle is None:
-            self.transport.close()
+    def _expect_request(self) -> None:
+        """Start the clock for the whole of a request, unless it runs already."""
+        # uvicorn's own clock for kept connections has done its work; its end must not cut what comes now.
+        self._unset_keepalive_if_required()
+        if self._request_timer is None:
+            self._request_timer = self.loop.call_later(REQUEST_LIMIT_S, self.transport.close)
 
-    def _cancel_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _cancel_request_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
 
 
-def front_protocol(upstream: tuple[str, int], clients: Clients) -> type[FrontProtocol]:
+def front_protocol(upstream: Upstream, clients: Clients) -> type[FrontProtocol]:
     """Return a protocol class whose signalling goes to ``upstream``, which is told of the client's address."""
     return type("FrontProtocol", (FrontProtocol,), {"upstream": upstream, "clients": clients})

@@ -3,15 +3,13 @@
 import socket
 import ssl
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
 from xr_ai_program.http import serve_socket
 from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._protocol import HEAD_LIMIT_BYTES, front_protocol
-
-_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+from xr_media_hub.web._upstream import Upstream
 
 
 async def serve_web(
@@ -27,14 +25,12 @@ async def serve_web(
     Raises:
         StartupError: the server ended before it answered.
     """
-    upstream = urlsplit(livekit_url)
-    assert upstream.hostname is not None
     await serve_socket(
         app,
         sock,
         on_started=on_started,
         tls=tls,
-        http=front_protocol((upstream.hostname, upstream.port or _DEFAULT_PORTS[upstream.scheme]), clients),
+        http=front_protocol(Upstream.of_url(livekit_url), clients),
         ws="none",
         lifespan="off",
         server_header=False,

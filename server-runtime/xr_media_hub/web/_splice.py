@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 from xr_media_hub.web._head import RequestHead
+from xr_media_hub.web._upstream import Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,11 @@ class Splice(asyncio.Protocol):
     request on the same connection would reach LiveKit unchecked.
     """
 
-    def __init__(self, client: asyncio.Transport, head: RequestHead, client_host: str) -> None:
+    def __init__(self, client: asyncio.Transport, head: RequestHead, client_host: str, server: Upstream) -> None:
         self._client = client
         self._head = head
         self._client_host = client_host
+        self._server = server
         self._upstream: asyncio.Transport | None = None
         self._reply = bytearray()
         self._is_open = False
@@ -39,15 +41,16 @@ class Splice(asyncio.Protocol):
         self._refusal_bytes_left: int | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, host: str, port: int, on_unreachable: Callable[[], None]) -> "asyncio.Task[None]":
+    def start(self, on_unreachable: Callable[[], None]) -> "asyncio.Task[None]":
         """Connect to LiveKit and send the request; ``on_unreachable`` is called if nobody answers there."""
         self._client.pause_reading()
-        return asyncio.create_task(self._connect(host, port, on_unreachable), name="signalling proxy")
+        return asyncio.create_task(self._connect(on_unreachable), name="signalling proxy")
 
-    async def _connect(self, host: str, port: int, on_unreachable: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
+    async def _connect(self, on_unreachable: Callable[[], None]) -> None:
+        loop, server = asyncio.get_running_loop(), self._server
         try:
-            await asyncio.wait_for(loop.create_connection(lambda: self, host, port), CONNECT_LIMIT_S)
+            connecting = loop.create_connection(lambda: self, server.host, server.port, ssl=server.tls)
+            await asyncio.wait_for(connecting, CONNECT_LIMIT_S)
         except (OSError, TimeoutError) as error:
             logger.warning("LiveKit's signalling is unreachable: %s", error or "timeout")
             on_unreachable()
@@ -60,7 +63,7 @@ class Splice(asyncio.Protocol):
         if self._client.is_closing():
             self._upstream.abort()
             return
-        self._upstream.write(self._head.forwarded(self._client_host))
+        self._upstream.write(self._head.forwarded(self._client_host, self._server))
         self._timer = asyncio.get_running_loop().call_later(_REPLY_LIMIT_S, self._client.close)
 
     def data_received(self, data: bytes) -> None:
