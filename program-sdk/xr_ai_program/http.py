@@ -18,6 +18,8 @@ __all__ = ("bind", "serve_http", "serve_socket")
 _BACKLOG = 128
 # Open streams (server-sent events of MCP sessions) never end by themselves; a stop must not wait for them.
 _GRACEFUL_STOP_S = 1
+# What is cancelled then has this long for its last words.
+_CANCELLED_STOP_S = 1.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -95,6 +97,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, and return once no request is under way: uvicorn cancels those that last, and does not wait for them.
+
+        Whoever stopped us takes apart next what they use.
+        """
+        await super().shutdown(sockets)
+        if tasks := set(self.server_state.tasks):
+            await asyncio.wait(tasks, timeout=_CANCELLED_STOP_S)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -3,16 +3,16 @@
 import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
+from kit.web import serving
 from prometheus_client import CollectorRegistry
 
-from xr_ai_program.http import bind
 from xr_media_hub.transport.livekit import Admission
-from xr_media_hub.web import Clients, MonitorSettings, TokenSettings, WebSettings, create_app, serve_web
+from xr_media_hub.web import Clients, MonitorSettings, TokenSettings, WebSettings, create_app
 from xr_media_hub.web._clients import parse_address
 from xr_media_hub.web._rate_limit import RateLimit
 
@@ -27,22 +27,13 @@ async def admit(identity: str) -> Admission:
 
 
 @asynccontextmanager
-async def web(host: str = "127.0.0.1", trusted: Any = LOOPBACK, **token: Any) -> AsyncIterator[str]:
+async def web(host: str = "127.0.0.1", trusted: Any = LOOPBACK, admit: Any = admit, **token: Any) -> AsyncIterator[str]:
     """The hub's web server on a real socket, with an admission that asks nobody."""
     monitor = MonitorSettings(lambda: {"status": "ok"}, lambda: "", CollectorRegistry(), LOOPBACK)
     clients = Clients(trusted)
     settings = WebSettings(token=TokenSettings(admit, is_tls=False, **token), monitor=monitor, clients=clients)
-    sock = bind(host, 0)
-    port = sock.getsockname()[1]
-    started = asyncio.Event()
-    serving = asyncio.create_task(serve_web(create_app(settings), sock, "ws://127.0.0.1:9", clients, None, started.set))
-    await started.wait()
-    try:
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    finally:
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+    async with serving(create_app(settings), host=host, clients=clients) as url:
+        yield url
 
 
 async def ask(url: str, source: str | None = None, method: str = "GET", **options: Any) -> tuple[int, Any, Any]:
@@ -126,8 +117,9 @@ def test_who_a_client_is(peer: str, forwarded: str | None, client: str | None) -
     assert found == (ipaddress.ip_address(client) if client else None)
 
 
-def test_a_proxy_that_does_not_say_who_asks_is_not_the_one_who_asks() -> None:
-    assert Clients(LOOPBACK).address_of("127.0.0.1", {"via": "1.1 proxy"}) is None
+@pytest.mark.parametrize("header", ["via", "cf-connecting-ip"])
+def test_a_proxy_that_does_not_say_who_asks_is_not_the_one_who_asks(header: str) -> None:
+    assert Clients(LOOPBACK).address_of("127.0.0.1", {header: "1.1 proxy"}) is None
 
 
 async def test_pages_of_other_sites_join_only_when_they_were_named() -> None:
@@ -165,3 +157,24 @@ async def test_ipv6_is_an_address_like_any_other() -> None:
         status, body, _ = await ask(url)
         assert (status, body["url"]) == (200, url.replace("http", "ws"))
         assert (await ask(url))[0] == 429
+
+
+async def test_a_join_under_way_when_the_server_stops_is_over_before_the_server_is() -> None:
+    begun, undone = asyncio.Event(), asyncio.Event()
+
+    async def admit_slowly(_identity: str) -> Admission:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):  # what takes a room back asks LiveKit
+                await asyncio.sleep(0)
+            undone.set()
+        raise AssertionError("nobody is admitted")
+
+    async with web(admit=admit_slowly) as url:
+        asking = asyncio.create_task(ask(url))
+        await begun.wait()
+    assert undone.is_set(), "the server was gone before the join was undone"
+    status, body, _ = await asking
+    assert (status, body) == (503, {"error": "the hub is stopping"})

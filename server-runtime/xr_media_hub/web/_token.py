@@ -1,5 +1,6 @@
 """GET /token: what a client needs to join, for those who may have it."""
 
+import asyncio
 import hmac
 import math
 from collections.abc import Awaitable, Callable
@@ -77,6 +78,9 @@ class TokenEndpoint:
             admission = await self._settings.admit(request.query_params.get("identity", ""))
         except JoinRefused as error:
             return refusal(error.status, str(error))
+        except asyncio.CancelledError:
+            # Only the web server at its end cancels a request, and it waits for this answer.
+            return refusal(503, "the hub is stopping")
         body = {"token": admission.token, "room": admission.room, "url": url, "identity": admission.identity}
         return JSONResponse(body | {"recording": self._settings.is_recorded}, headers=NO_STORE)
 
