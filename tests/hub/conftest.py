@@ -12,7 +12,7 @@ from kit.hub import MAX_DATA_BYTES, SPARE_SECRET, HubProcess, SpareHub, get_json
 from kit.livekit import LiveKitServer
 from kit.pages import write_pages
 from kit.participants import Client
-from kit.proxies import AUTHORITY, authority_contexts
+from kit.proxies import AUTHORITY, ReverseProxy, authority_contexts, unverified_tls
 
 
 @pytest.fixture(scope="session")
@@ -122,3 +122,24 @@ def public_authority_file(tmp_path: Path) -> Path:
     path = tmp_path / "public-ca.pem"
     AUTHORITY.cert_pem.write_to_path(path)
     return path
+
+
+@pytest.fixture
+def hub_behind(proxied_hub: HubProcess, tls_hub: HubProcess) -> Callable[[bool], HubProcess]:
+    """The hub that a reverse proxy reaches through TLS, or plainly."""
+    return lambda has_tls: tls_hub if has_tls else proxied_hub
+
+
+@pytest.fixture
+def proxy_to(
+    hub_behind: Callable[[bool], HubProcess], public_authority: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> Callable[..., ReverseProxy]:
+    """Makes reverse proxies (not started) in front of those hubs."""
+
+    def make(*, hub_tls: bool, tls: bool, **options: Any) -> ReverseProxy:
+        host = "127.0.0.1" if hub_tls else "::1"
+        _, serving = public_authority
+        trusting = unverified_tls() if hub_tls else None
+        return ReverseProxy(host, hub_behind(hub_tls).web_port, trusting, serving if tls else None, **options)
+
+    return make

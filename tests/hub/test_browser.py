@@ -1,8 +1,10 @@
-"""A real browser through the one port: plain, with TLS, and through a proxy that terminates TLS in front of it."""
+"""A real browser through the one port: plain, with TLS, and through reverse proxies in front of it."""
 
 import asyncio
+import itertools
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -55,20 +57,27 @@ async def _talks_with(page: Page, agent: Any, name: str) -> None:
 
 
 async def test_a_browser_joins_every_way_there_is(
-    hub: Any, tls_hub: Any, proxied_hub: Any, public_authority: Any
+    hub: Any, tls_hub: Any, hub_behind: Callable[[bool], Any], proxy_to: Callable[..., ReverseProxy]
 ) -> None:
     executable = os.environ.get("CHROMIUM_BIN") or next(filter(None, map(shutil.which, _BROWSERS)), None)
-    _, serving = public_authority
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(executable_path=executable, args=list(_FLAGS))
         stack.push_async_callback(browser.close)
-        proxy = await stack.enter_async_context(ReverseProxy("::1", proxied_hub.web_port, None, serving))
         plain = hub.url.replace("127.0.0.1", "localhost")  # where a page may use a microphone without TLS
-        ways = {"page-plain": (hub, plain), "page-tls": (tls_hub, tls_hub.url), "page-proxied": (proxied_hub, proxy)}
-        for name, (served_by, url) in ways.items():
-            agent = await stack.enter_async_context(running_agent(served_by))
-            page = await _open(browser, url, name)
-            assert await page.evaluate("url") == url.replace("http", "ws")
-            await _talks_with(page, agent, name)
-            await asyncio.wait_for(page.context.close(), LIMIT_S)
+        for name, served_by, url in (("page-plain", hub, plain), ("page-tls", tls_hub, tls_hub.url)):
+            await _joins(browser, served_by, url, name)
+        for proxy_tls, hub_tls, path in itertools.product((False, True), (False, True), ("/rtc", "/rtc/v1")):
+            name = f"page-{'tls' if proxy_tls else 'plain'}-{'tls' if hub_tls else 'plain'}-{path.count('/')}"
+            hides = "/rtc/v1" if path == "/rtc" else ""  # what makes livekit-client turn to the older path
+            async with proxy_to(hub_tls=hub_tls, tls=proxy_tls, rewrites_host=hub_tls, hides=hides) as proxy:
+                await _joins(browser, hub_behind(hub_tls), proxy.url, name)
+            assert set(proxy.signalled) == {(path, "query")}
+
+
+async def _joins(browser: Browser, hub: Any, url: str, name: str) -> None:
+    async with running_agent(hub) as agent:
+        page = await _open(browser, url, name)
+        assert await page.evaluate("url") == url.replace("http", "ws")
+        await _talks_with(page, agent, name)
+        await asyncio.wait_for(page.context.close(), LIMIT_S)

@@ -1,4 +1,4 @@
-"""The public port: tokens, URLs, static files, the certificate, and signalling through the proxy."""
+"""The public port: tokens, URLs, static files, the certificate, and what the signalling proxy refuses."""
 
 import asyncio
 import json
@@ -9,12 +9,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from kit.agents import running_agent
 from kit.hub import get_json
-from kit.participants import Client, join_over_tls
+from kit.participants import Client
 from kit.processes import eventually
 from kit.proxies import unverified_tls
-from kit.signalling import first_signal
+from kit.sdk import talk_over_tls
 
 pytestmark = pytest.mark.anyio
 
@@ -75,19 +76,12 @@ async def test_the_client_is_served_as_browsers_need_it(hub: Any) -> None:
             assert "does not terminate TLS" in (await reply.json())["error"]
 
 
-@pytest.mark.parametrize("path", ["/rtc", "/rtc/v1"])
-@pytest.mark.parametrize("place", ["query", "header"])
-async def test_signalling_passes_with_the_token_in_either_place(hub: Any, path: str, place: str) -> None:
-    _, admission = await get_json(f"{hub.url}/token", params={"identity": "signaller"})
-    async with aiohttp.ClientSession() as session:
-        assert b"xr-hub-connector" in await first_signal(session, admission, path, place)
-        async with session.get(f"{hub.url}{path}/validate", params={"access_token": "forged"}) as reply:
-            assert reply.status == 401
-
-
 async def test_validate_answers_are_livekits_own(hub: Any) -> None:
     _, admission = await get_json(f"{hub.url}/token", params={"identity": "validator"})
     async with aiohttp.ClientSession() as session:
+        for path in ("/rtc/validate", "/rtc/v1/validate"):
+            async with session.get(f"{hub.url}{path}", params={"access_token": "forged"}) as reply:
+                assert reply.status == 401
         async with session.get(f"{hub.url}/rtc/validate", params={"access_token": admission["token"]}) as reply:
             assert (reply.status, await reply.text()) == (200, "success")
         async with session.get(f"{hub.url}/rtc/validate") as reply:
@@ -163,9 +157,37 @@ async def test_tls_with_the_hubs_own_authority(tls_hub: Any, tmp_path: Path) -> 
         async with session.get(f"{tls_hub.url}/token", params=right, ssl=trusting) as reply:
             body = await reply.json()
     assert body["url"] == f"wss://127.0.0.1:{tls_hub.web_port}"
-    # The native SDK takes its trusted authorities from the environment of its process.
-    joined = await asyncio.to_thread(join_over_tls, authority, body)
-    assert joined == "xr-hub-connector"
+    async with running_agent(tls_hub) as agent:
+        await talk_over_tls(authority, body, agent)
+
+
+async def test_a_certificate_of_ones_own_is_replaced_under_way_and_its_key_kept(
+    make_hub: Callable[..., Any], tmp_path: Path
+) -> None:
+    combined = tmp_path / "combined.pem"
+
+    def renew() -> ssl.SSLContext:
+        """Write a certificate of a new authority, which the context trusts."""
+        authority, trusting = trustme.CA(), ssl.create_default_context()
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "new")
+        (tmp_path / "new").replace(combined)
+        authority.configure_trust(trusting)
+        return trusting
+
+    trusting = renew()
+    hub = make_hub(web_server_tls=True, cert_file=str(combined), key_file=str(combined)).start()
+    await asyncio.to_thread(hub.wait_ready)
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{hub.url}/cert", ssl=trusting) as reply:
+            served = await reply.text()
+        assert "BEGIN CERTIFICATE" in served
+        assert "PRIVATE KEY" not in served
+    trusting = renew()
+    await eventually(lambda: "the web server has a new certificate" in hub.output)
+    async with aiohttp.ClientSession() as session, session.get(f"{hub.url}/cert", ssl=trusting) as reply:
+        assert reply.status == 200
+        assert await reply.text() != served
+    await asyncio.to_thread(hub.stop)
 
 
 async def test_a_full_hub_says_so_and_a_leaver_makes_room(make_hub: Callable[..., Any]) -> None:

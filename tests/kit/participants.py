@@ -1,18 +1,13 @@
 """Participants with the plain LiveKit SDK."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from livekit import rtc
 
-__all__ = ("Client", "join_over_tls")
+__all__ = ("Client",)
 
 _MIC_RATE_HZ = 48_000
 _STREAM_TOPICS = ("", "scene", "agent.response", "clientControl")
@@ -121,28 +116,3 @@ class Client:
             pixels = bytes([luma]) * (width * height) + bytes([128]) * (width * height // 2)
             source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, pixels))
             await asyncio.sleep(1 / 15)
-
-
-def join_over_tls(authority: Path, admission: dict[str, str]) -> str:
-    """Join with the SDK in a process of its own, whose environment names the authority it trusts."""
-    script = """
-import asyncio, json, sys
-from livekit import rtc
-async def main():
-    admission = json.load(sys.stdin)
-    room = rtc.Room()
-    await room.connect(admission["url"], admission["token"])
-    print(",".join(room.remote_participants))
-    await room.disconnect()
-asyncio.run(main())
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        input=json.dumps(admission),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-        env=os.environ | {"SSL_CERT_FILE": str(authority)},
-    )
-    return run.stdout.strip()
