@@ -23,9 +23,9 @@ from xr_ai_agent import (
     encode,
 )
 from xr_ai_agent._agent.attendance import Attendance
-from xr_ai_agent._agent.stream_loss import StreamLoss
-from xr_ai_agent._hub.utterances import Utterances, Verdict
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.stream_loss import StreamLoss
+from xr_ai_agent._utterances import Utterances, Verdict
 from xr_ai_agent._wire.messages import FrameAsk, HubWelcome, SpeechFlush
 
 pytestmark = pytest.mark.anyio

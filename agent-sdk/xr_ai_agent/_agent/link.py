@@ -14,6 +14,7 @@ from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.markers import SubscriptionMarkers
 from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._wire import topics
+from xr_ai_agent._wire.addresses import reachable
 from xr_ai_agent._wire.messages import HubWelcome
 
 logger = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class AgentLink:
             self.video.close()
             for topic in self._video_topics:
                 self._add(topic)
-        control, video = self._reachable(welcome.control), self._reachable(welcome.video)
+        control, video = reachable(welcome.control, self._sub_addr), reachable(welcome.video, self._sub_addr)
         if control:
             self.control.open(control, self._prepare)
         if video and not self._is_closed:
@@ -143,16 +144,6 @@ class AgentLink:
 
     def _topics_of_video(self) -> Iterable[bytes]:
         return tuple(self._video_topics)
-
-    def _reachable(self, addresses: tuple[str, ...]) -> str:
-        scheme = self._sub_addr.partition("://")[0]
-        for address in addresses:
-            if address.partition("://")[0] == scheme:
-                if scheme != "tcp":
-                    return address
-                # The hub cannot know by which of its names we reach it.
-                return f"{self._sub_addr.rpartition(':')[0]}:{address.rpartition(':')[2]}"
-        return ""
 
     def _prepare(self, socket: zmq.Socket[bytes]) -> None:
         if self._keys is not None:

@@ -4,9 +4,9 @@ from typing import TypeVar
 
 from xr_ai_agent._agent.attendance import Attendance
 from xr_ai_agent._agent.interest import Interest
-from xr_ai_agent._agent.stream_loss import StreamLoss
 from xr_ai_agent._callbacks import CallbackList, CallbackRunner
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.stream_loss import StreamLoss
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.messages import AudioChunk, DataMessage
 

@@ -23,10 +23,7 @@ class Speaker:
         """Send sound; returns whether the hub took it in time."""
         if not self._link.control.is_open:
             return await self._push(MsgType.RETURN_AUDIO, chunk, "return audio")
-        speech = Speech(
-            *(self._agent_id, self._utterances[chunk.participant_id], chunk.pts_us, chunk.sample_rate, chunk.channels),
-            *(chunk.samples, chunk.data, chunk.participant_id, chunk.track_id),
-        )
+        speech = Speech.of(chunk, self._agent_id, self._utterances[chunk.participant_id])
         return await self._push(MsgType.SPEECH, speech, "return audio")
 
     async def stop(self, participant_id: str) -> bool:

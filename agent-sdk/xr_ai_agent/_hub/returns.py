@@ -6,9 +6,9 @@ from typing import Any
 
 from xr_ai_agent._hub.media_checks import MediaChecks
 from xr_ai_agent._hub.ports import Outlets, ReturnSink
-from xr_ai_agent._hub.utterances import Utterances, Verdict
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._roster import Roster
+from xr_ai_agent._utterances import Utterances, Verdict
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.messages import AudioChunk, DataMessage, MsgType, ReturnAudioFlush, Speech, SpeechFlush
@@ -51,10 +51,7 @@ class ReturnPath:
         participant_id = speech.participant_id
         if not self._checks.is_present(participant_id, "return audio"):
             return
-        chunk = AudioChunk(
-            *(speech.pts_us, speech.sample_rate, speech.channels, speech.samples, speech.data),
-            *(participant_id, speech.track_id),
-        )
+        chunk = speech.chunk
         if not self._checks.is_sound(chunk):
             return
         match self.utterances.on_speech(speech.agent_id, participant_id, speech.utterance):

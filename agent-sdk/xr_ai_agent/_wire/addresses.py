@@ -1,6 +1,7 @@
 """Where the hub's sockets are."""
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 DEFAULT_PULL_ADDR = "ipc:///tmp/xr_hub_in"
@@ -20,6 +21,18 @@ class HubAddresses(NamedTuple):
     """Agents and connectors subscribe here (``sub_addr`` of the endpoints)."""
     pull: str
     """Agents and connectors push here (``push_addr`` of the endpoints)."""
+
+
+def reachable(announced: Iterable[str], known: str) -> str:
+    """Return which of the addresses of a further socket a peer reaches who knows the hub by one; "" if none."""
+    scheme = known.partition("://")[0]
+    for address in announced:
+        if address.partition("://")[0] == scheme:
+            if scheme != "tcp":
+                return address
+            # The hub cannot know by which of its names we reach it.
+            return f"{known.rpartition(':')[0]}:{address.rpartition(':')[2]}"
+    return ""
 
 
 def hub_addresses() -> HubAddresses:

@@ -226,7 +226,11 @@ class HubHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class RosterQuery:
-    """Ask for a `HubWelcome` to one inbox."""
+    """Ask for a `HubWelcome` to one inbox.
+
+    ``agent_id`` may go on with a dot and a marker, which the topic of the answer ends in: the hub has then handled
+    whatever was sent before on the same socket.
+    """
 
     agent_id: str
 
@@ -297,7 +301,10 @@ class AgentReport:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """`AudioChunk` to a participant; ``utterance`` counts the flushes its sender made before."""
+    """`AudioChunk` to a participant; ``utterance`` counts the flushes its sender made before.
+
+    From the hub to a connector without ``agent_id``; ``utterance`` is then a number that grows with each flush.
+    """
 
     agent_id: str
     utterance: int
@@ -309,10 +316,29 @@ class Speech:
     participant_id: str
     track_id: str
 
+    @classmethod
+    def of(cls, chunk: AudioChunk, agent_id: str, utterance: int) -> "Speech":
+        """Return the sound with who says it and when."""
+        return cls(
+            *(agent_id, utterance, chunk.pts_us, chunk.sample_rate, chunk.channels, chunk.samples, chunk.data),
+            *(chunk.participant_id, chunk.track_id),
+        )
+
+    @property
+    def chunk(self) -> AudioChunk:
+        """The sound."""
+        return AudioChunk(
+            *(self.pts_us, self.sample_rate, self.channels, self.samples, self.data),
+            *(self.participant_id, self.track_id),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechFlush:
-    """Stop speaking: whatever this agent sent with a smaller ``utterance`` stays silent, also if it comes later."""
+    """Stop speaking: whatever this agent sent with a smaller ``utterance`` stays silent, also if it comes later.
+
+    From the hub to a connector: whatever anybody sent, and without ``agent_id``.
+    """
 
     agent_id: str
     utterance: int

@@ -14,6 +14,8 @@ VIDEO = b"video"
 VIDEO_DATA = b"video_data"
 AUDIO = b"audio"
 DATA = b"data"
+RETURN_AUDIO = b"return_audio"
+RETURN_DATA = b"return_data"
 
 _INBOX_PREFIX = b"_inbox."
 
@@ -48,7 +50,7 @@ def return_audio(participant_id: str) -> bytes:
 
 @_remembered
 def stream(kind: bytes, participant_id: str) -> bytes:
-    """What the hub announces counts of: all sound, or all data, of a participant."""
+    """What the hub announces counts of: all sound, or all data, from or to a participant."""
     return kind + f".{participant_id}.".encode()
 
 

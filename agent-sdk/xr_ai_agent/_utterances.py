@@ -1,4 +1,7 @@
-"""Which speech a flush has silenced: flush and speech travel on different sockets and may overtake each other."""
+"""Which speech a flush has silenced: the two travel on different sockets and may overtake each other.
+
+From an agent to the hub, and from the hub (as an agent without an id) to a connector in another process.
+"""
 
 from collections.abc import Callable
 from enum import Enum, auto
