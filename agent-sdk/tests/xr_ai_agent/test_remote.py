@@ -10,15 +10,19 @@ from xr_ai_agent import (
     AudioChunk,
     CurveKeys,
     DataMessage,
+    FrameData,
     FrameRequest,
     FrameTooLargeError,
     HubEndpoint,
     InsecureAddressError,
     KeyFileError,
+    MalformedMessageError,
+    MsgType,
     PixelFormat,
     ProcessorEndpoint,
     RemoteAccess,
     create_key_pair,
+    encode,
 )
 from xr_ai_agent._agent import key_refusal
 from xr_ai_agent._net.curve import load_key_pair, refuse_exposed
@@ -84,7 +88,11 @@ async def test_a_connector_with_a_key_serves_its_participants(stage, hub, access
     assert (await agent.request_frame(TRACK)).data == pixels
     with pytest.raises(FrameTooLargeError, match="at most 4000000"):
         await connector.push_frame("alice", "v", PixelFormat.RGBA, side, side, 7, bytes(side * side * 4))
-    await connector.push_frame("alice", "v", PixelFormat.I420, 8, 8, 7, FRAME)
+    with pytest.raises(MalformedMessageError, match="I420 8×8: 24 bytes, expected 96"):
+        await connector.push_frame("alice", "v", PixelFormat.I420, 8, 8, 7, FRAME)
+    # Of one that does not check:
+    forged = FrameData(2, 7, 8, 8, PixelFormat.I420, FRAME, "alice", "v")
+    assert connector._sender.send_now(encode(MsgType.FRAME_DATA, forged))
     await eventually(lambda: hub.stats().counters.get("malformed frame dropped") == 1, deadline_s=20)
     await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
     await eventually(lambda: said)

@@ -1,10 +1,13 @@
 """Frames in shared memory: the hub's ring per track, its leases, and the ring of external connectors."""
 
+import contextlib
 import os
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -245,7 +248,7 @@ def test_a_connector_s_ring_has_the_contract_s_layout(connector_ring):
 def test_the_hub_reads_what_the_connector_wrote_and_gives_the_slot_back(connector_ring):
     hub_side = ConnectorRing.attach(connector_ring.name)
     signal = _write(connector_ring, 1)
-    assert bytes(hub_side.read(signal).data) == b"p" * 24
+    assert bytes(hub_side.read(signal)) == b"p" * 24
     _write(connector_ring, 2)
     with pytest.raises(RingFullError, match="all 2 slots"):
         _write(connector_ring, 3)
@@ -261,7 +264,7 @@ def test_a_frame_larger_than_a_slot_is_refused_before_it_touches_the_next(connec
     connector_ring.release(0)
     with pytest.raises(FrameTooLargeError, match="101 bytes"):
         _write(connector_ring, 3, b"x" * 101)
-    assert bytes(connector_ring.read(second).data) == b"p" * 24
+    assert bytes(connector_ring.read(second)) == b"p" * 24
     assert _write(connector_ring, 3).slot == 0
 
 
@@ -272,6 +275,9 @@ def test_a_frame_larger_than_a_slot_is_refused_before_it_touches_the_next(connec
         ({"seq": 9}, "not 9"),
         ({"data_sz": 23}, "24 bytes"),
         ({"slot": 1}, "expected a ready frame"),
+        ({"pts_us": 6}, r"at 5\), not 1 .* at 6\)"),
+        ({"width": 2, "height": 8}, "4×4, 24 bytes.* 2×8"),
+        ({"fmt": PixelFormat.NV12}, "format 0.*format 1"),
     ],
 )
 def test_a_signal_that_does_not_fit_its_slot_is_refused(connector_ring, change, says):
@@ -290,6 +296,79 @@ def test_a_segment_that_is_not_a_ring_is_refused(content):
             ConnectorRing.attach(path.name)
     finally:
         path.unlink()
+
+
+def test_frames_that_nobody_will_take_are_taken_back_and_newer_ones_are_not(connector_ring):
+    lost, taken = _write(connector_ring, 1), _write(connector_ring, 1)
+    untaken = connector_ring.untaken()
+    connector_ring.release(taken.slot)
+    newer = _write(connector_ring, 1)
+    assert newer.slot == taken.slot
+    connector_ring.take_back(untaken)
+    assert not connector_ring.is_ready(lost.slot)
+    assert bytes(connector_ring.read(newer)) == b"p" * 24
+
+
+def test_a_number_that_fits_no_field_of_a_slot_costs_no_slot(connector_ring):
+    for _ in range(3):
+        with pytest.raises(struct.error):
+            connector_ring.write(1, 2**63, 4, 4, PixelFormat.I420, memoryview(bytes(24)))
+    assert {_write(connector_ring, seq).slot for seq in (1, 2)} == {0, 1}
+
+
+_DIES_WITH_RING = """
+import os, sys
+from xr_ai_agent._frames.connector_ring import ConnectorRing
+ring = ConnectorRing.create(sys.argv[2], 2, 100) if sys.argv[2] else ConnectorRing.create_for(sys.argv[1], 2, 100)
+print(ring.name, flush=True)
+sys.stdin.readline()
+os._exit(9)
+"""
+
+
+@contextlib.contextmanager
+def _owner_of_ring(connector_id: str, name: str = "") -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    arguments = [sys.executable, "-c", _DIES_WITH_RING, connector_id, name]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process, shm_root() / process.stdout.readline().strip()
+        process.kill()
+
+
+@pytest.mark.parametrize("connector_id", ["livekit-1", "livekit-2"])
+def test_no_connector_takes_the_ring_of_another_however_alike_their_ids(connector_id):
+    with _owner_of_ring("livekit-1") as (_, theirs):
+        ours = ConnectorRing.create_for(connector_id, 2, 100)
+        try:
+            assert theirs.exists()
+            assert ours.name != theirs.name
+            assert connector_id in ours.name
+        finally:
+            ours.close()
+
+
+def test_a_ring_whose_owner_died_is_swept_by_the_next_connector_and_a_living_one_s_is_not(connector_ring):
+    with _owner_of_ring("dies") as (process, dead), _owner_of_ring("lives") as (_, alive):
+        process.kill()
+        process.wait()
+        assert dead.exists()
+        ConnectorRing.create_for("sweeps", 2, 100).close()
+        assert not dead.exists()
+        assert alive.exists()
+    alive.unlink()
+
+
+def test_a_name_that_a_living_connector_has_is_refused_and_a_dead_one_s_is_taken():
+    name = f"xr_test_owned_{os.getpid()}"
+    with _owner_of_ring("owner", name) as (process, path):
+        with pytest.raises(RingError, match="the ring of another connector; give this one another shm_name"):
+            ConnectorRing.create(name, 2, 100)
+        assert path.exists()
+        process.kill()
+        process.wait()
+        ring = ConnectorRing.create(name, 2, 100)
+        _write(ring, 1)
+        ring.close()
+        assert not path.exists()
 
 
 def test_an_agent_process_that_opened_a_ring_and_ended_leaves_it_in_place(ring):

@@ -38,7 +38,10 @@ class Connector(Protocol):
         pts_us: int,
         data: Buffer,
     ) -> int:
-        """Store one frame's packed pixels (copied once) and signal it; returns its sequence number."""
+        """Store one frame's packed pixels (copied once), signal it, return its sequence number (0: nobody is there).
+
+        Raises MalformedMessageError for pixels that are not as many as format and size say.
+        """
 
     async def push_audio(self, chunk: AudioChunk) -> None:
         """Pass a participant's sound to the agents."""

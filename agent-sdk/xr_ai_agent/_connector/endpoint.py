@@ -5,27 +5,31 @@ import contextlib
 import logging
 import secrets
 from collections import Counter
+from typing import Final
 
 import zmq
 
 from xr_ai_agent._callbacks import CallbackRunner
+from xr_ai_agent._connector.announcer import Announcer
 from xr_ai_agent._connector.api import Buffer
+from xr_ai_agent._connector.flush_channel import FlushChannel
 from xr_ai_agent._connector.frame_outlet import FrameOutlet, InlineOutlet, RingOutlet
+from xr_ai_agent._connector.inbound import ReturnIn
+from xr_ai_agent._connector.picture import check_picture
 from xr_ai_agent._connector.returns import ReturnCallbacks
 from xr_ai_agent._frames.connector_ring import DEFAULT_MAX_FRAME_BYTES, DEFAULT_NUM_SLOTS, ConnectorRing
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
-from xr_ai_agent._net.inbound import UNREADABLE, decode_or_count
+from xr_ai_agent._net.inbound import decode_or_count
 from xr_ai_agent._net.markers import SubscriptionMarkers
 from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._wire import topics
-from xr_ai_agent._wire.addresses import hub_addresses
+from xr_ai_agent._wire.addresses import hub_addresses, reachable
 from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_track_id
 from xr_ai_agent._wire.messages import (
     AudioChunk,
-    ConnectorRegistration,
     ControlMessage,
     DataMessage,
     FrameSignal,
@@ -42,7 +46,7 @@ _PUSH_HWM_MESSAGES = 1_000
 # Pixels among them: half a second of a camera and a microphone.
 _REMOTE_PUSH_HWM_MESSAGES = 64
 _SUB_HWM_MESSAGES = 20_000
-# Sound that waited longer is late anyway; joins and leaves are told again when the hub is back.
+# Sound that waited longer is late anyway.
 _SEND_TIMEOUT_S = 1.0
 
 
@@ -69,20 +73,20 @@ class ConnectorEndpoint(ReturnCallbacks):
             push_addr: where the hub takes messages in.
             sub_addr: where the hub publishes.
             connector_id: 1–64 letters, digits, ``_`` or ``-`` (default: random).
-            shm_name: of the ring (default: made of the id).
+            shm_name: of the ring (default: one that no other connector has).
             num_slots: frames that the hub may hold at a time.
             max_frame_bytes: the largest frame.
             keys: for a hub on another machine (default: `CurveKeys.from_environment` if ``sub_addr`` is tcp).
 
         Raises:
             InvalidIdError: an id or the segment's name is malformed.
-            RingError: the system has no room for the ring.
+            RingError: the system has no room for the ring, or another connector has one of this name.
             KeyFileError: a key file is missing or holds no key.
         """
         pub_default, pull_default = hub_addresses()
-        sub_addr, push_addr = sub_addr or pub_default, push_addr or pull_default
-        keys = keys or CurveKeys.for_address(sub_addr)
-        self._connector_id = validate_connector_id(connector_id or secrets.token_hex(16))
+        self._sub_addr, push_addr = sub_addr or pub_default, push_addr or pull_default
+        self._keys = keys = keys or CurveKeys.for_address(self._sub_addr)
+        self._connector_id = connector_id = validate_connector_id(connector_id or secrets.token_hex(16))
         self._losses = LossCounter(logger)
         self._runner = CallbackRunner(self._losses)
         super().__init__(self._runner)
@@ -100,14 +104,18 @@ class ConnectorEndpoint(ReturnCallbacks):
         self._sender = PushSender(self._push, self._losses)
         self._frames: FrameOutlet = InlineOutlet(self._sender, max_frame_bytes)
         if keys is None:
-            shm_name = shm_name or f"xr_conn_{self._connector_id[:8]}"
-            self._frames = RingOutlet(ConnectorRing.create(shm_name, num_slots, max_frame_bytes), self._sender)
+            size = (num_slots, max_frame_bytes)
+            ring = ConnectorRing.create(shm_name, *size) if shm_name else ConnectorRing.create_for(connector_id, *size)
+            self._frames = RingOutlet(ring, self._sender)
+        self._announcer = Announcer(self._connector_id, self._roster, self._frames, self._sender)
+        self._returns = ReturnIn(self, self._roster, self._losses)
+        self._flushes = FlushChannel(self._connector_id, self._on_flush_channel, self._losses)
         self._reader = SocketReader(self._sub, self._on_published, self._losses)
         self._markers = SubscriptionMarkers(self._connector_id, self._add_topic, self._drop_topic)
-        self._sub.subscribe(topics.inbox(self._connector_id))
-        for socket, address in ((self._push, push_addr), (self._sub, sub_addr)):
-            if keys is not None:
-                keys.apply(socket)
+        for topic in (topics.HUB, topics.inbox(self._connector_id)):
+            self._sub.subscribe(topic)
+        for socket, address in ((self._push, push_addr), (self._sub, self._sub_addr)):
+            self._prepare(socket)
             socket.connect(address)
 
     @property
@@ -121,22 +129,29 @@ class ConnectorEndpoint(ReturnCallbacks):
         return self._losses.counts
 
     async def register(self) -> None:
-        """Tell the hub where this connector's frames lie; a hub that restarts is told again by itself."""
-        registration = ConnectorRegistration(self._connector_id, self._frames.shm_name)
-        await self._send(MsgType.CONNECTOR_REGISTER, registration, "registration")
+        """Tell the hub where this connector's frames lie; one that may have forgotten is told again by itself."""
+        await self._announcer.register()
 
     async def notify_participant_joined(self, participant_id: str, pts_us: int) -> None:
-        """Announce a participant. Raises InvalidIdError for an id that must not cross the hub."""
+        """Announce a participant, or again whom another connector took over.
+
+        A hub that takes no messages is told when it does again; a call waits two seconds for that at most.
+
+        Raises:
+            InvalidIdError: the id must not cross the hub.
+        """
         validate_participant_id(participant_id)
-        event = ParticipantEvent(participant_id, True, pts_us, self._connector_id)
-        if self._roster.apply(event):
+        if self._roster.apply(ParticipantEvent(participant_id, True, pts_us, self._connector_id)):
             for topic in _return_topics(participant_id):
                 self._add_topic(topic)
+        join = self._roster.join_of(participant_id)
         await self._wait_subscribed()
-        await self._send(MsgType.PARTICIPANT_EVENT, event, "join")
+        # They may have left meanwhile, and be back: this join would be that of nobody, or told too early.
+        if join is not None and self._roster.join_of(participant_id) is join:
+            await self._announcer.tell(join)
 
     async def notify_participant_left(self, participant_id: str, pts_us: int) -> None:
-        """Announce that a participant is gone; everything held for them is freed."""
+        """Announce that a participant is gone; everything held for them is freed. Told as surely as a join."""
         event = ParticipantEvent(participant_id, False, pts_us, self._connector_id)
         if not self._roster.apply(event):
             return
@@ -144,7 +159,8 @@ class ConnectorEndpoint(ReturnCallbacks):
             self._drop_topic(topic)
         for track in [track for track in self._seqs if track[0] == participant_id]:
             del self._seqs[track]
-        await self._send(MsgType.PARTICIPANT_EVENT, event, "leave")
+        self._returns.forget(participant_id)
+        await self._announcer.tell(event)
 
     async def push_frame(
         self,
@@ -156,15 +172,20 @@ class ConnectorEndpoint(ReturnCallbacks):
         pts_us: int,
         data: Buffer,
     ) -> int:
-        """Pass on one frame's packed pixels; returns its sequence number.
+        """Pass on one frame's packed pixels; returns its sequence number (0: nobody is there).
 
         Raises:
+            MalformedMessageError: the pixels are not as many as format and size say, or a side is too long.
             RingFullError: the hub does not keep up (or is gone); the frame is dropped.
             FrameTooLargeError: the frame does not fit a slot.
         """
+        if participant_id not in self._roster:
+            self._losses.count("frame of nobody dropped", f"participant {participant_id!r:.80} is not connected")
+            return 0
         track = (participant_id, validate_track_id(track_id))
-        seq = self._seqs[track] + 1
         pixels = memoryview(data).cast("B")
+        check_picture(fmt, width, height, pixels.nbytes)
+        seq = self._seqs[track] + 1
         self._frames.send(FrameSignal(0, seq, pts_us, width, height, fmt, pixels.nbytes, *track), pixels)
         self._seqs[track] = seq
         return seq
@@ -198,6 +219,7 @@ class ConnectorEndpoint(ReturnCallbacks):
             await self._stopped.wait()
         finally:
             self._reader.stop()
+            self._flushes.close()
 
     async def wait_connected(self) -> None:
         """Return once a hub sees this connector's subscriptions (hubs of v0.1 never say so). Needs `run`."""
@@ -216,6 +238,7 @@ class ConnectorEndpoint(ReturnCallbacks):
         self._reader.stop()
         self._sender.stop()
         self._runner.close()
+        self._flushes.close()
         self._push.close()
         self._sub.close()
         self._frames.close()
@@ -240,34 +263,45 @@ class ConnectorEndpoint(ReturnCallbacks):
     async def _send(self, msg_type: MsgType, message: object, what: str) -> None:
         await self._sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
 
-    def _on_published(self, parts: list[bytes]) -> None:
-        msg_type, message = decode_or_count(parts[-1], self._losses)
-        self._markers.on_topic(parts[0])
-        if msg_type == MsgType.HUB_WELCOME:
-            self._runner.spawn(self._on_welcome(message))
-            return
-        # Who has left is told nothing more of what was on its way.
-        if msg_type == UNREADABLE or message.participant_id not in self._roster:
-            return
-        match msg_type:
-            case MsgType.RETURN_AUDIO:
-                self.deliver_audio(message)
-            case MsgType.RETURN_DATA:
-                self.deliver_data(message)
-            case MsgType.RETURN_AUDIO_FLUSH:
-                self.deliver_flush(message)
+    def _prepare(self, socket: zmq.Socket[bytes]) -> None:
+        if self._keys is not None:
+            self._keys.apply(socket)
 
-    async def _on_welcome(self, welcome: HubWelcome) -> None:
+    def _on_published(self, parts: list[bytes]) -> None:
+        topic = parts[0]
+        msg_type, message = decode_or_count(parts[-1], self._losses)
+        self._markers.on_topic(topic)
+        self._announcer.on_topic(topic)
+        if msg_type == MsgType.HUB_WELCOME:
+            # Those to a marker answer a question; this one says that a hub, or a connection to it, is new.
+            if topic == topics.inbox(self._connector_id):
+                self._on_welcome(message)
+        elif msg_type == MsgType.HUB_HEARTBEAT:
+            self._returns.on_heartbeat(message)
+        elif msg_type in _RETURNED:
+            self._returns.take(msg_type, message)
+
+    def _on_flush_channel(self, parts: list[bytes]) -> None:
+        msg_type, message = decode_or_count(parts[-1], self._losses)
+        if msg_type == MsgType.SPEECH_FLUSH:
+            self._returns.take(msg_type, message)
+
+    def _on_welcome(self, welcome: HubWelcome) -> None:
         if welcome.hub_epoch != self._hub_epoch:
-            is_restart, self._hub_epoch = self._hub_epoch is not None, welcome.hub_epoch
-            if is_restart:
-                # The hub that held them is gone, and the new one has seen none of them.
-                self._frames.reset()
-            await self.register()
-            await self._wait_subscribed()
-            for event in self._roster.joins:
-                await self._send(MsgType.PARTICIPANT_EVENT, event, "join")
+            self._hub_epoch = welcome.hub_epoch
+            self._returns.restart()
+        self._flushes.open(reachable(welcome.video, self._sub_addr), self._prepare)
+        self._runner.spawn(self._introduce(welcome))
+
+    async def _introduce(self, welcome: HubWelcome) -> None:
+        await self._wait_subscribed()
         self._welcomed.set()
+        await self._announcer.introduce(welcome)
+
+
+_RETURNED: Final = frozenset(
+    (MsgType.RETURN_AUDIO, MsgType.RETURN_DATA, MsgType.RETURN_AUDIO_FLUSH, MsgType.SPEECH, MsgType.SPEECH_FLUSH)
+)
 
 
 def _return_topics(participant_id: str) -> tuple[bytes, bytes, bytes]:

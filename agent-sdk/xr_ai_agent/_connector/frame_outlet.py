@@ -1,5 +1,6 @@
 """How a connector in another process gives its frames to the hub: through shared memory, or inside messages."""
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from xr_ai_agent._errors import FrameTooLargeError, RingFullError
@@ -27,8 +28,11 @@ class FrameOutlet(Protocol):
             FrameTooLargeError: there is no room for so large a frame.
         """
 
-    def reset(self) -> None:
-        """The hub that held frames is gone."""
+    def untaken(self) -> dict[int, int]:
+        """Return which frames the hub has not taken."""
+
+    def take_back(self, untaken: Mapping[int, int]) -> None:
+        """Free what is still as `untaken` said: the hub does not know of it."""
 
     def close(self) -> None:
         """Free the memory."""
@@ -41,7 +45,8 @@ class RingOutlet:
         self._ring = ring
         self._sender = sender
         self.shm_name = ring.name
-        self.reset = ring.reset
+        self.untaken = ring.untaken
+        self.take_back = ring.take_back
         self.close = ring.close
 
     def send(self, frame: FrameSignal, pixels: memoryview) -> None:
@@ -76,7 +81,11 @@ class InlineOutlet:
         if not self._sender.send_now(encode(MsgType.FRAME_DATA, message)):
             raise RingFullError("the hub takes no messages; the frame is dropped")
 
-    def reset(self) -> None:
+    def untaken(self) -> dict[int, int]:
+        """Nothing is held."""
+        return {}
+
+    def take_back(self, untaken: Mapping[int, int]) -> None:
         """Nothing is held."""
 
     def close(self) -> None:

@@ -6,11 +6,12 @@ Global header (24 B): magic u32, num_slots u32, max_frame_bytes u64, slot_stride
 
 import mmap
 import os
+import secrets
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from xr_ai_agent._errors import FrameTooLargeError, RingError, RingFullError
-from xr_ai_agent._frames.shm import shm_root
+from xr_ai_agent._frames.shm import create_owned, remove_ownerless, shm_root
 from xr_ai_agent._wire.ids import validate_shm_name
 from xr_ai_agent._wire.messages import FrameSignal, PixelFormat
 
@@ -22,59 +23,63 @@ _SLOT_HEADER_BYTES = 64
 _STATE_OFFSET = 4
 _FREE, _WRITING, _READY = 0, 1, 2
 _SLOTS_MAX = 4096
+# Of rings whose owner chose no name. Not v0.1's: its rings carry no lock, so nobody could tell whether one is in use.
+_OWN_PREFIX = "xr_ring_"
 
 DEFAULT_NUM_SLOTS = 16
 DEFAULT_MAX_FRAME_BYTES = 3840 * 2160 * 3 // 2
 """One 4K frame in 4:2:0."""
 
 
-@dataclass(frozen=True, slots=True)
-class RingFrame:
-    """What one slot holds; ``data`` is valid until the slot is released."""
-
-    seq: int
-    pts_us: int
-    width: int
-    height: int
-    fmt: PixelFormat
-    data: memoryview
-
-
 class ConnectorRing:
     """One connector's ring; made with `create` by its owner and with `attach` by the hub."""
 
-    def __init__(self, name: str, segment: mmap.mmap, num_slots: int, max_frame_bytes: int, *, is_owner: bool) -> None:
+    def __init__(
+        self, name: str, segment: mmap.mmap, num_slots: int, max_frame_bytes: int, lock_fd: int | None = None
+    ) -> None:
+        """``lock_fd`` is the owner's descriptor, whose lock says that the owner lives."""
         self.name = name
         self.num_slots = num_slots
         self.max_frame_bytes = max_frame_bytes
         self._stride = _SLOT_HEADER_BYTES + max_frame_bytes
         self._map = segment
         self._view = memoryview(segment)
-        self._is_owner = is_owner
+        self._lock_fd = lock_fd
         self._cursor = 0
+        # Of the owner: how often each slot was written.
+        self._writes = [0] * num_slots
+
+    @classmethod
+    def create_for(cls, connector_id: str, num_slots: int, max_frame_bytes: int) -> "ConnectorRing":
+        """As `create`, under a name that no other connector has; what connectors left that have died is removed."""
+        prefix = f"{_OWN_PREFIX}{os.getuid()}_"
+        for path in shm_root().glob(f"{prefix}*"):
+            remove_ownerless(path)
+        return cls.create(f"{prefix}{connector_id}_{secrets.token_hex(4)}", num_slots, max_frame_bytes)
 
     @classmethod
     def create(cls, name: str, num_slots: int, max_frame_bytes: int) -> "ConnectorRing":
         """Create the segment (0600); one of the same name that a dead connector left behind is replaced.
 
         Raises:
-            RingError: the system has no room for it.
+            RingError: a living connector has one of this name, or the system has no room for it.
         """
         path = shm_root() / validate_shm_name(name)
-        path.unlink(missing_ok=True)
         stride = _SLOT_HEADER_BYTES + max_frame_bytes
         size = _GLOBAL.size + num_slots * stride
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fd = create_owned(path)
+        except FileExistsError:
+            raise RingError(f"{path} is the ring of another connector; give this one another shm_name") from None
         try:
             os.posix_fallocate(fd, 0, size)
             segment = mmap.mmap(fd, size)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise RingError(f"no room for a ring of {size} bytes in {path.parent}: {error.strerror}") from error
-        finally:
             os.close(fd)
+            raise RingError(f"no room for a ring of {size} bytes in {path.parent}: {error.strerror}") from error
         _GLOBAL.pack_into(segment, 0, _GLOBAL_MAGIC, num_slots, max_frame_bytes, stride)
-        ring = cls(name, segment, num_slots, max_frame_bytes, is_owner=True)
+        ring = cls(name, segment, num_slots, max_frame_bytes, fd)
         ring.reset()
         return ring
 
@@ -102,7 +107,7 @@ class ConnectorRing:
         if magic != _GLOBAL_MAGIC or not 1 <= num_slots <= _SLOTS_MAX or not fits:
             segment.close()
             raise RingError(f"{path}: not a connector's ring (magic {magic:#x}, {num_slots} slots, {size} bytes)")
-        return cls(name, segment, num_slots, max_frame_bytes, is_owner=False)
+        return cls(name, segment, num_slots, max_frame_bytes)
 
     def write(self, seq: int, pts_us: int, width: int, height: int, fmt: PixelFormat, data: memoryview) -> FrameSignal:
         """Copy a frame into a free slot and return its signal (with default ids).
@@ -117,49 +122,64 @@ class ConnectorRing:
             )
         slot = self._take_free_slot()
         at = self._slot_offset(slot)
-        header = (int(fmt), 0, seq, pts_us, width, height, data.nbytes)
-        _SLOT.pack_into(self._map, at, _SLOT_MAGIC, _WRITING, *header)
+        # Packed apart: what does not fit a field must leave the slot as it is.
+        header = _SLOT.pack(_SLOT_MAGIC, _WRITING, int(fmt), 0, seq, pts_us, width, height, data.nbytes)
+        self._map[at : at + _SLOT.size] = header
+        self._writes[slot] += 1
         start = at + _SLOT_HEADER_BYTES
         self._view[start : start + data.nbytes] = data
         self._map[at + _STATE_OFFSET] = _READY
         return FrameSignal(slot, seq, pts_us, width, height, fmt, data.nbytes)
 
-    def read(self, signal: FrameSignal) -> RingFrame:
-        """Return the frame a signal announces.
+    def holds(self, signal: FrameSignal) -> bool:
+        """Whether a slot holds the very frame that a signal announces."""
+        if signal.slot >= self.num_slots or signal.data_sz > self.max_frame_bytes:
+            return False
+        magic, state, fmt, _, *frame = _SLOT.unpack_from(self._map, self._slot_offset(signal.slot))
+        announced = [signal.seq, signal.pts_us, signal.width, signal.height, signal.data_sz]
+        return (magic, state, fmt) == (_SLOT_MAGIC, _READY, signal.fmt) and frame == announced
+
+    def read(self, signal: FrameSignal) -> memoryview:
+        """Return the pixels of the frame that a signal announces, valid until the slot is released.
 
         Raises:
-            RingError: the slot does not hold that frame.
+            RingError: the slot does not hold that frame; the message says what it holds.
         """
-        if signal.slot >= self.num_slots:
-            raise RingError(f"slot {signal.slot} of a ring of {self.num_slots}")
-        at = self._slot_offset(signal.slot)
-        magic, state, fmt, _, seq, pts_us, width, height, size = _SLOT.unpack_from(self._map, at)
-        if magic != _SLOT_MAGIC or state != _READY or size > self.max_frame_bytes:
-            raise RingError(
-                f"slot {signal.slot}: magic {magic:#x}, state {state}, {size} bytes; expected a ready frame"
-            )
-        if (seq, size) != (signal.seq, signal.data_sz):
-            raise RingError(f"slot {signal.slot} holds frame {seq} ({size} bytes), not {signal.seq} ({signal.data_sz})")
-        start = at + _SLOT_HEADER_BYTES
-        try:
-            return RingFrame(seq, pts_us, width, height, PixelFormat(fmt), self._view[start : start + size])
-        except ValueError as error:
-            raise RingError(f"slot {signal.slot}: {error}") from error
+        if not self.holds(signal):
+            raise RingError(self._contradiction(signal))
+        start = self._slot_offset(signal.slot) + _SLOT_HEADER_BYTES
+        return self._view[start : start + signal.data_sz]
+
+    def is_ready(self, slot: int) -> bool:
+        """Whether a slot holds a frame that the hub has not given back."""
+        return slot < self.num_slots and self._map[self._slot_offset(slot) + _STATE_OFFSET] == _READY
 
     def release(self, slot: int) -> None:
         """Give a slot back to the connector."""
         if 0 <= slot < self.num_slots:
             self._map[self._slot_offset(slot) + _STATE_OFFSET] = _FREE
 
+    def untaken(self) -> dict[int, int]:
+        """Return what the hub has not given back: by slot, which write it was. For the owner."""
+        return {slot: self._writes[slot] for slot in range(self.num_slots) if self.is_ready(slot)}
+
+    def take_back(self, untaken: Mapping[int, int]) -> None:
+        """Free what is still as `untaken` said: no signal of it is on its way any more. For the owner."""
+        for slot, write in untaken.items():
+            if self._writes[slot] == write:
+                self.release(slot)
+
     def reset(self) -> None:
-        """Make every slot free: the hub that held them is gone."""
+        """Make every slot free."""
         for slot in range(self.num_slots):
             _SLOT.pack_into(self._map, self._slot_offset(slot), _SLOT_MAGIC, _FREE, 0, 0, 0, 0, 0, 0, 0)
 
     def close(self) -> None:
         """Unmap; the owner also removes the segment."""
-        if self._is_owner:
+        if self._lock_fd is not None:
             (shm_root() / self.name).unlink(missing_ok=True)
+            os.close(self._lock_fd)
+            self._lock_fd = None
         self._view.release()
         try:
             self._map.close()
@@ -174,6 +194,17 @@ class ConnectorRing:
                 self._cursor = (slot + 1) % self.num_slots
                 return slot
         raise RingFullError(f"all {self.num_slots} slots are held by the hub; the frame is dropped")
+
+    def _contradiction(self, signal: FrameSignal) -> str:
+        if signal.slot >= self.num_slots:
+            return f"slot {signal.slot} of a ring of {self.num_slots}"
+        magic, state, *_, size = header = _SLOT.unpack_from(self._map, self._slot_offset(signal.slot))
+        if magic != _SLOT_MAGIC or state != _READY or size > self.max_frame_bytes:
+            return f"slot {signal.slot}: magic {magic:#x}, state {state}, {size} bytes; expected a ready frame"
+        _, _, fmt, _, seq, pts_us, width, height, _ = header
+        held = f"frame {seq} (format {fmt}, {width}×{height}, {size} bytes, at {pts_us})"
+        announced = f"{signal.seq} (format {signal.fmt}, {signal.width}×{signal.height}, {signal.data_sz} bytes"
+        return f"slot {signal.slot} holds {held}, not {announced}, at {signal.pts_us})"
 
     def _slot_offset(self, slot: int) -> int:
         return _GLOBAL.size + slot * self._stride

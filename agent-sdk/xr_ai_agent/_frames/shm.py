@@ -1,4 +1,4 @@
-"""Where shared frames live, and a private folder there that disappears with its owner."""
+"""Where shared frames live, and what lies there: folders and files that a later process removes if their owner died."""
 
 import contextlib
 import fcntl
@@ -58,3 +58,38 @@ def _is_stale(folder: Path) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def create_owned(path: Path) -> int:
+    """Create a file (0600) that is locked for as long as its owner lives; one that a dead owner left is replaced.
+
+    Returns its descriptor, which the owner keeps open.
+
+    Raises:
+        FileExistsError: a living process owns a file of this name.
+    """
+    remove_ownerless(path)
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return fd
+        # Somebody who swept found it before it was locked.
+        os.close(fd)
+
+
+def remove_ownerless(path: Path) -> None:
+    """Remove a file of `create_owned` whose owner has died; nothing happens where it lives, or where no file is."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Under its lock nobody else removes it; a name without it may be another's by now.
+        if os.fstat(fd).st_nlink:
+            path.unlink()
+    except BlockingIOError:
+        return
+    finally:
+        os.close(fd)

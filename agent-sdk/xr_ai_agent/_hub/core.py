@@ -7,12 +7,14 @@ from typing import Any
 
 from xr_ai_agent._callbacks import CallbackList, CallbackRunner
 from xr_ai_agent._errors import InvalidIdError, RingError
-from xr_ai_agent._frames.connector_ring import ConnectorRing
+from xr_ai_agent._hub.admission import Admission
 from xr_ai_agent._hub.agent_requests import AgentRequests
+from xr_ai_agent._hub.connector_rings import ConnectorRings
 from xr_ai_agent._hub.frame_store import FrameStore, SlotView, TrackState
 from xr_ai_agent._hub.media_checks import MediaChecks
 from xr_ai_agent._hub.ports import Outlets, ReturnSink
 from xr_ai_agent._hub.returns import ReturnPath
+from xr_ai_agent._hub.stream_counts import StreamCounts
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.inbound import UNREADABLE, decode_or_count
 from xr_ai_agent._roster import Roster
@@ -21,7 +23,6 @@ from xr_ai_agent._wire.codec import encode, encode_fields
 from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_track_id
 from xr_ai_agent._wire.messages import (
     AudioChunk,
-    ConnectorRegistration,
     ControlMessage,
     DataMessage,
     FrameData,
@@ -65,23 +66,21 @@ class HubCore:
         self._outlets = outlets
         self._publish = outlets.publish
         self.checks = MediaChecks(self.roster, data_max_bytes, losses)
-        self._returns = ReturnPath(outlets, self.roster, self.checks, losses)
-        # Per participant: how many messages of sound and of data were published, announced with the heartbeat.
-        self._streams: dict[str, list[int]] = {}
-        # Of the connectors in other processes; None for one on another machine.
-        self._rings: dict[str, ConnectorRing | None] = {}
+        self._streams = StreamCounts()
+        self._returns = ReturnPath(outlets, self.roster, self.inboxes, self.checks, self._streams, losses)
+        self._rings = ConnectorRings(losses)
+        self._admission = Admission(self.roster, self._returns.sinks, self._rings, self.take_event, losses)
         self._handlers: dict[int, Callable[[Any, bytes], None]] = {
             MsgType.FRAME_SIGNAL: self._on_frame_signal,
             MsgType.FRAME_DATA: self._on_frame_data,
             MsgType.AUDIO_CHUNK: self.take_audio,
             MsgType.CONTROL: self._on_control,
             MsgType.DATA_MESSAGE: self.take_data,
-            MsgType.PARTICIPANT_EVENT: lambda event, _: self.take_event(event),
-            MsgType.CONNECTOR_REGISTER: self._on_register,
             MsgType.FRAME_REQUEST: self._on_frame_request,
             MsgType.ROSTER_REQUEST: self._on_roster_request,
             MsgType.ROSTER_QUERY: self._on_roster_query,
             MsgType.TRACK_END: self._on_track_end,
+            **self._admission.handlers,
             **self._returns.handlers,
         }
         self._control_handlers: dict[int, Callable[[Any, bytes], None]] = {
@@ -123,13 +122,15 @@ class HubCore:
         """An agent or connector subscribed to its inbox (or to a marker behind its other topics), or is gone."""
         if is_open:
             self.inboxes.add(owner)
+            self._admission.inbox_opened(owner)
             self._welcome(owner, marker)
         elif not marker:
             self.inboxes.discard(owner)
+            self._admission.inbox_closed(owner)
             self.frames.drop_agent(owner)
             self.requests.reports.pop(owner, None)
             self._returns.utterances.drop_agent(owner)
-            if owner in self._rings:
+            if owner not in self._returns.sinks:
                 self._drop_connector(owner)
 
     # --- what connectors say, in this process or through a socket ---
@@ -163,10 +164,10 @@ class HubCore:
         if not self.roster.apply(event):
             return
         self.frames.drop_participant(event.participant_id)
-        self._returns.utterances.drop_participant(event.participant_id)
-        self._streams.pop(event.participant_id, None)
+        self._returns.drop_participant(event.participant_id)
+        self._streams.end(event.participant_id)
         if event.joined:
-            self._streams[event.participant_id] = [0, 0]
+            self._streams.begin(event.participant_id)
         logger.info("participant %s %s", event.participant_id, "joined" if event.joined else "left")
         self.on_participant.fire(event)
         frame = encode(MsgType.PARTICIPANT_EVENT, event)
@@ -190,7 +191,7 @@ class HubCore:
         if not (self.checks.is_present(chunk.participant_id, "audio") and self.checks.is_sound(chunk)):
             return
         self.on_audio.fire(chunk)
-        self._streams[chunk.participant_id][0] += 1
+        self._streams.add(topics.AUDIO, chunk.participant_id)
         topic = topics.audio(chunk.participant_id, chunk.track_id)
         self._publish(topic, frame or encode(MsgType.AUDIO_CHUNK, chunk))
 
@@ -199,7 +200,7 @@ class HubCore:
         if not (self.checks.is_present(message.participant_id, "data") and self.checks.is_data(message)):
             return
         self.on_data.fire(message)
-        self._streams[message.participant_id][1] += 1
+        self._streams.add(topics.DATA, message.participant_id)
         topic = topics.data(message.participant_id, message.topic)
         self._publish(topic, frame or encode(MsgType.DATA_MESSAGE, message))
 
@@ -209,72 +210,44 @@ class HubCore:
 
     def heartbeat(self) -> None:
         """Let peers check that they missed no join, no leave, no restart, and what they missed of sound and data."""
-        streams = []
-        for participant_id, (audio, data) in self._streams.items():
-            streams.append((topics.stream(topics.AUDIO, participant_id), audio))
-            streams.append((topics.stream(topics.DATA, participant_id), data))
-        heartbeat = HubHeartbeat(self.epoch, self.roster.digest, tuple(streams))
+        heartbeat = HubHeartbeat(self.epoch, self.roster.digest, self._streams.announced)
         self._publish(topics.HUB, encode(MsgType.HUB_HEARTBEAT, heartbeat))
 
     def close(self) -> None:
         """Free everything."""
         self.runner.close()
-        for ring in self._rings.values():
-            if ring is not None:
-                ring.close()
-        self._rings.clear()
+        self._rings.close()
         self.frames.close()
 
     # --- handlers ---
 
     def _on_frame_signal(self, signal: FrameSignal, _: bytes) -> None:
-        ring = self._ring_of(signal)
+        ring = self._rings.ring_of(signal, self.roster.connector_of(signal.participant_id))
         if ring is None:
             return
-        frame = ring.read(signal)
+        pixels = ring.read(signal)
         try:
             # Copied out at once, so that no slot of the connector can stay held, whatever happens next.
-            if not self.checks.is_present(signal.participant_id, "frame"):
+            if not self.checks.is_picture(signal.fmt, signal.width, signal.height, pixels.nbytes):
                 return
-            validate_track_id(signal.track_id)
-            track = (signal.participant_id, signal.track_id)
-            size = (frame.width, frame.height)
-            stored = self.frames.put(track, frame.fmt, size, frame.pts_us, frame.data, frame.seq)
+            track, size = (signal.participant_id, validate_track_id(signal.track_id)), (signal.width, signal.height)
+            stored = self.frames.put(track, signal.fmt, size, signal.pts_us, pixels, signal.seq)
         finally:
-            frame.data.release()
+            pixels.release()
             ring.release(signal.slot)
         self.publish_frame(stored)
 
     def _on_frame_data(self, frame: FrameData, _: bytes) -> None:
         """A frame of a connector on another machine, which has no memory in common with the hub."""
-        if not (self.checks.is_present(frame.participant_id, "frame") and self.checks.is_picture(frame)):
+        picture = (frame.fmt, frame.width, frame.height, len(frame.data))
+        if not (self.checks.is_present(frame.participant_id, "frame") and self.checks.is_picture(*picture)):
             return
         track, size = (frame.participant_id, validate_track_id(frame.track_id)), (frame.width, frame.height)
         self.publish_frame(self.frames.put(track, frame.fmt, size, frame.pts_us, memoryview(frame.data), frame.seq))
 
-    def _ring_of(self, signal: FrameSignal) -> ConnectorRing | None:
-        # Also of those who have just left: their slot must be freed.
-        join = self.roster.last_join_of(signal.participant_id)
-        ring = None if join is None else self._rings.get(join.connector_id)
-        if ring is not None:
-            return ring
-        self.losses.count("frame of nobody dropped", f"no ring of participant {signal.participant_id!r:.80}")
-        return None
-
     def _on_control(self, message: ControlMessage, frame: bytes) -> None:
         self.on_control.fire(message)
         self._publish(topics.CONTROL, frame)
-
-    def _on_register(self, registration: ConnectorRegistration, _: bytes) -> None:
-        connector_id = validate_connector_id(registration.connector_id)
-        if connector_id in self._returns.sinks:
-            raise InvalidIdError(f"connector id {connector_id!r} belongs to a connector in the hub's process")
-        old = self._rings.pop(connector_id, None)
-        if old is not None:
-            old.close()
-        name = registration.shm_name
-        self._rings[connector_id] = ConnectorRing.attach(name) if name else None
-        logger.info("connector %s registered, %s", connector_id, f"ring {name}" if name else "on another machine")
 
     def _on_frame_request(self, request: FrameRequest, _: bytes) -> None:
         frame: FrameData | None = self.frames.newest((request.participant_id, request.track_id))
@@ -291,8 +264,9 @@ class HubCore:
             self._publish(topics.PARTICIPANT, encode(MsgType.PARTICIPANT_EVENT, event))
 
     def _on_roster_query(self, query: RosterQuery, _: bytes) -> None:
-        if query.agent_id in self.inboxes:
-            self._welcome(query.agent_id)
+        endpoint_id, _dot, marker = query.agent_id.partition(".")
+        if endpoint_id in self.inboxes:
+            self._welcome(endpoint_id, marker)
 
     # --- helpers ---
 
@@ -309,10 +283,9 @@ class HubCore:
         return encode(MsgType.HUB_WELCOME, HubWelcome(PROTOCOL_VERSION, self.epoch, roster, *addresses))
 
     def _drop_connector(self, connector_id: str) -> None:
-        logger.warning("connector %s is gone; its participants have left", connector_id)
-        ring = self._rings.pop(connector_id)
-        if ring is not None:
-            ring.close()
+        if connector_id in self._rings:
+            logger.warning("connector %s is gone; its participants have left", connector_id)
+        self._rings.drop(connector_id)
         self._leave_all(connector_id)
 
     def _leave_all(self, connector_id: str) -> None:

@@ -38,7 +38,7 @@ class SlotView:
 class TrackState:
     """The newest frame of a track."""
 
-    __slots__ = ("expected_bytes", "fields", "layout", "place", "ring", "topic", "track")
+    __slots__ = ("fields", "layout", "place", "ring", "topic", "track")
 
     def __init__(self, track: _Track, ring: TrackRing) -> None:
         self.track = track
@@ -57,8 +57,8 @@ class TrackState:
             *track,
         )
         """Of its `FrameSignal`, which most frames need only in its encoded form."""
-        self.layout: tuple[PixelFormat, int, int] | None = None
-        self.expected_bytes = 0
+        self.layout: tuple[PixelFormat, int, int, int] | None = None
+        """(format, width, height, bytes) of frames that need no further check."""
 
     @property
     def signal(self) -> FrameSignal:

@@ -1,8 +1,8 @@
 """A transport in the hub's own process: the hub's dispatch is one call away."""
 
 from xr_ai_agent._connector.api import Buffer
+from xr_ai_agent._connector.picture import check_picture
 from xr_ai_agent._connector.returns import ReturnCallbacks
-from xr_ai_agent._errors import MalformedMessageError
 from xr_ai_agent._hub.core import HubCore
 from xr_ai_agent._wire.ids import validate_track_id
 from xr_ai_agent._wire.messages import AudioChunk, DataMessage, ParticipantEvent, PixelFormat
@@ -43,7 +43,7 @@ class LocalConnector(ReturnCallbacks):
         """Store one frame's packed pixels and signal it; returns its sequence number (0: nobody is there).
 
         Raises:
-            MalformedMessageError: the pixels are not as many as format and size say.
+            MalformedMessageError: the pixels are not as many as format and size say, or a side is too long.
             InvalidIdError: the track id must not cross the hub.
             RingError: the system has no memory for the track.
         """
@@ -51,15 +51,13 @@ class LocalConnector(ReturnCallbacks):
         track, frames = (participant_id, track_id), self._core.frames
         if not self._core.checks.is_of(self._connector_id, participant_id, "frame"):
             return 0
-        state, layout = frames.state(track), (fmt, width, height)
-        is_same = state is not None and state.layout == layout
-        expected = state.expected_bytes if state and is_same else fmt.frame_bytes(width, height)
-        if pixels.nbytes != expected:
-            raise MalformedMessageError(f"{fmt.name} {width}×{height}: {pixels.nbytes} bytes, expected {expected}")
+        state, layout = frames.state(track), (fmt, width, height, pixels.nbytes)
+        if state is None or state.layout != layout:
+            check_picture(*layout)
         if state is None:
             validate_track_id(track_id)
         state = frames.put(track, fmt, (width, height), pts_us, pixels)
-        state.layout, state.expected_bytes = layout, expected
+        state.layout = layout
         self._core.publish_frame(state)
         return state.fields[1]
 

@@ -2,10 +2,12 @@
 
 from typing import Final
 
+from xr_ai_agent._connector.picture import check_picture
+from xr_ai_agent._errors import MalformedMessageError
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._wire.ids import validate_topic
-from xr_ai_agent._wire.messages import AudioChunk, DataMessage, FrameData
+from xr_ai_agent._wire.messages import AudioChunk, DataMessage, PixelFormat
 
 _BYTES_PER_SAMPLE: Final = 4
 
@@ -48,13 +50,13 @@ class MediaChecks:
             "oversized data dropped", f"{len(message.data)} bytes; at most {self._data_max_bytes}"
         )
 
-    def is_picture(self, frame: FrameData) -> bool:
+    def is_picture(self, fmt: PixelFormat, width: int, height: int, size_bytes: int) -> bool:
         """Whether a frame has as many bytes as its format and size say."""
-        expected = frame.fmt.frame_bytes(frame.width, frame.height)
-        return len(frame.data) == expected or self._refuse(
-            "malformed frame dropped",
-            f"{len(frame.data)} bytes for {frame.fmt.name} {frame.width}×{frame.height}; expected {expected}",
-        )
+        try:
+            check_picture(fmt, width, height, size_bytes)
+        except MalformedMessageError as error:
+            return self._refuse("malformed frame dropped", str(error))
+        return True
 
     def _refuse(self, kind: str, detail: str) -> bool:
         self._losses.count(kind, detail)

@@ -1,11 +1,12 @@
 """What agents say to participants: to the connector of each, and to nobody else."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from xr_ai_agent._hub.media_checks import MediaChecks
 from xr_ai_agent._hub.ports import Outlets, ReturnSink
+from xr_ai_agent._hub.stream_counts import StreamCounts
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._utterances import Utterances, Verdict
@@ -15,16 +16,35 @@ from xr_ai_agent._wire.messages import AudioChunk, DataMessage, MsgType, ReturnA
 
 
 class ReturnPath:
-    """Passes speech, data and flushes on: by a call to a connector in this process, published to any other."""
+    """Passes speech, data and flushes on: by a call to a connector in this process, published to any other.
 
-    def __init__(self, outlets: Outlets, roster: Roster, checks: MediaChecks, losses: LossCounter) -> None:
+    One of ours in another process (it has an inbox) is told the number of the flush before each chunk, and each flush
+    on two sockets: on the one for frame signals, where no speech is ahead of it, and in order with the speech.
+    """
+
+    def __init__(
+        self,
+        outlets: Outlets,
+        roster: Roster,
+        inboxes: Container[str],
+        checks: MediaChecks,
+        streams: StreamCounts,
+        losses: LossCounter,
+    ) -> None:
         self.sinks: dict[str, ReturnSink] = {}
         """The connectors of this process, by id."""
         self.utterances = Utterances()
         self._publish = outlets.publish
+        self._publish_ahead = outlets.publish_video
         self._roster = roster
+        self._inboxes = inboxes
         self._checks = checks
+        self._streams = streams
         self._losses = losses
+        # To participants of connectors in other processes. One count for all, so that no session begins with a number
+        # below that of an earlier one.
+        self._flushes = 0
+        self._last_flush: dict[str, int] = {}
 
     @property
     def handlers(self) -> dict[int, Callable[[Any, bytes], None]]:
@@ -41,7 +61,12 @@ class ReturnPath:
         if self._checks.is_present(flush.participant_id, "flush") and self.utterances.on_flush(
             flush.agent_id, flush.participant_id, flush.utterance
         ):
-            self._stop(ReturnAudioFlush(flush.participant_id))
+            self._stop(flush.participant_id)
+
+    def drop_participant(self, participant_id: str) -> None:
+        """Forget a participant who is gone."""
+        self.utterances.drop_participant(participant_id)
+        self._last_flush.pop(participant_id, None)
 
     def _on_audio(self, chunk: AudioChunk, frame: bytes) -> None:
         if self._checks.is_present(chunk.participant_id, "return audio") and self._checks.is_sound(chunk):
@@ -59,36 +84,49 @@ class ReturnPath:
                 self._losses.count("speech cancelled by a flush", participant_id, level=logging.DEBUG)
                 return
             case Verdict.FLUSH_FIRST:
-                self._stop(ReturnAudioFlush(participant_id))
+                self._stop(participant_id)
         self._speak(chunk)
 
     def _on_data(self, message: DataMessage, frame: bytes) -> None:
         if not (self._checks.is_present(message.participant_id, "return data") and self._checks.is_data(message)):
             return
-        sink = self._sink_of(message.participant_id)
+        _, sink = self._connector_of(message.participant_id)
         if sink is not None:
             sink.deliver_data(message)
         else:
             self._publish(topics.return_data(message.participant_id, message.topic), frame)
+            self._streams.add(topics.RETURN_DATA, message.participant_id)
 
     def _on_flush(self, flush: ReturnAudioFlush, _: bytes) -> None:
         if self._checks.is_present(flush.participant_id, "flush"):
-            self._stop(flush)
+            self._stop(flush.participant_id)
 
     def _speak(self, chunk: AudioChunk, frame: bytes | None = None) -> None:
-        sink = self._sink_of(chunk.participant_id)
+        participant_id = chunk.participant_id
+        connector_id, sink = self._connector_of(participant_id)
         if sink is not None:
             sink.deliver_audio(chunk)
-        else:
-            self._publish(topics.return_audio(chunk.participant_id), frame or encode(MsgType.RETURN_AUDIO, chunk))
+            return
+        if connector_id in self._inboxes:
+            number = self._last_flush.setdefault(participant_id, self._flushes)
+            frame = encode(MsgType.SPEECH, Speech.of(chunk, "", number))
+        self._publish(topics.return_audio(participant_id), frame or encode(MsgType.RETURN_AUDIO, chunk))
+        self._streams.add(topics.RETURN_AUDIO, participant_id)
 
-    def _stop(self, flush: ReturnAudioFlush) -> None:
-        sink = self._sink_of(flush.participant_id)
+    def _stop(self, participant_id: str) -> None:
+        connector_id, sink = self._connector_of(participant_id)
+        topic = topics.return_audio_flush(participant_id)
         if sink is not None:
-            sink.deliver_flush(flush)
+            sink.deliver_flush(ReturnAudioFlush(participant_id))
+        elif connector_id in self._inboxes:
+            self._flushes += 1
+            self._last_flush[participant_id] = self._flushes
+            frame = encode(MsgType.SPEECH_FLUSH, SpeechFlush("", self._flushes, participant_id))
+            self._publish_ahead(topics.inbox(connector_id), frame)
+            self._publish(topic, frame)
         else:
-            topic = topics.return_audio_flush(flush.participant_id)
-            self._publish(topic, encode(MsgType.RETURN_AUDIO_FLUSH, flush))
+            self._publish(topic, encode(MsgType.RETURN_AUDIO_FLUSH, ReturnAudioFlush(participant_id)))
 
-    def _sink_of(self, participant_id: str) -> ReturnSink | None:
-        return self.sinks.get(self._roster.connector_of(participant_id) or "")
+    def _connector_of(self, participant_id: str) -> tuple[str, ReturnSink | None]:
+        connector_id = self._roster.connector_of(participant_id) or ""
+        return connector_id, self.sinks.get(connector_id)

@@ -146,10 +146,7 @@ class PushSender:
             return True
         if self._is_stopped:
             return False
-        if self._loop is None:
-            self.start()
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((frame, future))
+        future = self._wait_in_line(frame)
         try:
             async with asyncio.timeout(timeout_s):
                 return await future
@@ -159,6 +156,18 @@ class PushSender:
         finally:
             with contextlib.suppress(ValueError):
                 self._waiting.remove((frame, future))
+
+    async def send_surely(self, frame: bytes, patience_s: float) -> None:
+        """Queue a message that is never given up; return when it is taken, or after ``patience_s`` at the latest."""
+        if not self.send_now(frame) and not self._is_stopped:
+            await asyncio.wait((self._wait_in_line(frame),), timeout=patience_s)
+
+    def _wait_in_line(self, frame: bytes) -> asyncio.Future[bool]:
+        if self._loop is None:
+            self.start()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((frame, future))
+        return future
 
     def _try(self, frame: bytes) -> bool:
         try:

@@ -38,7 +38,7 @@ _U32_MAX: Final = 2**32 - 1
 _U64_MAX: Final = 2**64 - 1
 _I64_MIN, _I64_MAX = -(2**63), 2**63 - 1
 # Above any video or audio source; keeps products of two such fields far from any integer limit.
-_SIDE_MAX_PX: Final = 32_768
+SIDE_MAX_PX: Final = 32_768
 _SAMPLE_RATE_MAX_HZ: Final = 768_000
 _CHANNELS_MAX: Final = 64
 
@@ -155,7 +155,7 @@ def _counts(values: dict[Any, Any]) -> dict[str, int]:
 _u32 = _integer(0, _U32_MAX)
 _u64 = _integer(0, _U64_MAX)
 _pts = _integer(_I64_MIN, _I64_MAX)
-_side = _integer(0, _SIDE_MAX_PX)
+_side = _integer(0, SIDE_MAX_PX)
 _text = Field(str)
 _binary = Field(bytes)
 _boolean = Field(bool)
