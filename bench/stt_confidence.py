@@ -17,6 +17,7 @@ import numpy as np
 from scene_language import PRONUNCIATIONS, parse, sample_sentences
 from scene_language.commands import is_edit
 from stt_server._recognizer import Recognizer
+from xr_ai_program.testing import flite_wav
 
 VOICES = ("rms", "awb", "slt", "kal16")
 COMMANDS = (
@@ -62,10 +63,9 @@ class Heard:
 
 def speech(text: str, voice: str, snr_db: float | None) -> bytes:
     """Return the sentence as 16 kHz mono s16le with the silence that a voice detector leaves around it, and noise."""
-    flite = subprocess.run(["flite", "-voice", voice, "-t", text, "-o", "/dev/stdout"], check=True, capture_output=True)
     raw = ["-r", str(_RATE_HZ), "-c", "1", "-b", "16", "-e", "signed", "-t", "raw", "-"]
     sox = ["sox", "-t", "wav", "-", *raw, "gain", "-n", "-6", "pad", "0.3", "0.5"]
-    pcm = subprocess.run(sox, input=flite.stdout, check=True, capture_output=True).stdout
+    pcm = subprocess.run(sox, input=flite_wav(text, voice), check=True, capture_output=True).stdout
     if snr_db is None:
         return pcm
     clean = np.frombuffer(pcm, np.int16).astype(np.float64)

@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-DEADLINE_S = 10.0
+from xr_ai_program.testing import eventually
 
 
 class Room:
@@ -42,29 +42,6 @@ class Room:
     def data(self, participant: str, topic: str) -> list[bytes]:
         """What a participant has received under a topic so far."""
         return [message.data for message in self.received[participant] if message.topic == topic]
-
-
-async def eventually(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
-    """Wait until ``condition()`` (perhaps a coroutine) is true and return it."""
-    end = time.monotonic() + deadline_s
-    while True:
-        result = condition()
-        if asyncio.iscoroutine(result):
-            result = await result
-        if result:
-            return result
-        assert time.monotonic() < end, f"not within {deadline_s} s: {condition}"
-        await asyncio.sleep(0.005)
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(name="eventually", scope="session")
-def _eventually() -> Callable[..., Any]:
-    return eventually
 
 
 @pytest.fixture(scope="module")

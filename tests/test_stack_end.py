@@ -4,25 +4,54 @@ import json
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kit.processes import busy_ports, wait_until
+from kit.processes import busy_ports
 from kit.stack import ROOT, RunningStack, running_stack, starting_stack
+
+import yaml
+from xr_ai_launcher.testing import wait_for
 
 pytestmark = pytest.mark.timeout(240)
 
-PORTS = (8080, 7880, 7881, 8100, 8103, 8105, 8106, 8107, 8210, 8220, 8230, 8240, 8250)
 # What a program of ours may take to end after SIGTERM, and what the issue allows on top.
 STOP_GRACE_S = 10.0
 REACTION_S = 2.0
-
 
 ROLES = (
     "hub", "stt", "tts", "vlm", "llm", "agent-llm", "vlm-mcp", "video-mcp", "render-mcp", "oxr-mcp", "vec-mcp",
     "worker",
 )  # fmt: skip
-KILLED_WHEN_READY = ("hub", "worker", "render-mcp")
+KILLED_WHEN_READY = ("hub", "worker", "render-mcp", "stt", "agent-llm", "video-mcp")
+
+
+@cache
+def planned_roles() -> dict[str, dict[str, Any]]:
+    """The demo's roles as the launcher plans them."""
+    command = [str(Path(sys.executable).parent / "xrstack"), "plan", "--json", "--profile", "embedded"]
+    planned = subprocess.run([*command, "stacks/xr_render_demo.yaml"], cwd=ROOT, capture_output=True, check=True).stdout
+    return {role["name"]: role for role in json.loads(planned)["roles"] if role["enabled"]}
+
+
+@cache
+def demo_ports() -> tuple[list[int], list[int]]:
+    """The TCP ports of all roles, and the UDP port of the media server, which its hub's configuration names."""
+    hub = planned_roles()["hub"]
+    config = yaml.safe_load(Path(hub["argv"][hub["argv"].index("--config") + 1]).read_text())
+    defaults = yaml.safe_load((ROOT / "server-runtime/xr_media_hub.yaml").read_text())
+    return (
+        [port for role in planned_roles().values() for port in role["ports"].values()],
+        [(defaults | config)["lk_port_udp"]],
+    )
+
+
+def busy() -> list[int]:
+    """Those of the demo's ports that somebody holds."""
+    tcp, udp = demo_ports()
+    return [*busy_ports(tcp), *busy_ports(udp, is_udp=True)]
 
 
 def running(role: str, stack: RunningStack) -> bool:
@@ -35,21 +64,34 @@ def running(role: str, stack: RunningStack) -> bool:
 
 
 def assert_nothing_left(stack: RunningStack) -> None:
-    wait_until(lambda: not stack.processes(), within_s=3, what=f"processes left: {stack.processes()}")
-    wait_until(lambda: not busy_ports(PORTS), within_s=3, what=f"busy ports: {busy_ports(PORTS)}")
+    wait_for(lambda: not stack.processes(), f"processes left: {stack.processes()}", within_s=3)
+    wait_for(lambda: not busy(), f"busy ports: {busy()}", within_s=3)
 
 
 def assert_ends_by_the_kill_of(role: str, stack: RunningStack) -> None:
     stack.role(role).kill()
     code = stack.wait(STOP_GRACE_S + REACTION_S)
     assert code == 128 + signal.SIGKILL
-    ending = stack.output.splitlines()[-30:]
+    lines = stack.output.splitlines()
+    ending = lines[-30:]
     assert any(f"{role} ended" in line and "SIGKILL" in line for line in ending), "\n".join(ending)
-    assert any("its last lines" in line or "it printed nothing" in line for line in ending)
+    assert_last_lines_are_told(role, lines)
     assert_nothing_left(stack)
 
 
-# Each role once: a few when everything is ready, the others while everything starts, which takes a tenth of the time.
+def assert_last_lines_are_told(role: str, lines: list[str]) -> None:
+    """What the role printed last is repeated at the end; only of one that printed nothing is that said."""
+    printed = [text for name, _, text in (line.partition("│ ") for line in lines) if name.strip() == role]
+    told = [text.strip() for name, _, text in (line.partition("│ ") for line in lines) if name.strip() == "xrstack"]
+    if not printed:
+        assert "it printed nothing" in told
+        return
+    assert "it printed nothing" not in told
+    assert printed[-1].strip() in told[told.index("its last lines:") :]
+
+
+# Each role once: half of them when everything is ready, the others while everything starts, which takes a tenth of the
+# time.
 # All of them when everything is ready: pytest -m thorough tests/test_stack_end.py
 @pytest.mark.parametrize("role", KILLED_WHEN_READY)
 def test_a_killed_role_ends_the_stack_and_is_named(role: str) -> None:
@@ -60,7 +102,7 @@ def test_a_killed_role_ends_the_stack_and_is_named(role: str) -> None:
 @pytest.mark.parametrize("role", [role for role in ROLES if role not in KILLED_WHEN_READY])
 def test_a_role_killed_while_the_stack_starts_ends_it_and_is_named(role: str) -> None:
     with starting_stack("xr_render_demo.yaml", "--profile embedded") as stack:
-        wait_until(lambda: running(role, stack), within_s=60, what=f"{role} has not been started")
+        wait_for(lambda: running(role, stack), f"{role} is started", within_s=60)
         assert_ends_by_the_kill_of(role, stack)
 
 
@@ -72,9 +114,7 @@ def test_any_killed_role_ends_the_stack_and_is_named(role: str) -> None:
 
 
 def test_every_role_is_killed_once() -> None:
-    command = [str(Path(sys.executable).parent / "xrstack"), "plan", "--json", "--profile", "embedded"]
-    planned = subprocess.run([*command, "stacks/xr_render_demo.yaml"], cwd=ROOT, capture_output=True, check=True).stdout
-    assert set(ROLES) == {role["name"] for role in json.loads(planned)["roles"] if role["enabled"]}
+    assert set(ROLES) == set(planned_roles())
 
 
 def test_a_killed_media_server_ends_the_stack_through_its_hub() -> None:
@@ -88,6 +128,8 @@ def test_a_killed_media_server_ends_the_stack_through_its_hub() -> None:
 
 def test_ctrl_c_ends_everything_with_130() -> None:
     with running_stack("xr_render_demo.yaml", "--profile embedded") as stack:
+        tcp, udp = demo_ports()
+        assert busy() == [*tcp, *udp], "the ports looked at are those that are used"
         assert stack.stop(signal.SIGINT) == 130
         assert_nothing_left(stack)
 

@@ -30,7 +30,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -38,12 +38,23 @@ import pytest
 from xr_ai_launcher._child import Notices, up_command
 from xr_ai_launcher._stack.options import StackOptions
 
-__all__ = ("RunningStack", "StackProject", "free_port", "launch", "stack_project")
+__all__ = (
+    "RunningStack",
+    "StackProject",
+    "free_port",
+    "launch",
+    "marked_processes",
+    "stack_project",
+    "variable_of",
+    "wait_for",
+)
 
 READY_DEADLINE_S = 60.0
 END_DEADLINE_S = 30.0
+_LOOK_AGAIN_S = 0.01
 _TAG_VARIABLE = "XRSTACK_TEST"
 _ROLE_VARIABLE = "XR_ROLE"
+ResultT = TypeVar("ResultT")
 _STYLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -137,18 +148,18 @@ class RunningStack:
         Raises:
             AssertionError: no such role runs.
         """
-        members = {process.pid: process for process in self.processes() if _variable(process, _ROLE_VARIABLE) == name}
+        members = {each.pid: each for each in self.processes() if variable_of(each.pid, _ROLE_VARIABLE) == name}
         leaders = [process for process in members.values() if _parent(process) not in members]
         assert leaders, f"no role {name} runs; running: {[process.cmdline() for process in self.processes()]}"
         return min(leaders, key=lambda process: (process.create_time(), process.pid))
 
     def processes(self) -> list[psutil.Process]:
         """Return every live process of the stack, the launcher's own included."""
-        return [
-            process
-            for process in psutil.process_iter()
-            if process.pid != os.getpid() and _variable(process, _TAG_VARIABLE) == self._tag and _is_alive(process)
-        ]
+        found = []
+        for pid in marked_processes(f"{_TAG_VARIABLE}={self._tag}"):
+            with contextlib.suppress(psutil.NoSuchProcess):  # ended meanwhile
+                found.append(psutil.Process(pid))
+        return found
 
     def end_all(self) -> None:
         """Stop the stack, and kill what is left of it."""
@@ -208,6 +219,33 @@ def launch(
     return RunningStack(command, folder or Path.cwd(), env or {})
 
 
+def wait_for(look: Callable[[], ResultT], what: str = "", within_s: float = END_DEADLINE_S) -> ResultT:
+    """Return the first true result of ``look``.
+
+    Raises:
+        AssertionError: there was none within ``within_s`` seconds; ``what`` says what was waited for.
+    """
+    deadline = time.monotonic() + within_s
+    while not (result := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s:g} s: {what or look}")
+        time.sleep(_LOOK_AGAIN_S)
+    return result
+
+
+def marked_processes(*marks: str) -> list[int]:
+    """Return the pids of all live processes that have each of ``marks`` (``NAME=value``) in their environment."""
+    wanted = [f"\0{mark}\0".encode() for mark in marks]
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    return [pid for pid in pids if (found := _environment(pid)) and all(mark in found for mark in wanted)]
+
+
+def variable_of(pid: int, name: str) -> str | None:
+    """Return a variable of a process as it was started with, None if it has none or does not live."""
+    _, found, rest = _environment(pid).partition(f"\0{name}=".encode())
+    return rest.partition(b"\0")[0].decode(errors="replace") if found else None
+
+
 def free_port() -> int:
     """Return a port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
@@ -231,12 +269,13 @@ def stack_project(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str | Mappi
         stack.end_all()
 
 
-def _variable(process: psutil.Process, name: str) -> str | None:
+def _environment(pid: int) -> bytes:
+    """Variables with a zero byte on either side; of what has ended, also of a zombie, nothing."""
     try:
-        value = process.environ().get(name)
-    except psutil.Error:
-        return None
-    return None if value is None else str(value)
+        found = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+    return b"\0" + found + b"\0" if found else b""
 
 
 def _parent(process: psutil.Process) -> int:
@@ -244,10 +283,3 @@ def _parent(process: psutil.Process) -> int:
         return int(process.ppid())
     except psutil.Error:
         return 0
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

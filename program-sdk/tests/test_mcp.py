@@ -64,11 +64,6 @@ async def served(port: int, **settings: Any) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def base_url() -> AsyncIterator[str]:
     async with served(free_port()) as url:
         yield url

@@ -1,5 +1,7 @@
-"""Test kit: run a program of ours as the real child process it is, and wait for its READY instead of sleeping."""
+"""Test kit: run a program of ours as the real child process it is, and wait for states instead of sleeping."""
 
+import asyncio
+import inspect
 import os
 import select
 import signal
@@ -7,20 +9,25 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-__all__ = ("RunningProgram", "free_port", "running_program")
+__all__ = ("RunningProgram", "eventually", "flite_wav", "free_port", "running_program")
+
+ResultT = TypeVar("ResultT")
 
 # Far above any start here: two busy cores and a cold cache; a program that hangs is reported, not waited for.
 _READY_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 10.0
 _MESSAGE_BYTES = 4096
+_LOOK_AGAIN_S = 0.01
+_SPEAK_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,31 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+async def eventually(
+    look: Callable[[], ResultT | Awaitable[ResultT]], what: str = "", within_s: float = 30.0
+) -> ResultT:
+    """Return the first true result of ``look``, a function or a coroutine function, while the event loop runs on.
+
+    Raises:
+        AssertionError: there was none within ``within_s`` seconds; ``what`` says what was waited for.
+    """
+    end = time.monotonic() + within_s
+    while True:
+        found = look()
+        result = await found if inspect.isawaitable(found) else found
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {within_s:g} s: {what or look}")
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def flite_wav(text: str, voice: str = "rms") -> bytes:
+    """Return a WAV file (16-bit mono) in which flite, which is not the agent's own voice, says ``text``."""
+    command = ["flite", "-voice", voice, "-t", text, "-o", "/dev/stdout"]
+    return subprocess.run(command, check=True, capture_output=True, timeout=_SPEAK_LIMIT_S).stdout
 
 
 @contextmanager

@@ -5,10 +5,10 @@ import hashlib
 import os
 
 import pytest
-from kit.processes import eventually
 
 from xr_ai_agent import DataMessage, ProcessorEndpoint
 from xr_ai_client import MAX_DATA_BYTES, DataTooLargeError, NotSentError, Participant, ReceivedData
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
-from kit.processes import eventually
 
 from xr_ai_agent import AudioChunk, DataMessage, PixelFormat
 from xr_ai_client import ConnectionFailedError, JoinRefusedError, Participant
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

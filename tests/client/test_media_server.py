@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kit.processes import eventually
 
 from xr_ai_client import HUB_IDENTITY, ConnectionFailedError, HeardAudio, NotConnectedError, Participant
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

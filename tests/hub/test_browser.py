@@ -2,31 +2,21 @@
 
 import asyncio
 import itertools
-import os
-import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from kit.agents import running_agent
-from kit.processes import eventually
+from kit.browsers import FLAGS, find_chromium
 from kit.proxies import ReverseProxy
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from xr_ai_program.testing import eventually
+
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.timeout(240)]
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-)
 PAGE_LIMIT_MS = 60_000
 LIMIT_S = 60.0
 
@@ -47,9 +37,9 @@ async def _open(browser: Browser, url: str, name: str) -> Page:
 
 async def _talks_with(page: Page, agent: Any, name: str) -> None:
     """Data, sound and pictures to the agent, data and speech back."""
-    await eventually(lambda: agent.texts(name) == [b"from the page"], LIMIT_S)
-    await eventually(lambda: agent.peak(name, last=500) > 0.05, LIMIT_S)  # Chromium's own beep
-    await eventually(lambda: any(each.participant_id == name for each in agent.frames), LIMIT_S)
+    await eventually(lambda: agent.texts(name) == [b"from the page"], within_s=LIMIT_S)
+    await eventually(lambda: agent.peak(name, last=500) > 0.05, within_s=LIMIT_S)  # Chromium's own beep
+    await eventually(lambda: any(each.participant_id == name for each in agent.frames), within_s=LIMIT_S)
     await agent.tell(name, "agent.response", b"to the page")
     await agent.say(name, hz=500, seconds=0.5)
     await page.wait_for_function("got.length && heard", timeout=PAGE_LIMIT_MS)
@@ -59,10 +49,9 @@ async def _talks_with(page: Page, agent: Any, name: str) -> None:
 async def test_a_browser_joins_every_way_there_is(
     hub: Any, tls_hub: Any, hub_behind: Callable[[bool], Any], proxy_to: Callable[..., ReverseProxy]
 ) -> None:
-    executable = os.environ.get("CHROMIUM_BIN") or next(filter(None, map(shutil.which, _BROWSERS)), None)
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=executable, args=list(_FLAGS))
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         stack.push_async_callback(browser.close)
         plain = hub.url.replace("127.0.0.1", "localhost")  # where a page may use a microphone without TLS
         for name, served_by, url in (("page-plain", hub, plain), ("page-tls", tls_hub, tls_hub.url)):

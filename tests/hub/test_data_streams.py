@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kit.hub import MAX_DATA_BYTES, get_json, health_until
 from kit.participants import Client
-from kit.processes import eventually
 
+from xr_ai_program.testing import eventually
 from xr_media_hub.transport.livekit._data_in import OPEN_STREAMS_MOST
 
 pytestmark = pytest.mark.anyio

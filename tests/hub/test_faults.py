@@ -17,10 +17,10 @@ import pytest
 from kit.agents import running_agent
 from kit.hub import SPARE_SECRET, get_json, health_until
 from kit.participants import Client
-from kit.processes import eventually, wait_until
 from livekit import api
 
-from xr_ai_program.testing import free_port
+from xr_ai_launcher.testing import wait_for
+from xr_ai_program.testing import eventually, free_port
 
 
 def test_the_death_of_livekit_ends_the_hub(spare_hub: Any) -> None:
@@ -66,7 +66,7 @@ def test_a_killed_hub_takes_livekit_along(spare_hub: Any) -> None:
 def test_a_stop_while_starting_is_clean(make_hub: Callable[..., Any], stage: str) -> None:
     hub = make_hub().start()
     reached = {"server spawned": hub.children, "server listens": lambda: "starting LiveKit server" in hub.output}
-    wait_until(reached[stage])
+    wait_for(reached[stage], stage)
     children = hub.children()
     hub.process.send_signal(signal.SIGTERM)
 
@@ -224,7 +224,7 @@ async def test_the_hub_survives_a_restart_of_a_server_of_ones_own(own_livekit: A
         await own_livekit.start()
         await health_until(hub, lambda facts: facts["status"] == "ok")
         agent.audio.clear()
-        await eventually(lambda: agent.peak("stayer") > 0.1, 40)
+        await eventually(lambda: agent.peak("stayer") > 0.1, within_s=40)
         spoken_at = time.monotonic()
         await agent.say("stayer", hz=500, seconds=1.0)
         await eventually(lambda: client.loud_since(spoken_at))

@@ -11,9 +11,10 @@ import aiohttp
 import pytest
 from kit.hub import get_json
 from kit.participants import Client
-from kit.processes import eventually
 from kit.signalling import first_signal
 from livekit import rtc
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from kit.hub import MAX_DATA_BYTES, get_json, health_until
 from kit.participants import Client
-from kit.processes import eventually
 
 from xr_ai_agent import AudioChunk, PixelFormat
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,9 @@ import aiohttp
 import pytest
 from kit.agents import running_agent
 from kit.hub import get_json, health_until
-from kit.processes import eventually
 from prometheus_client.parser import text_string_to_metric_families
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ import av
 import numpy as np
 import pytest
 from kit.hub import get_json, health_until
-from kit.processes import eventually
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +78,7 @@ async def test_what_a_participant_shows_and_says_is_recorded(
 
     leaver = await published("leaver", 180)
     await health_until(hub, lambda facts: _shown(facts, "leaver") > 25, LIMIT_S)
-    await eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), LIMIT_S)
+    await eventually(lambda: files_of(hub, "leaver", "video") and files_of(hub, "leaver", "audio"), within_s=LIMIT_S)
     await leaver.leave()
     facts = await health_until(hub, lambda facts: facts["recording"]["tracks"] == 0)
     assert facts["recording"]["state"] == "recording"
@@ -116,7 +117,7 @@ async def _survives_a_kill(hub: Any, published: Callable[..., Any]) -> None:
     began_us = now_us()
     victim = await published("victim", 90)
     facts = await health_until(hub, lambda facts: _shown(facts, "victim") > 50, LIMIT_S)
-    await eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), LIMIT_S)
+    await eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), within_s=LIMIT_S)
     os.kill(hub.pid, signal.SIGKILL)
     await asyncio.to_thread(hub.wait_exit)
     killed_us = now_us()

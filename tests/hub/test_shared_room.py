@@ -11,8 +11,9 @@ import pytest
 from kit.agents import running_agent
 from kit.hub import SPARE_SECRET, get_json, health_until
 from kit.participants import Client
-from kit.processes import eventually
 from livekit import api
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -111,9 +112,9 @@ async def test_replies_stay_private_when_the_media_server_comes_back(
         killed_at = time.monotonic()
         await own_livekit.start()
         agent.audio.clear()
-        await eventually(lambda: agent.peak("hostile") > 0 and agent.peak("victim") > 0, 40)
+        await eventually(lambda: agent.peak("hostile") > 0 and agent.peak("victim") > 0, within_s=40)
         await agent.say("victim", hz=500, seconds=10)
-        await eventually(lambda: len(victim.loud_since(killed_at + 1)) > 50, 30)
+        await eventually(lambda: len(victim.loud_since(killed_at + 1)) > 50, within_s=30)
         assert not hostile.loud_since(0), "the other's reply was heard"
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from kit.hub import health_until
-from kit.processes import eventually
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -31,8 +32,8 @@ async def test_the_cameras_and_the_microphone_of_one_participant_are_tracks_of_t
     lumas = {await robot.publish_colour(luma): luma for luma in (60, 120, 200)}
     microphone = await robot.publish_tone(level=0.4)
 
-    await eventually(lambda: all(_newest(agent, track) for track in lumas), LIMIT_S)
-    await eventually(lambda: agent.peak("robot-eyes") > 0.2, LIMIT_S)
+    await eventually(lambda: all(_newest(agent, track) for track in lumas), within_s=LIMIT_S)
+    await eventually(lambda: agent.peak("robot-eyes") > 0.2, within_s=LIMIT_S)
     for track, luma in lumas.items():
         assert await _luma_of(agent, _newest(agent, track)) == pytest.approx(luma, abs=6)
     assert {each.track_id for each in agent.audio if each.participant_id == "robot-eyes"} == {microphone}
@@ -50,7 +51,7 @@ async def test_the_cameras_and_the_microphone_of_one_participant_are_tracks_of_t
     )
     for track in others:
         seen = _newest(agent, track).seq
-        await eventually(lambda track=track, seen=seen: _newest(agent, track).seq > seen, LIMIT_S)
+        await eventually(lambda track=track, seen=seen: _newest(agent, track).seq > seen, within_s=LIMIT_S)
 
 
 async def test_a_picture_that_changes_its_size_goes_on(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
@@ -64,7 +65,7 @@ async def test_a_picture_that_changes_its_size_goes_on(hub: Any, agent: Any, joi
             newest = _newest(agent, track)
             return newest is not None and (newest.width, newest.height) == size
 
-        await eventually(arrived, LIMIT_S)
+        await eventually(arrived, within_s=LIMIT_S)
         assert await _luma_of(agent, _newest(agent, track)) == pytest.approx(150, abs=10)
     await health_until(hub, lambda facts: facts["ipc"]["video_tracks"] == 1)
     assert len({each.track_id for each in agent.frames}) == 1
@@ -75,7 +76,7 @@ async def test_a_camera_in_layers_is_one_track(hub: Any, agent: Any, join: Calla
     layered = await join(hub, "layered")
     track = await layered.publish_colour(luma=90, width=640, height=480, simulcast=True)
 
-    await eventually(lambda: (newest := _newest(agent, track)) is not None and newest.width == 640, LIMIT_S)
+    await eventually(lambda: (newest := _newest(agent, track)) is not None and newest.width == 640, within_s=LIMIT_S)
     assert await _luma_of(agent, _newest(agent, track)) == pytest.approx(90, abs=6)
     assert {each.track_id for each in agent.frames} == {track}
     sizes = {(each.width, each.height) for each in agent.frames}

@@ -9,10 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 from kit.agents import running_agent
-from kit.processes import eventually
 from kit.proxies import ReverseProxy, unverified_tls
 from kit.sdk import talk_over_tls
 from kit.signalling import first_signal
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

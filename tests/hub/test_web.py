@@ -13,9 +13,10 @@ import trustme
 from kit.agents import running_agent
 from kit.hub import get_json
 from kit.participants import Client
-from kit.processes import eventually
 from kit.proxies import unverified_tls
 from kit.sdk import talk_over_tls
+
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ import aiohttp
 import psutil
 
 import yaml
-from kit.processes import WAIT_LIMIT_S, free_udp_port, wait_until
+from kit.processes import WAIT_LIMIT_S, free_udp_port
+from xr_ai_launcher.testing import wait_for
 from xr_ai_program.testing import free_port
 
 __all__ = ("MAX_DATA_BYTES", "SPARE_SECRET", "HubProcess", "SpareHub", "get_json", "health_until", "hub_maker")
@@ -74,7 +75,7 @@ class HubProcess:
         Raises:
             AssertionError: it ended instead, or took too long; its output is in the message.
         """
-        wait_until(lambda: (self.folder / "ready").exists() or self._has_ended(), _START_LIMIT_S)
+        wait_for(lambda: (self.folder / "ready").exists() or self._has_ended(), "the hub's start", _START_LIMIT_S)
         assert (self.folder / "ready").exists(), f"the hub did not start:\n{self.output}"
         return self
 

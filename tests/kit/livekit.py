@@ -9,8 +9,8 @@ from pathlib import Path
 from livekit import api
 
 import yaml
-from kit.processes import wait_until
 from kit.stack import ROOT
+from xr_ai_launcher.testing import wait_for
 
 __all__ = ("LiveKitServer", "find_livekit")
 
@@ -61,7 +61,7 @@ class LiveKitServer:
         with log.open("ab") as output:
             command = [self._binary, "--config", self._folder / "livekit.yaml"]
             self._process = process = subprocess.Popen(command, stdout=output, stderr=output)
-        wait_until(lambda: self._is_open() or process.poll() is not None, what="LiveKit listens")
+        wait_for(lambda: self._is_open() or process.poll() is not None, "LiveKit listens")
         assert process.poll() is None, log.read_text(errors="replace")
 
     def kill(self) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from kit.agents import Agent
 from kit.participants import Client
-from kit.processes import WAIT_LIMIT_S, eventually
+from kit.processes import WAIT_LIMIT_S
+from xr_ai_program.testing import eventually
 
 __all__ = ("talk_over_tls",)
 
@@ -26,7 +27,7 @@ async def talk_over_tls(authority: Path, admission: dict[str, str], agent: Agent
     """
     name = admission["identity"]
     talking = asyncio.create_task(asyncio.to_thread(_run, authority, admission))
-    await eventually(lambda: talking.done() or (agent.texts(name) and agent.peak(name) > 0.1), what="the sdk is heard")
+    await eventually(lambda: talking.done() or (agent.texts(name) and agent.peak(name) > 0.1), "the sdk is heard")
     if not talking.done():
         assert agent.texts(name) == [_FROM]
         await agent.tell(name, "agent.response", _TO)
@@ -52,7 +53,7 @@ async def _main() -> None:
     client = await Client().join(admission["url"], admission["token"])
     await client.publish_tone()
     await client.send(_FROM)
-    await eventually(lambda: client.data and client.loud_since(0), what="data and sound from the hub")
+    await eventually(lambda: client.data and client.loud_since(0), "data and sound from the hub")
     assert client.data == [("agent.response", _TO, _HUB)]
     await client.leave()
 

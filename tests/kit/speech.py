@@ -2,8 +2,9 @@
 
 import hashlib
 import subprocess
-import tempfile
 from pathlib import Path
+
+from xr_ai_program.testing import flite_wav
 
 __all__ = ("spoken",)
 
@@ -17,10 +18,6 @@ def spoken(text: str, folder: Path, *, voice: str = VOICE, lead_in_s: float = 0.
     path = folder / f"{name}.wav"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(suffix=".wav") as raw:
-            subprocess.run(["flite", "-voice", voice, "-t", text, "-o", raw.name], check=True)
-            pad = ["pad", str(lead_in_s), str(tail_s)]
-            subprocess.run(
-                ["sox", raw.name, "-r", "48000", "-c", "1", "-b", "16", path, "gain", "-n", "-6", *pad], check=True
-            )
+        made = ["-r", "48000", "-c", "1", "-b", "16", path, "gain", "-n", "-6", "pad", str(lead_in_s), str(tail_s)]
+        subprocess.run(["sox", "-t", "wav", "-", *made], input=flite_wav(text, voice), check=True)
     return path

@@ -6,6 +6,8 @@ from typing import Any
 
 from mcp import Client
 
+from xr_ai_program import mcp_testing
+
 __all__ = ("call_tool", "scene_of")
 
 RENDER_MCP = "http://127.0.0.1:8220/mcp"
@@ -16,9 +18,7 @@ def call_tool(url: str, name: str, participant_id: str, **arguments: Any) -> dic
 
     async def call() -> dict[str, Any]:
         async with Client(url) as client:
-            result = await client.call_tool(name, arguments, meta={"participant_id": participant_id})
-            assert not result.is_error, result
-            return dict(result.structured_content or {})
+            return await mcp_testing.call_tool(client, name, arguments, participant_id)
 
     # In a thread of its own: Playwright's synchronous interface keeps an event loop running in the test's.
     with ThreadPoolExecutor(1) as thread:

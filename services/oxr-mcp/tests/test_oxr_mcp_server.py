@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from xr_ai_program.mcp_testing import ToolClient, call_tool, tool_client
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import eventually, free_port, running_program
 from xr_ai_spatial import HeadPose, Quaternion, Vec3, place_user_relative
 
 CONTRACT_TOOLS = {
@@ -54,7 +54,7 @@ Look = Callable[[str, float], Awaitable[None]]
 
 
 @pytest.fixture
-def look(room: Any, client: Client, eventually: Any) -> Look:
+def look(room: Any, client: Client) -> Look:
     """Join (if needed), answer the server's request for the pose, and wait until the pose is known."""
 
     async def look(who: str, yaw_deg: float) -> None:
@@ -146,7 +146,7 @@ async def test_a_turn_of_the_view_turns_the_placements(client: Client, look: Loo
         assert math.hypot(placed["x"], placed["z"]) == pytest.approx(2, abs=2e-3)
 
 
-async def test_a_missing_pose_is_asked_for_until_it_is_there(client: Client, room: Any, look: Look, eventually: Any):
+async def test_a_missing_pose_is_asked_for_until_it_is_there(client: Client, room: Any, look: Look):
     await room.join("shy")
     await eventually(lambda: len(room.data("shy", "view.request")) == 2)
     await look("shy", 10.0)
@@ -171,9 +171,7 @@ async def test_without_a_pose_the_contracts_answers(client: Client, room: Any):
     assert health["last_open_error"] == pose["error"]
 
 
-async def test_bad_poses_are_ignored_and_a_leaving_head_is_forgotten(
-    client: Client, room: Any, look: Look, eventually: Any
-):
+async def test_bad_poses_are_ignored_and_a_leaving_head_is_forgotten(client: Client, room: Any, look: Look):
     await look("fickle", 30.0)
     await room.send("fickle", "view.pose", b'{"position": [0, 1, 2]}')
     await room.send("fickle", "view.pose", b"\xff")

@@ -11,6 +11,7 @@ from render_mcp._scene import SceneStore
 from render_mcp._web import WebRenderer
 from xr_ai_agent import DataMessage, ParticipantEvent
 from xr_ai_program.mcp import Participants
+from xr_ai_program.testing import eventually
 
 HERE, RED = (0.0, 1.0, -1.0), (1.0, 0.0, 0.0)
 
@@ -55,7 +56,7 @@ def add(renderer: WebRenderer, scenes: SceneStore, count: int = 1) -> None:
         renderer.apply("alice", operations)
 
 
-async def test_a_lost_message_is_counted_and_healed_by_the_whole_scene(eventually: Any):
+async def test_a_lost_message_is_counted_and_healed_by_the_whole_scene():
     hub = BadHub()
     async with rendering(hub) as (renderer, scenes):
         await eventually(lambda: len(hub.delivered) == 1)
@@ -67,7 +68,7 @@ async def test_a_lost_message_is_counted_and_healed_by_the_whole_scene(eventuall
         assert renderer.health("alice")["render_drops"] == 2
 
 
-async def test_a_page_that_is_far_behind_gets_the_scene_instead_of_the_history(eventually: Any):
+async def test_a_page_that_is_far_behind_gets_the_scene_instead_of_the_history():
     hub = BadHub()
     async with rendering(hub) as (renderer, scenes):
         await eventually(lambda: len(hub.delivered) == 1)
@@ -81,7 +82,7 @@ async def test_a_page_that_is_far_behind_gets_the_scene_instead_of_the_history(e
         assert hub.delivered[-1]["value"]["objects"][0]["size"] == 1000.0
 
 
-async def test_changes_for_somebody_who_is_not_there_are_not_kept_as_messages(eventually: Any):
+async def test_changes_for_somebody_who_is_not_there_are_not_kept_as_messages():
     hub = BadHub()
     async with rendering(hub) as (renderer, scenes):
         await eventually(lambda: len(hub.delivered) == 1)

@@ -6,10 +6,10 @@ import msgpack
 from mcp import Client
 
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import eventually, free_port, running_program
 
 
-async def test_a_shared_scene_is_everybodys(room: Any, eventually: Any):
+async def test_a_shared_scene_is_everybodys(room: Any):
     port = free_port()
     with running_program("render_mcp", {"port": port, "scene": "shared"}, env=room.addresses):
         await room.join("left-hand", "right-hand")

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client
 
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import eventually, free_port, running_program
 
 CONTRACT_TOOLS = {
     "start_xr",
@@ -86,7 +86,7 @@ async def test_the_tools_and_their_schemas_are_the_contracts(client: Client):
         assert (await client.call_tool("add_primitive", {"prim_type": "box", **wrong})).is_error
 
 
-async def test_a_connected_page_gets_each_change(client: Client, room: Any, eventually: Any):
+async def test_a_connected_page_gets_each_change(client: Client, room: Any):
     page = Page(room, "ada")
     await room.join("ada")
     await eventually(lambda: page.messages == [{"op": "scene.sync", "value": {"objects": []}}])
@@ -113,7 +113,7 @@ async def test_a_connected_page_gets_each_change(client: Client, room: Any, even
     await eventually(lambda: page.messages[-1] == {"op": "scene.remove", "value": {"id": "sphere-0"}})
 
 
-async def test_a_change_before_the_page_comes_is_ok_and_is_not_lost(client: Client, room: Any, eventually: Any):
+async def test_a_change_before_the_page_comes_is_ok_and_is_not_lost(client: Client, room: Any):
     made = await add(client, "late", x=1)
     assert (await call_tool(client, "start_xr", participant="late")) == {"status": "starting"}
     assert (await call_tool(client, "get_health", participant="late"))["lovr_started"] is False
@@ -133,7 +133,7 @@ async def test_a_change_before_the_page_comes_is_ok_and_is_not_lost(client: Clie
     }
 
 
-async def test_hello_brings_the_whole_scene_again(client: Client, room: Any, eventually: Any):
+async def test_hello_brings_the_whole_scene_again(client: Client, room: Any):
     await room.join("eve")
     made = {await add(client, "eve", x=number) for number in range(3)}
     await eventually(lambda: set(Page(room, "eve").objects) == made)
@@ -143,7 +143,7 @@ async def test_hello_brings_the_whole_scene_again(client: Client, room: Any, eve
     assert set(Page(room, "eve").objects) == made
 
 
-async def test_coming_back_finds_the_scene_again(client: Client, room: Any, eventually: Any):
+async def test_coming_back_finds_the_scene_again(client: Client, room: Any):
     await room.join("zoe")
     first = await add(client, "zoe")
     await room.leave("zoe")
@@ -153,7 +153,7 @@ async def test_coming_back_finds_the_scene_again(client: Client, room: Any, even
     await eventually(lambda: set(Page(room, "zoe").objects) == {first, second})
 
 
-async def test_changes_during_the_first_delivery_are_not_lost(client: Client, room: Any, eventually: Any):
+async def test_changes_during_the_first_delivery_are_not_lost(client: Client, room: Any):
     for number in range(30):
         await add(client, "hasty", x=number)
     await room.join("hasty")
@@ -163,7 +163,7 @@ async def test_changes_during_the_first_delivery_are_not_lost(client: Client, ro
     assert {item["id"] for item in state["objects"]} == set(Page(room, "hasty").objects)
 
 
-async def test_two_peoples_scenes_never_mix(client: Client, room: Any, eventually: Any):
+async def test_two_peoples_scenes_never_mix(client: Client, room: Any):
     await room.join("anna", "ben")
     calls = [add(client, who, x=number) for number in range(20) for who in ("anna", "ben")]
     await asyncio.gather(*calls)
@@ -174,7 +174,7 @@ async def test_two_peoples_scenes_never_mix(client: Client, room: Any, eventuall
     assert sorted(item["position"]["x"] for item in states[0]["objects"]) == list(range(20))
 
 
-async def test_a_call_that_names_nobody_means_the_last_who_joined(client: Client, room: Any, eventually: Any):
+async def test_a_call_that_names_nobody_means_the_last_who_joined(client: Client, room: Any):
     await room.join("first", "second")
     await eventually(lambda: Page(room, "second").messages)
     made = await add(client, None)
@@ -200,7 +200,7 @@ async def test_refusals_say_why_and_change_nothing(client: Client):
     assert await call_tool(client, "get_scene_state", participant="critic") == {"objects": []}
 
 
-async def test_the_state_is_the_contracts_and_a_new_type_keeps_the_id(client: Client, room: Any, eventually: Any):
+async def test_the_state_is_the_contracts_and_a_new_type_keeps_the_id(client: Client, room: Any):
     await room.join("typer")
     made = await add(client, "typer", "cube", x=1, y=2, z=3, r=0.1, g=0.2, b=0.3, size=0.4)
     changed = await call_tool(client, "update_primitive", {"obj_id": made, "prim_type": "sphere"}, "typer")

@@ -11,7 +11,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import flite_wav, free_port, running_program
 
 COMMANDS = (
     "put a red cube two meters in front of me",
@@ -49,14 +49,6 @@ def server() -> Iterator[Server]:
         yield Server(f"http://127.0.0.1:{port}")
 
 
-def say(text: str, voice: str = "rms") -> bytes:
-    """A WAV file in which flite says ``text``."""
-    result = subprocess.run(
-        ["flite", "-voice", voice, "-t", text, "-o", "/dev/stdout"], check=True, capture_output=True
-    )
-    return result.stdout
-
-
 def tone(seconds: float, *, rate: int = 16_000, channels: int = 1, width: int = 2) -> bytes:
     """A WAV file with a quiet hum."""
     hum = 0.1 * np.sin(2 * np.pi * 110 * np.arange(int(seconds * rate)) / rate)
@@ -77,24 +69,26 @@ def resampled(wav: bytes, folder: Path, *options: str) -> bytes:
 
 @pytest.mark.parametrize("voice", VOICES)
 def test_commands_are_heard(server: Server, voice: str) -> None:
-    heard = {text: str(server.hear(say(text, voice), user=voice)["text"]).replace(" the ", " a ") for text in COMMANDS}
+    heard = {
+        text: str(server.hear(flite_wav(text, voice), user=voice)["text"]).replace(" the ", " a ") for text in COMMANDS
+    }
     assert heard == {text: text for text in COMMANDS}
 
 
 def test_a_clear_command_is_believed(server: Server) -> None:
-    confidence = server.hear(say("delete it"), user="clear")["confidence"]
+    confidence = server.hear(flite_wav("delete it"), user="clear")["confidence"]
     assert isinstance(confidence, float)
     assert confidence > 0.8
 
 
 def test_free_speech_is_doubted_and_told_as_it_was_said(server: Server) -> None:
-    answer = server.hear(say("I think we should have dinner at seven"), user="free")
+    answer = server.hear(flite_wav("I think we should have dinner at seven"), user="free")
     assert answer["confidence"] <= 0.5  # type: ignore[operator]
     assert answer["text"] == "i think we should have dinner at seven"
 
 
 def test_a_refusal_is_not_heard_as_the_command_it_refuses(server: Server) -> None:
-    assert "delete" not in str(server.hear(say("leave the cube alone please"), user="refusal")["text"])
+    assert "delete" not in str(server.hear(flite_wav("leave the cube alone please"), user="refusal")["text"])
 
 
 def test_a_hum_is_nothing(server: Server) -> None:
@@ -106,20 +100,22 @@ def test_a_hum_is_nothing(server: Server) -> None:
     "options", [("-r", "48000"), ("-r", "22050", "-c", "2"), ("-b", "32"), ("-b", "24"), ("-t", "flac")]
 )
 def test_any_recording_is_understood(server: Server, tmp_path: Path, options: tuple[str, ...]) -> None:
-    assert server.hear(resampled(say("make it blue"), tmp_path, *options), user="formats")["text"] == "make it blue"
+    assert (
+        server.hear(resampled(flite_wav("make it blue"), tmp_path, *options), user="formats")["text"] == "make it blue"
+    )
 
 
 def test_the_voice_of_one_user_does_not_disturb_another(server: Server) -> None:
     """Cepstral means are kept per user: ten utterances of a much louder voice change nothing for the first user."""
-    first = server.hear(say("make it blue"), user="alice")
+    first = server.hear(flite_wav("make it blue"), user="alice")
     for _ in range(10):
         server.hear(tone(0.6), user="bob")
-    second = server.hear(say("make it blue"), user="alice")
+    second = server.hear(flite_wav("make it blue"), user="alice")
     assert (first["text"], second["text"]) == ("make it blue", "make it blue")
 
 
 def test_text_and_verbose_json_are_answered_too(server: Server) -> None:
-    wav = say("delete it")
+    wav = flite_wav("delete it")
     assert server.post(wav, response_format="text").text == "delete it"
     verbose = server.post(wav, response_format="verbose_json").json()
     assert verbose["language"] == "english"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from xr_ai_agent import PixelFormat
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import eventually, free_port, running_program
 
 WIDTH, HEIGHT = 320, 240
 COLORS = {"red": (81, 90, 240), "blue": (41, 240, 110)}
@@ -41,7 +41,7 @@ async def film(room: Any, who: str, color: str, track: str = "cam", pts_us: int 
     return stamp
 
 
-async def start_camera(room: Any, client: Client, eventually: Any, who: str, color: str) -> None:
+async def start_camera(room: Any, client: Client, who: str, color: str) -> None:
     await room.join(who)
 
     async def is_live() -> bool:
@@ -68,8 +68,8 @@ async def test_the_live_tools_and_their_schemas_are_the_contracts(client: Client
     }
 
 
-async def test_the_latest_frame_is_what_the_camera_shows(client: Client, room: Any, eventually: Any, run_dir: Path):
-    await start_camera(room, client, eventually, "alice", "red")
+async def test_the_latest_frame_is_what_the_camera_shows(client: Client, room: Any, run_dir: Path):
+    await start_camera(room, client, "alice", "red")
     stamp = await film(room, "alice", "red")
     latest = await call_tool(client, "get_latest_frame", {"participant_id": "alice"})
     assert (latest["width"], latest["height"], latest["timestamp_us"]) == (WIDTH, HEIGHT, stamp)
@@ -91,10 +91,10 @@ async def test_the_past_is_refused_while_nothing_is_recorded(client: Client):
     assert "negative" in negative["error"]
 
 
-async def test_somebody_without_a_camera_has_no_frame(client: Client, room: Any, eventually: Any):
+async def test_somebody_without_a_camera_has_no_frame(client: Client, room: Any):
     missing = {"error": "No live frame available for 'nobody'"}
     assert await call_tool(client, "get_latest_frame", {"participant_id": "nobody"}) == missing
-    await start_camera(room, client, eventually, "passer-by", "red")
+    await start_camera(room, client, "passer-by", "red")
     await room.leave("passer-by")
 
     async def is_gone() -> bool:
@@ -104,9 +104,9 @@ async def test_somebody_without_a_camera_has_no_frame(client: Client, room: Any,
     assert "passer-by" not in (await call_tool(client, "list_live_participants"))["result"]
 
 
-async def test_a_caller_sees_the_camera_it_speaks_for_and_no_other(client: Client, room: Any, eventually: Any):
-    await start_camera(room, client, eventually, "anna", "red")
-    await start_camera(room, client, eventually, "ben", "blue")
+async def test_a_caller_sees_the_camera_it_speaks_for_and_no_other(client: Client, room: Any):
+    await start_camera(room, client, "anna", "red")
+    await start_camera(room, client, "ben", "blue")
     both = [call_tool(client, "get_latest_frame", {"participant_id": who}, who) for who in ("anna", "ben") * 5]
     pictures = await asyncio.gather(*both)
     assert [color_of(picture["path"]) for picture in pictures] == ["red", "blue"] * 5
@@ -115,8 +115,8 @@ async def test_a_caller_sees_the_camera_it_speaks_for_and_no_other(client: Clien
     assert (await call_tool(client, "list_live_participants", participant="anna"))["result"] == ["anna"]
 
 
-async def test_the_newest_of_several_tracks_is_shown(client: Client, room: Any, eventually: Any):
-    await start_camera(room, client, eventually, "sharer", "red")
+async def test_the_newest_of_several_tracks_is_shown(client: Client, room: Any):
+    await start_camera(room, client, "sharer", "red")
     await film(room, "sharer", "blue", track="screen")
 
     async def shows_blue() -> bool:
@@ -126,8 +126,8 @@ async def test_the_newest_of_several_tracks_is_shown(client: Client, room: Any, 
     await eventually(shows_blue)
 
 
-async def test_a_large_frame_does_not_hold_up_other_calls(client: Client, room: Any, eventually: Any):
-    await start_camera(room, client, eventually, "wide", "red")
+async def test_a_large_frame_does_not_hold_up_other_calls(client: Client, room: Any):
+    await start_camera(room, client, "wide", "red")
     width, height = 3840, 2160
     noise = bytes(range(256)) * (width * height * 3 // 2 // 256)
     await room.transport.push_frame("wide", "cam", PixelFormat.I420, width, height, time.time_ns() // 1000, noise)

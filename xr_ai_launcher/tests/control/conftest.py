@@ -12,30 +12,18 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from xr_ai_launcher import testing
 from xr_ai_launcher._control.client import Control
 from xr_ai_launcher._control.model import StackStatus
 from xr_ai_launcher._control.runs import find_runs
 from xr_ai_launcher.cli import main
+from xr_ai_launcher.testing import marked_processes, wait_for
 
 XRSTACK = Path(sys.executable).parent / "xrstack"
 DEADLINE_S = 30.0
-_LOOK_AGAIN_S = 0.01
-
-ResultT = TypeVar("ResultT")
-
-
-def wait_for(look: Callable[[], ResultT], what: str, deadline_s: float = DEADLINE_S) -> ResultT:
-    """Return the first true result of ``look``; fail after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (result := look()):
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(_LOOK_AGAIN_S)
-    return result
 
 
 def wait_for_rest(pid: int) -> None:
@@ -65,6 +53,7 @@ class Project:
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "XDG_STATE_HOME": str(self.folder / "state"),
         }
+        self._mark = f"XDG_RUNTIME_DIR={self.folder}"
         self._count = 0
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -156,12 +145,11 @@ class Project:
 
     def processes(self) -> list[int]:
         """Return everything that lives and was started from here."""
-        mark = f"XDG_RUNTIME_DIR={self.folder}\0".encode()
-        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if mark in _environ(pid)]
+        return marked_processes(self._mark)
 
     def role_processes(self, role: str) -> list[int]:
         """Return what lives of one role."""
-        return [pid for pid in self.processes() if f"XR_ROLE={role}\0".encode() in _environ(pid)]
+        return marked_processes(self._mark, f"XR_ROLE={role}")
 
     def end_all(self) -> None:
         """Kill everything and remove the folder."""
@@ -174,13 +162,6 @@ class Project:
         for child in self._children:
             child.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _environ(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()  # a zombie's is empty
-    except OSError:
-        return b""
 
 
 @pytest.fixture
@@ -207,19 +188,7 @@ def shared_project() -> Iterator[Project]:
     made.end_all()
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    return testing.free_port()
-
-
 @pytest.fixture(name="wait_for_rest")
 def wait_for_rest_fixture() -> Callable[[int], None]:
     """`wait_for_rest`."""
     return wait_for_rest
-
-
-@pytest.fixture(name="wait_for")
-def wait_for_fixture() -> Callable[..., Any]:
-    """`wait_for`, since test folders are not packages."""
-    return wait_for

@@ -10,6 +10,7 @@ import pytest
 
 from xr_ai_launcher._control.log_lines import merged, parts_of, read_role
 from xr_ai_launcher._run.log_file import LogFile, tail_of
+from xr_ai_launcher.testing import wait_for
 
 STACK = """\
     stack: toy
@@ -123,7 +124,7 @@ def test_log_without_its_index_can_still_be_read(tmp_path, monkeypatch):
 # -- the command
 
 
-def test_running_stack_in_order_with_its_own_words(project, wait_for):
+def test_running_stack_in_order_with_its_own_words(project):
     project.stack(STACK)
     project.up()
     (project.folder / "go-b").touch()
@@ -136,7 +137,7 @@ def test_running_stack_in_order_with_its_own_words(project, wait_for):
     assert "xrstack │ a is ready after 0." in result.stdout
 
 
-def test_chosen_roles_and_last_lines_and_stamps(project, wait_for):
+def test_chosen_roles_and_last_lines_and_stamps(project):
     project.stack(STACK)
     project.up()
     (project.folder / "go-b").touch()
@@ -182,7 +183,7 @@ def test_last_run_that_has_ended(project):
     assert project.run("logs", "-f", "a").stdout == "a │ new\n"  # nothing to follow
 
 
-def test_following_until_the_end(project, wait_for):
+def test_following_until_the_end(project):
     project.stack(STACK)
     project.up()
     following = project.start("logs", "-f")
@@ -197,7 +198,7 @@ def test_following_until_the_end(project, wait_for):
     assert following.said().count("│ a1") == 1
 
 
-def test_following_waits_without_polling(project, wait_for, wait_for_rest):
+def test_following_waits_without_polling(project, wait_for_rest):
     project.stack(STACK)
     project.up()
     following = project.start("logs", "-f", "a")
@@ -208,7 +209,7 @@ def test_following_waits_without_polling(project, wait_for, wait_for_rest):
 
 
 @pytest.mark.parametrize("begins", ["before", "amid"])
-def test_following_loses_nothing_over_rotations(project, wait_for, begins):
+def test_following_loses_nothing_over_rotations(project, begins):
     count = 30_000
     project.stack(f"""\
         stack: toy

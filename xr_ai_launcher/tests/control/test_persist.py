@@ -3,6 +3,8 @@
 import os
 import signal
 
+from xr_ai_launcher.testing import wait_for
+
 STACK = """\
     stack: toy
     roles:
@@ -22,7 +24,7 @@ def stack(project, port, **changes):
     project.stack(text)
 
 
-def up_and_interrupt(project, wait_for, signum=signal.SIGINT):
+def up_and_interrupt(project, signum=signal.SIGINT):
     """Run the stack until it is up, and stop it as at a terminal; return what was said."""
     up = project.start("up", "--plain")
     wait_for(lambda: "2 roles ready" in up.said() or up.poll() is not None, "the stack")
@@ -37,15 +39,15 @@ def keeper(project):
     return run
 
 
-def test_it_outlives_up_is_found_again_and_ends_with_down(project, free_port, wait_for):
+def test_it_outlives_up_is_found_again_and_ends_with_down(project, free_port):
     stack(project, free_port)
-    said = up_and_interrupt(project, wait_for)
+    said = up_and_interrupt(project)
     (first,) = project.role_processes("llm")
     assert f"llm runs on (launch: persist, process {first}) until xrstack down" in said
     assert "nothing else of the stack is left" in said
     assert "llm     │ Serving HTTP" in said
     assert project.role_processes("worker") == []
-    said = up_and_interrupt(project, wait_for, signal.SIGTERM)
+    said = up_and_interrupt(project, signal.SIGTERM)
     assert f"llm runs already (launch: persist, process {first})" in said
     assert project.role_processes("llm") == [first]
     assert "toy (keeps llm for later runs): up" in project.run("ps").stdout
@@ -55,24 +57,24 @@ def test_it_outlives_up_is_found_again_and_ends_with_down(project, free_port, wa
     assert project.processes() == []
 
 
-def test_another_plan_replaces_it_and_an_edit_elsewhere_does_not(project, free_port, wait_for):
+def test_another_plan_replaces_it_and_an_edit_elsewhere_does_not(project, free_port):
     stack(project, free_port)
-    up_and_interrupt(project, wait_for)
+    up_and_interrupt(project)
     first = project.role_processes("llm")
     stack(
         project,
         free_port,
         **{"    stack: toy": "    # a comment moves all lines\n    stack: toy", "echo worker": "echo 2 worker"},
     )
-    up_and_interrupt(project, wait_for)
+    up_and_interrupt(project)
     assert project.role_processes("llm") == first
     stack(project, free_port, **{"launch: persist": "launch: persist\n        env: {NEW: value}"})
-    up_and_interrupt(project, wait_for)
+    up_and_interrupt(project)
     (second,) = project.role_processes("llm")
     assert [second] != first
 
 
-def test_failure_of_another_role_leaves_it(project, free_port, wait_for):
+def test_failure_of_another_role_leaves_it(project, free_port):
     stack(project, free_port, **{"exec sleep 600": "while ! test -e go; do sleep 0.02; done; exit 9"})
     up = project.start("up", "--plain")
     wait_for(lambda: "2 roles ready" in up.said(), "the stack")
@@ -82,7 +84,7 @@ def test_failure_of_another_role_leaves_it(project, free_port, wait_for):
     assert project.role_processes("worker") == []
 
 
-def test_its_own_failure_ends_the_stack_with_its_code(project, wait_for):
+def test_its_own_failure_ends_the_stack_with_its_code(project):
     project.stack("""\
         stack: toy
         roles:
@@ -106,7 +108,7 @@ def test_its_own_failure_ends_the_stack_with_its_code(project, wait_for):
     wait_for(lambda: not project.processes(), "the end of all")
 
 
-def test_not_ready_in_time_is_4_and_leaves_nothing(project, wait_for):
+def test_not_ready_in_time_is_4_and_leaves_nothing(project):
     project.stack("""\
         stack: toy
         roles: {llm: {command: sleep 600, ready: {log: never}, ready_timeout: 300ms, launch: persist}}
@@ -117,7 +119,7 @@ def test_not_ready_in_time_is_4_and_leaves_nothing(project, wait_for):
     wait_for(lambda: not project.processes(), "the end of all")
 
 
-def test_interrupted_before_it_was_ready_it_does_not_stay(project, wait_for):
+def test_interrupted_before_it_was_ready_it_does_not_stay(project):
     project.stack("""\
         stack: toy
         roles:
@@ -130,7 +132,7 @@ def test_interrupted_before_it_was_ready_it_does_not_stay(project, wait_for):
     wait_for(lambda: not project.processes(), "the end of all")
 
 
-def test_killed_launcher_leaves_it_to_the_next(project, free_port, wait_for):
+def test_killed_launcher_leaves_it_to_the_next(project, free_port):
     stack(project, free_port)
     run = project.up()
     while run.persists:
@@ -143,14 +145,14 @@ def test_killed_launcher_leaves_it_to_the_next(project, free_port, wait_for):
     assert project.role_processes("llm") == first
 
 
-def test_killed_keeper_takes_it_along(project, free_port, wait_for):
+def test_killed_keeper_takes_it_along(project, free_port):
     stack(project, free_port)
-    up_and_interrupt(project, wait_for)
+    up_and_interrupt(project)
     os.kill(keeper(project).supervisor_pid, signal.SIGKILL)
     wait_for(lambda: not project.processes(), "the end of all")
 
 
-def test_one_that_does_not_answer_any_more_is_started_again(project, free_port, wait_for):
+def test_one_that_does_not_answer_any_more_is_started_again(project, free_port):
     project.stack(f"""\
         stack: toy
         roles:
@@ -171,18 +173,18 @@ def test_one_that_does_not_answer_any_more_is_started_again(project, free_port, 
             launch: persist
           worker: {{command: sleep 600}}
     """)
-    up_and_interrupt(project, wait_for)
+    up_and_interrupt(project)
     first = project.role_processes("llm")
     (project.folder / "deaf").touch()
     wait_for(lambda: not (project.folder / "deaf").exists(), "it being deaf")
-    said = up_and_interrupt(project, wait_for)
+    said = up_and_interrupt(project)
     assert "llm runs, but is not ready any more" in said
     assert "2 roles ready" in said
     assert len(project.role_processes("llm")) == 1
     assert project.role_processes("llm") != first
 
 
-def test_it_can_be_restarted_and_the_stack_stays(project, free_port, wait_for):
+def test_it_can_be_restarted_and_the_stack_stays(project, free_port):
     stack(project, free_port)
     project.up()
     first = project.role_processes("llm")
@@ -196,7 +198,7 @@ def test_it_can_be_restarted_and_the_stack_stays(project, free_port, wait_for):
     assert project.processes() == []
 
 
-def test_it_waits_for_what_it_is_to_wait_for(project, wait_for):
+def test_it_waits_for_what_it_is_to_wait_for(project):
     project.stack("""\
         stack: toy
         roles:
@@ -213,7 +215,7 @@ def test_it_waits_for_what_it_is_to_wait_for(project, wait_for):
     assert len(project.role_processes("llm")) == 1
 
 
-def test_launcher_that_dies_before_it_begins_leaves_no_keeper(project, wait_for):
+def test_launcher_that_dies_before_it_begins_leaves_no_keeper(project):
     project.stack("""\
         stack: toy
         roles:

@@ -6,6 +6,7 @@ import signal
 
 from xr_ai_launcher._control import client
 from xr_ai_launcher._run.linux import process_info
+from xr_ai_launcher.testing import wait_for
 
 STACK = """\
     stack: toy
@@ -22,7 +23,7 @@ def test_nothing_runs(project):
     assert json.loads(project.run("ps", "--json").stdout) == []
 
 
-def test_people_see_a_table(project, free_port, wait_for):
+def test_people_see_a_table(project, free_port):
     project.stack(STACK.replace("PORT", str(free_port)))
     project.up()
     wait_for(lambda: project.status("task").state == "ended", "the task's end")
@@ -78,9 +79,9 @@ def test_stopped_launcher_is_named(project, monkeypatch):
     assert f"{run.run_id} (process {run.supervisor_pid}) does not answer: is it stopped?" in result.stderr
 
 
-def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(project, wait_for, monkeypatch):
+def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(project, monkeypatch):
     """Guardian, witness and supervisor killed at the same instant: the only way to leave anything."""
-    run = kill_launcher(project, wait_for)
+    run = kill_launcher(project)
     result = project.run("ps")
     assert result.stdout == ""
     assert (
@@ -94,7 +95,7 @@ def test_folder_of_a_killed_launcher_is_not_shown_and_its_roles_are_named(projec
     assert not os.path.exists(run.runtime)
 
 
-def kill_launcher(project, wait_for):
+def kill_launcher(project):
     stubborn = "trap '' TERM; while :; do sleep 600; done"
     project.stack(f'stack: toy\nroles: {{a: {{command: [sh, -c, "{stubborn}"]}}}}')
     run = project.up()
@@ -108,8 +109,8 @@ def kill_launcher(project, wait_for):
     return run
 
 
-def test_folder_in_which_nothing_lives_is_cleared_away(project, wait_for):
-    run = kill_launcher(project, wait_for)
+def test_folder_in_which_nothing_lives_is_cleared_away(project):
+    run = kill_launcher(project)
     for pid in project.processes():
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not project.processes(), "their end")

@@ -8,11 +8,12 @@ import pytest
 
 from xr_ai_launcher._run.mask import Mask, mask_for
 from xr_ai_launcher._stack.plan import RolePlan, StackPlan
+from xr_ai_launcher.testing import wait_for
 
 SECRET = "s3cr3t-0123456789"
 
 
-def test_record_tells_the_whole_story(project, wait_for):
+def test_record_tells_the_whole_story(project):
     project.stack("""\
         stack: toy
         roles:
@@ -51,7 +52,7 @@ def test_record_tells_the_whole_story(project, wait_for):
     assert times == sorted(times)
 
 
-def test_record_is_there_after_the_launcher_was_killed(project, wait_for):
+def test_record_is_there_after_the_launcher_was_killed(project):
     project.stack("stack: toy\nroles: {web: {command: sleep 600}}")
     run = project.up()
     os.kill(run.supervisor_pid, signal.SIGKILL)
@@ -70,7 +71,7 @@ def test_record_may_be_read_by_nobody_else(project):
 # -- secrets
 
 
-def test_secret_is_in_no_file_and_on_no_screen(project, wait_for):
+def test_secret_is_in_no_file_and_on_no_screen(project):
     project.stack("""\
         stack: toy
         secrets: [HIDDEN]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from xr_ai_launcher._control.errors import ConnectionLostError, RefusedError
+from xr_ai_launcher.testing import wait_for
 
 STACK = """\
     stack: toy
@@ -103,7 +104,7 @@ def test_client_that_asks_and_never_reads_is_dropped(project, runtime):
     assert project.runs()[0].state == "up"
 
 
-def test_too_many_clients_are_told(project, runtime, wait_for):
+def test_too_many_clients_are_told(project, runtime):
     crowd = [connect(runtime) for _ in range(64)]
     crowd[-1].sendall(b'{"v": 1, "id": 1, "request": "status"}\n')
     assert answer(crowd[-1])["result"]["stack"] == "toy"
@@ -187,7 +188,7 @@ def test_subscriber_hears_every_change(fresh_project):
     assert status.role("web").state == "ended"
 
 
-def test_chatter_is_thinned_for_subscribers(fresh_project, wait_for):
+def test_chatter_is_thinned_for_subscribers(fresh_project):
     """A role that reports a thousand times a second is not passed on a thousand times a second."""
     fresh_project.stack("""\
         stack: chatty

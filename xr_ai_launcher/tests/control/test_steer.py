@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from xr_ai_launcher.testing import wait_for
+
 TWO = """\
     stack: toy
     roles:
@@ -64,7 +66,7 @@ def test_several_roles_and_mistyped_ones(project):
     assert project.status("web").restarts == 1  # nothing is done by halves
 
 
-def test_role_that_fails_when_it_is_restarted_ends_the_stack_and_says_so(project, wait_for):
+def test_role_that_fails_when_it_is_restarted_ends_the_stack_and_says_so(project):
     project.stack("""\
         stack: toy
         roles: {web: {command: [sh, -c, 'test -e broken && exit 7; echo life; exec sleep 600'], ready: {log: life}}}
@@ -78,7 +80,7 @@ def test_role_that_fails_when_it_is_restarted_ends_the_stack_and_says_so(project
     assert project.records()[-1]["exit_code"] == 7
 
 
-def test_task_that_has_ended_can_be_run_again(project, wait_for):
+def test_task_that_has_ended_can_be_run_again(project):
     project.stack("""\
         stack: toy
         roles:
@@ -91,7 +93,7 @@ def test_task_that_has_ended_can_be_run_again(project, wait_for):
     wait_for(lambda: project.log("task") == "done\ndone\n", "the second run")
 
 
-def test_role_in_its_restart_pause_comes_back_at_once(project, wait_for):
+def test_role_in_its_restart_pause_comes_back_at_once(project):
     project.stack("""\
         stack: toy
         roles:
@@ -108,7 +110,7 @@ def test_role_in_its_restart_pause_comes_back_at_once(project, wait_for):
     assert project.status("web").state == "ready"
 
 
-def test_stop_in_the_middle_of_a_restart(project, wait_for):
+def test_stop_in_the_middle_of_a_restart(project):
     project.stack("""\
         stack: toy
         roles: {web: {command: [sh, -c, "trap '' TERM; while :; do sleep 600; done"], stop: {grace: 600s}}}
@@ -126,7 +128,7 @@ def test_stop_in_the_middle_of_a_restart(project, wait_for):
 # -- down
 
 
-def test_down_ends_everything_with_code_0(project, wait_for):
+def test_down_ends_everything_with_code_0(project):
     project.stack(TWO)
     up = project.start("up", "--plain")
     wait_for(lambda: project.runs() and project.runs()[0].state == "up", "the stack")
@@ -190,7 +192,7 @@ def test_detached_start_that_is_not_ready_in_time_ends_with_4(project):
     assert project.processes() == []
 
 
-def test_ctrl_c_while_waiting_stops_the_stack(project, wait_for):
+def test_ctrl_c_while_waiting_stops_the_stack(project):
     project.stack("stack: toy\nroles: {web: {command: sleep 600, ready: {log: never}}}")
     up = project.start("up", "--detach")
     wait_for(lambda: project.role_processes("web"), "the role")
@@ -235,7 +237,7 @@ def test_same_file_with_other_ports_may_run_twice(project, free_port):
     assert len(project.runs()) == 2
 
 
-def test_foreign_holder_of_a_port_is_still_named(project, free_port, wait_for):
+def test_foreign_holder_of_a_port_is_still_named(project, free_port):
     import socket
 
     project.stack(f"stack: toy\nroles: {{web: {{command: sleep 600, ports: {{http: {free_port}}}}}}}")

@@ -8,35 +8,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import pytest
 
-from xr_ai_launcher import testing
 from xr_ai_launcher._control.client import Control
 from xr_ai_launcher._control.errors import ControlError
 from xr_ai_launcher._run.linux import descendants_of, process_info
 from xr_ai_launcher._stack.plan import RolePlan, StackPlan
+from xr_ai_launcher.testing import marked_processes, variable_of, wait_for
 
 TOYS = Path(__file__).parent.parent / "toys"
 DEADLINE_S = 20.0
 OWN_PROCESSES = 3
 """Guardian, witness and supervisor."""
-_LOOK_AGAIN_S = 0.005
-
-ResultT = TypeVar("ResultT")
-
-
-def wait_for(look: Callable[[], ResultT], what: str, deadline_s: float = DEADLINE_S) -> ResultT:
-    """Return the first true result of ``look``; fail after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (result := look()):
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(_LOOK_AGAIN_S)
-    return result
 
 
 class RunningStack:
@@ -97,11 +84,11 @@ class RunningStack:
 
     def role_processes(self) -> list[int]:
         """Return all living processes that were started, directly or not, by this stack's roles."""
-        return [pid for pid in self._marked() if b"XR_ROLE=" in _read(f"/proc/{pid}/environ")]
+        return [pid for pid in self._marked() if variable_of(pid, "XR_ROLE") is not None]
 
     def own_processes(self) -> list[int]:
         """Return the launcher's own processes."""
-        return [pid for pid in self._marked() if b"XR_ROLE=" not in _read(f"/proc/{pid}/environ")]
+        return [pid for pid in self._marked() if variable_of(pid, "XR_ROLE") is None]
 
     def family(self) -> list[int]:
         """Return everything that lives and descends from the supervisor, marked or not."""
@@ -132,9 +119,7 @@ class RunningStack:
             self.process.poll()
 
     def _marked(self) -> list[int]:
-        mark = f"XR_TOY_STACK={self.folder}\0".encode()
-        pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
-        return [pid for pid in pids if mark in _read(f"/proc/{pid}/environ") and is_alive(pid)]
+        return marked_processes(f"XR_TOY_STACK={self.folder}")
 
 
 def is_alive(pid: int) -> bool:
@@ -192,15 +177,3 @@ def short_path() -> Iterator[Path]:
     """A folder whose name leaves room for the sockets below it; ``tmp_path`` may be too deep for that."""
     with tempfile.TemporaryDirectory(prefix="xr-") as folder:
         yield Path(folder)
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    return testing.free_port()
-
-
-@pytest.fixture(name="wait_for")
-def wait_for_fixture() -> Callable[..., Any]:
-    """`wait_for`, since test folders are not packages."""
-    return wait_for

@@ -11,10 +11,11 @@ import pytest
 
 from xr_ai_launcher._run.linux import environment_value
 from xr_ai_launcher._stack.plan import NotifyProbe
+from xr_ai_launcher.testing import wait_for
 
 
 @pytest.fixture
-def facts_of(wait_for):
+def facts_of():
     """Return what the role `inspect_self` reported."""
 
     def facts(stack, name="me"):

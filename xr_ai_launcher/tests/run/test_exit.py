@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from xr_ai_launcher.testing import wait_for
+
 
 def test_exit_code_of_the_failed_role_is_the_launchers(start, role):
     stack = start(role("bad", "ends", 7), role("good", "mourner", "good", "book"))
@@ -72,7 +74,7 @@ def test_signal_while_roles_are_starting(start, role):
     assert stack.role_processes() == []
 
 
-def test_signal_at_the_very_first_moment(start, role, wait_for):
+def test_signal_at_the_very_first_moment(start, role):
     stack = start(*(role(f"r{i}", "stubborn", stop_grace_s=0.2) for i in range(10)))
     wait_for(lambda: len(stack.own_processes()) == 3, "the supervisor is forked")
     stack.process.send_signal(signal.SIGTERM)
@@ -80,7 +82,7 @@ def test_signal_at_the_very_first_moment(start, role, wait_for):
     assert stack.role_processes() == []
 
 
-def test_nohup_is_respected(start, role, wait_for):
+def test_nohup_is_respected(start, role):
     stack = start(role("a", "mourner", "a", "book"), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     stack.wait_for_words("1 role ready")
     stack.process.send_signal(signal.SIGHUP)

@@ -83,7 +83,7 @@ def test_works_with_closed_standard_files(run_script, tmp_path):
     assert out.read_text() == "6"
 
 
-def test_stack_inside_a_stack_ends_with_it(start, role, tmp_path, wait_for):
+def test_stack_inside_a_stack_ends_with_it(start, role, tmp_path):
     from dataclasses import replace
     from pathlib import Path
 

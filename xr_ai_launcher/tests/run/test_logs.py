@@ -5,6 +5,8 @@ import pty
 import re
 import subprocess
 
+from xr_ai_launcher.testing import wait_for
+
 LINES = 100_000
 LONG_LINE_BYTES = 5_000_000
 
@@ -21,7 +23,7 @@ def test_lines_have_the_roles_prefix_and_the_file_has_them_bare(start, role):
     assert stack.log("a") == b"one\ntwo\nerr:three\n"
 
 
-def test_flood_is_whole(start, role, tmp_path, wait_for):
+def test_flood_is_whole(start, role, tmp_path):
     done = tmp_path / "done"
     stack = start(role("flood", "flood", LINES, done))
     wait_for(lambda: done.exists() and stack.stdout.count("\n") >= LINES, "the flood", 60)
@@ -31,7 +33,7 @@ def test_flood_is_whole(start, role, tmp_path, wait_for):
     assert all(int(number) == place for place, number in enumerate(numbers))
 
 
-def test_floods_of_several_roles_do_not_mix_within_lines(start, role, tmp_path, wait_for):
+def test_floods_of_several_roles_do_not_mix_within_lines(start, role, tmp_path):
     count = 20_000
     roles = [role(f"r{i}", "flood", count, tmp_path / f"done{i}") for i in range(4)]
     stack = start(*roles)
@@ -43,7 +45,7 @@ def test_floods_of_several_roles_do_not_mix_within_lines(start, role, tmp_path, 
         assert all(number == place for place, number in enumerate(numbers))
 
 
-def test_very_long_line_is_whole_in_the_file(start, role, wait_for):
+def test_very_long_line_is_whole_in_the_file(start, role):
     code = f"import sys,time; sys.stdout.write('y' * {LONG_LINE_BYTES}); sys.stdout.flush(); time.sleep(3600)"
     from dataclasses import replace
 
@@ -61,7 +63,7 @@ def test_last_words_without_a_newline_are_shown(start, role):
     assert "    last words\n" in stack.stderr
 
 
-def test_bytes_that_are_no_text_pass(start, role, wait_for):
+def test_bytes_that_are_no_text_pass(start, role):
     from dataclasses import replace
 
     stack = start(replace(role("b", "say"), argv=("/bin/sh", "-c", "printf 'a\\377\\000b\\n'; exec sleep 600")))
@@ -69,7 +71,7 @@ def test_bytes_that_are_no_text_pass(start, role, wait_for):
     assert "a\ufffd\0b" in stack.stdout
 
 
-def test_reader_that_stopped_reading_does_not_hold_the_role_up(start, role, tmp_path, wait_for):
+def test_reader_that_stopped_reading_does_not_hold_the_role_up(start, role, tmp_path):
     """A paused terminal, or ``| less``: the role goes on, and its lines are in the file."""
     done = tmp_path / "done"
     stack = start(role("flood", "flood", 50_000, done), stdout=subprocess.PIPE)
@@ -80,7 +82,7 @@ def test_reader_that_stopped_reading_does_not_hold_the_role_up(start, role, tmp_
     stack.process.stdout.close()
 
 
-def test_reader_that_went_away_does_not_end_the_stack(start, role, tmp_path, wait_for):
+def test_reader_that_went_away_does_not_end_the_stack(start, role, tmp_path):
     done = tmp_path / "done"
     stack = start(role("flood", "flood", 50_000, done), stdout=subprocess.PIPE)
     stack.process.stdout.close()

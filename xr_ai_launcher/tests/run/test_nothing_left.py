@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from xr_ai_launcher.testing import wait_for
+
 GRACE_S = 0.5
 
 OWN = ("guardian", "witness", "supervisor")
@@ -42,7 +44,7 @@ def test_stop_of_hostile_roles_leaves_nothing(hostile):
     [{"guardian"}, {"witness"}, {"supervisor"}, *({a, b} for a, b in itertools.combinations(OWN, 2))],
     ids=lambda victims: " and ".join(sorted(victims)),
 )
-def test_killed_launcher_leaves_nothing(hostile, wait_for, victims):
+def test_killed_launcher_leaves_nothing(hostile, victims):
     family = hostile.family()
     pids = {"guardian": hostile.process.pid, "witness": hostile.witness, "supervisor": hostile.supervisor}
     for signum in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none sees another's end before its own
@@ -54,13 +56,13 @@ def test_killed_launcher_leaves_nothing(hostile, wait_for, victims):
     wait_for(lambda: not list(hostile.folder.glob("xrstack/*")), "the run's folder is gone")
 
 
-def test_killing_the_launchers_whole_group_leaves_nothing(hostile, wait_for):
+def test_killing_the_launchers_whole_group_leaves_nothing(hostile):
     family = hostile.family()
     os.killpg(hostile.process.pid, signal.SIGKILL)
     wait_for(lambda: not any(map(is_there, family)), "nothing is left")
 
 
-def test_launcher_killed_by_name_leaves_nothing(hostile, wait_for):
+def test_launcher_killed_by_name_leaves_nothing(hostile):
     """``pkill -9 -f`` with the launcher's command line must not hit both of its processes."""
     family = hostile.family()
     for pid in hostile.own_processes():

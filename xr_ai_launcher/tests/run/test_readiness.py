@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from xr_ai_launcher._stack.plan import (
     ExecProbe,
@@ -16,6 +17,7 @@ from xr_ai_launcher._stack.plan import (
     NotifyProbe,
     TcpProbe,
 )
+from xr_ai_launcher.testing import wait_for
 
 TOYS = Path(__file__).parent.parent / "toys"
 
@@ -46,7 +48,7 @@ def test_notify_from_a_grandchild_counts(start, role):
     stack.wait_for_words("n is ready after")
 
 
-def test_notify_from_a_stranger_does_not_count(start, role, wait_for):
+def test_notify_from_a_stranger_does_not_count(start, role):
     stack = start(role("n", "say", "hello", ready=NotifyProbe()))
     path = wait_for(lambda: next(stack.folder.glob("xrstack/*/notify-*"), None), "the socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
@@ -86,7 +88,6 @@ def test_http_statuses_of_the_plan_count(start, role, tmp_path, free_port):
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_https(start, role, tmp_path, free_port, verify):
-    trustme = pytest.importorskip("trustme")
     certificate = trustme.CA().issue_cert("127.0.0.1")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")

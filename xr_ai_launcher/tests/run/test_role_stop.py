@@ -11,6 +11,7 @@ from xr_ai_launcher._run.members import RoleMark
 from xr_ai_launcher._run.role import Role
 from xr_ai_launcher._run.role_stop import RoleStop
 from xr_ai_launcher._stack.plan import RolePlan
+from xr_ai_launcher.testing import wait_for
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def loop():
     loop.close()
 
 
-def test_it_waits_for_the_leader_to_be_collected(loop, tmp_path, wait_for):
+def test_it_waits_for_the_leader_to_be_collected(loop, tmp_path):
     """A leader that has ended but is not collected is no member any more; a new life begun now would get its exit."""
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     role = Role(RolePlan("web", ("sleep", "600"), str(tmp_path)), None, is_alive=True)
@@ -42,7 +43,7 @@ def test_it_waits_for_the_leader_to_be_collected(loop, tmp_path, wait_for):
     assert done == [False]
 
 
-def test_restarts_in_a_row_never_end_the_stack(start, role, wait_for):
+def test_restarts_in_a_row_never_end_the_stack(start, role):
     """Each is a race between the old life's exit and the new life's start."""
     from xr_ai_launcher._control.client import Control
 

@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from xr_ai_launcher._stack.plan import NotifyProbe, RestartPlan
+from xr_ai_launcher.testing import wait_for
 
 ABORTED = 128 + 6
 QUICK = RestartPlan(backoff_s=0.05, backoff_max_s=0.1, limit=3, window_s=60)
@@ -35,7 +36,7 @@ def test_a_role_that_hangs_fails_the_stack_and_says_where(start, role, beating, 
     assert stack.role_processes() == []
 
 
-def test_a_role_that_hangs_is_started_again(start, beating, tmp_path, wait_for):
+def test_a_role_that_hangs_is_started_again(start, beating, tmp_path):
     stack = start(beating(on_exit="restart", restart=QUICK))
     for life in (1, 2):
         stack.wait_for_words(f"│ life {life}\n")
@@ -103,7 +104,7 @@ def test_nothing_is_expected_before_it_is_ready(start, role):
     assert "sign of life" not in stack.stderr
 
 
-def test_it_knows_its_pace_and_that_it_is_meant(start, role, wait_for):
+def test_it_knows_its_pace_and_that_it_is_meant(start, role):
     stack = start(role("me", "inspect_self", watchdog_s=20))
     facts = json.loads(wait_for(lambda: stack.log("me") if b"\n" in stack.log("me") else None, "the facts"))
     assert facts["environment"]["WATCHDOG_USEC"] == "20000000"

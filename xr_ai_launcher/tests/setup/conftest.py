@@ -10,22 +10,21 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from xr_ai_launcher._stack.plan import SetupPlan, StackPlan
+from xr_ai_launcher.testing import wait_for
 
 DEADLINE_S = 30.0
 POLL_S = 0.01
 _CUT_ONCE = ("truncate", "no-range", "refuses-range")
 """How long a server takes to notice that it is to end."""
 PROGRAM = b"#!/bin/sh\necho downloaded\n" + os.urandom(600_000)
-_LOOK_AGAIN_S = 0.005
 
 
 class FileServer:
@@ -201,21 +200,6 @@ class Preparation:
 
     def wait_for_words(self, words: str) -> None:
         wait_for(lambda: words in self.stderr, f"{words!r}; there is: {self.stderr}")
-
-
-def wait_for(look: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
-    """Return the first true result of ``look``; fail after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (result := look()):
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(_LOOK_AGAIN_S)
-    return result
-
-
-@pytest.fixture(name="wait_for")
-def wait_for_fixture() -> Callable[..., Any]:
-    """`wait_for`, since test folders are not packages."""
-    return wait_for
 
 
 class Prepare(Protocol):

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 from xr_ai_launcher._stack.plan import BinaryStep, DownloadSource, SetupPlan
+from xr_ai_launcher.testing import wait_for
 
 
 def step(url, folder, **fields):
@@ -114,9 +115,7 @@ def test_nobody_there(prepare, tmp_path):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_interrupted_download_leaves_no_half_file_and_goes_on_next_time(
-    prepare, server, tmp_path, wait_for, signum, code
-):
+def test_interrupted_download_leaves_no_half_file_and_goes_on_next_time(prepare, server, tmp_path, signum, code):
     run = prepare(step(server.url("stall/tool"), tmp_path / "deps"))
     half = len(server.content) // 2
     wait_for(lambda: any(path.stat().st_size == half for path in tmp_path.glob("deps/*.partial")), "half the file")
@@ -128,7 +127,7 @@ def test_interrupted_download_leaves_no_half_file_and_goes_on_next_time(
     again.process.kill()
 
 
-def test_killed_launcher_leaves_no_half_file(prepare, server, tmp_path, wait_for):
+def test_killed_launcher_leaves_no_half_file(prepare, server, tmp_path):
     run = prepare(step(server.url("stall/tool"), tmp_path / "deps"))
     wait_for(lambda: list(tmp_path.glob("deps/*.partial")), "the partial file")
     run.process.kill()
@@ -177,7 +176,7 @@ def test_not_an_archive(prepare, server, tmp_path):
     assert "it is not a readable archive" in run.stderr
 
 
-def test_two_launchers_download_once(prepare, server, tmp_path, wait_for):
+def test_two_launchers_download_once(prepare, server, tmp_path):
     wanted = step(server.url("truncate/tool"), tmp_path / "deps", sha256=server.sha256)
     runs = [prepare(wanted), prepare(wanted)]
     assert [run.wait() for run in runs] == [0, 0]

@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from xr_ai_launcher._stack.plan import BinaryStep, PathSource, Requirement, RunStep, SetupPlan
+from xr_ai_launcher.testing import wait_for
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_steps_run_at_the_same_time_and_after_their_needs(prepare, tmp_path):
     assert run.wait() == 0, run.stderr
 
 
-def test_failure_ends_the_other_steps(prepare, tmp_path, wait_for):
+def test_failure_ends_the_other_steps(prepare, tmp_path):
     run = prepare(
         SetupPlan("slow", RunStep(("/bin/sh", "-c", "echo $$ > pid; exec sleep 600"), tmp_path)),
         SetupPlan("bad", RunStep(("/bin/sh", "-c", "until [ -s pid ]; do sleep 0.02; done; exit 1"), tmp_path)),
@@ -136,14 +137,14 @@ def test_interrupt_ends_the_command_and_all_it_started(prepare, build, tmp_path,
     assert runs(tmp_path) == 1
 
 
-def test_killed_launcher_ends_the_command(prepare, build, tmp_path, wait_for):
+def test_killed_launcher_ends_the_command(prepare, build, tmp_path):
     run = prepare(build("echo $$ > pid; exec sleep 600"))
     pid = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command")
     run.process.kill()
     wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the command is gone", 5)
 
 
-def test_killed_setup_process_is_said_and_leaves_nothing(prepare, build, tmp_path, wait_for):
+def test_killed_setup_process_is_said_and_leaves_nothing(prepare, build, tmp_path):
     run = prepare(build("echo $$ > pid; exec sleep 600"))
     pid = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command")
     (worker,) = psutil.Process(run.process.pid).children()

@@ -1,15 +1,18 @@
 """The test kit tested as its users use it: by tests."""
 
+import os
 import signal
+import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
 
-from xr_ai_launcher.testing import StackProject, free_port
+from xr_ai_launcher.testing import StackProject, free_port, marked_processes, variable_of, wait_for
 
 pytest_plugins = ["pytester"]
 Make = Callable[..., StackProject]
@@ -113,3 +116,24 @@ def test_what_a_test_leaves_running_is_gone_after_it(pytester: pytest.Pytester) 
     pids = [int(pid) for pid in (pytester.path / "pids").read_text().split()]
     assert len(pids) >= 3
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def test_waiting_returns_the_first_true_result_and_says_what_it_waited_for() -> None:
+    results = iter([0, "", "ready"])
+    assert wait_for(lambda: next(results), "the third look") == "ready"
+    with pytest.raises(AssertionError, match=r"not within 0\.05 s: a miracle"):
+        wait_for(lambda: False, "a miracle", within_s=0.05)
+
+
+def test_processes_are_found_by_all_their_marks_until_they_end() -> None:
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, "XR_MARK": mark, "XR_OTHER": "a=b"}
+    with subprocess.Popen(["sleep", "600"], env=environment) as process:
+        assert wait_for(lambda: marked_processes(f"XR_MARK={mark}", "XR_OTHER=a=b")) == [process.pid]
+        assert marked_processes(f"XR_MARK={mark}", "XR_OTHER=a") == []
+        assert marked_processes(f"XR_MARK={mark[:-1]}") == []
+        assert variable_of(process.pid, "XR_OTHER") == "a=b"
+        assert variable_of(process.pid, "OTHER") is None
+        process.kill()
+        wait_for(lambda: not marked_processes(f"XR_MARK={mark}"), "nothing is found of a zombie")
+        assert process.returncode is None

@@ -18,7 +18,6 @@ from typing import Any
 import pyte
 import pytest
 
-from xr_ai_launcher import testing
 from xr_ai_launcher._view.footer import Footer
 
 XRSTACK = Path(sys.executable).parent / "xrstack"
@@ -194,12 +193,6 @@ def bench() -> Iterator[Bench]:
 
 
 Start = Callable[..., TestTerminal]
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    return testing.free_port()
 
 
 @pytest.fixture

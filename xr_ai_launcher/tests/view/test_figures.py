@@ -1,5 +1,7 @@
 """What roles use, as read from /proc of real processes."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,15 +40,15 @@ def start() -> Iterator[Start]:
     yield begin
     for process in processes:
         for child in _children(process.pid):
-            subprocess.run(["kill", "-KILL", str(child)], check=False)
+            os.kill(child, signal.SIGKILL)
         process.kill()
         process.communicate()
 
 
-def _children(pid: int) -> list[str]:
+def _children(pid: int) -> list[int]:
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return file.read().split()
+            return [int(child) for child in file.read().split()]
     except OSError:
         return []
 

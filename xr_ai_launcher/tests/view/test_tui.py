@@ -15,11 +15,13 @@ import pytest
 from textual.pilot import Pilot
 
 from xr_ai_launcher._control.client import Control
+from xr_ai_launcher._control.model import StackStatus
 from xr_ai_launcher._control.runs import find_runs
 from xr_ai_launcher._view.tui.app import StackApp
 from xr_ai_launcher._view.tui.log_pane import LogPane
 from xr_ai_launcher._view.tui.log_tail import LogTail
 from xr_ai_launcher._view.tui.roles import RolesTable
+from xr_ai_launcher.testing import wait_for
 
 XRSTACK = Path(sys.executable).parent / "xrstack"
 DEADLINE_S = 20.0
@@ -38,11 +40,6 @@ roles:
 """
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Launcher:
     """``xrstack up`` in the background."""
 
@@ -54,11 +51,10 @@ class Launcher:
         )  # fmt: skip
 
     def control(self) -> Control:
-        end = time.monotonic() + DEADLINE_S
-        while not (runs := [run for run in find_runs(self.environment).running if run.state == "up"]):
-            assert time.monotonic() < end, "the stack is not up"
-            time.sleep(0.02)
-        return Control(Path(runs[0].runtime))
+        def up() -> list[StackStatus]:
+            return [run for run in find_runs(self.environment).running if run.state == "up"]
+
+        return Control(Path(wait_for(up, "the stack is up")[0].runtime))
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,24 +28,6 @@ from xr_render_demo_worker.tool_server import ToolServer
 from xr_render_demo_worker.toolbox import ToolBox
 
 DEADLINE_S = 10.0
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-async def until(condition: Callable[[], bool], what: str = "the state") -> None:
-    """Wait for a state that nothing announces."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, f"never saw {what}"
-        await asyncio.sleep(0.005)
-
-
-@pytest.fixture(name="until")
-def until_fixture() -> Callable[..., Awaitable[None]]:
-    return until
 
 
 class SceneTools:

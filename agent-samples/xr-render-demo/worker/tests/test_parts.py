@@ -14,7 +14,7 @@ from PIL import Image
 from xr_ai_agent import FrameData, PixelFormat
 from xr_ai_models import OpenAICompatSTT, OpenAICompatTTS
 from xr_ai_program import Readiness, StartupError
-from xr_ai_program.testing import free_port
+from xr_ai_program.testing import eventually, free_port
 from xr_render_demo_worker.frame_image import to_jpeg, to_rgb
 from xr_render_demo_worker.outbox import Outbox
 from xr_render_demo_worker.progress import progress_text
@@ -172,12 +172,12 @@ async def test_missing_peers_are_named_while_waiting_and_at_the_deadline(world: 
 
 
 @pytest.mark.anyio
-async def test_peers_that_come_late_are_waited_for(scene_tools: Any, serve_tools: Any, until: Any) -> None:
+async def test_peers_that_come_late_are_waited_for(scene_tools: Any, serve_tools: Any) -> None:
     port = free_port()
     tools = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, 1.0)
     tools.start()
     waiting = asyncio.ensure_future(wait_for_peers({}, tools, _Lines(), timeout_s=20))
-    await until(lambda: "not tried" not in tools.servers["render-mcp"].last_error)
+    await eventually(lambda: "not tried" not in tools.servers["render-mcp"].last_error)
     async with serve_tools(scene_tools, port):
         await waiting
     await tools.close()
@@ -187,7 +187,7 @@ async def test_peers_that_come_late_are_waited_for(scene_tools: Any, serve_tools
 
 
 @pytest.mark.anyio
-async def test_the_most_telling_activity_is_the_status_and_idle_never_flickers(world: Any, until: Any) -> None:
+async def test_the_most_telling_activity_is_the_status_and_idle_never_flickers(world: Any) -> None:
     outbox = Outbox("alice", world.out)
     for activity in ("listening", "processing"):
         await outbox.begin(activity)

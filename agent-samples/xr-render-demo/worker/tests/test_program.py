@@ -25,7 +25,7 @@ import yaml
 from xr_ai_agent import AudioChunk, DataMessage, HubEndpoint, PixelFormat
 from xr_ai_models import load_models_config
 from xr_ai_models.testing import chat, scripted_server, tool_calls
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import eventually, flite_wav, free_port, running_program
 
 pytestmark = pytest.mark.anyio
 
@@ -119,7 +119,7 @@ async def scene(late_scene: Scene) -> AsyncIterator[Scene]:
 
 
 @pytest.fixture
-async def late_scene(tmp_path: Path, scene_tools: Any, serve_tools: Any, until: Any) -> AsyncIterator[Scene]:
+async def late_scene(tmp_path: Path, scene_tools: Any, serve_tools: Any) -> AsyncIterator[Scene]:
     addresses = {"XR_HUB_IN": f"ipc://{tmp_path}/in", "XR_HUB_PUB": f"ipc://{tmp_path}/pub"}
     port = free_port()
     hub = HubEndpoint(addresses["XR_HUB_IN"], addresses["XR_HUB_PUB"])
@@ -138,22 +138,22 @@ async def late_scene(tmp_path: Path, scene_tools: Any, serve_tools: Any, until: 
     await running
 
 
-async def test_people_type_speak_look_and_start_their_headsets(scene: Scene, until: Any) -> None:
+async def test_people_type_speak_look_and_start_their_headsets(scene: Scene) -> None:
     """One child for all of it: a start costs seconds on a busy machine."""
     await scene.join("alice")
     await scene.join("bob")
     await scene.type("alice", "add a red box")
-    await until(lambda: scene.of("alice", "agent.response"), "the reply to a typed request")
+    await eventually(lambda: scene.of("alice", "agent.response"), "the reply to a typed request")
     assert scene.of("alice", "agent.response") == ["I added a box for alice."]
     assert [item["id"] for item in scene.tools.objects("alice")] == ["box-0"]
     assert json.loads(scene.of("alice", "agent.transcript")[0])["source"] == "typed"
-    await until(lambda: scene.audio.get("alice"), "alice hearing the reply")
+    await eventually(lambda: scene.audio.get("alice"), "alice hearing the reply")
     assert [topic for topic, _ in scene.sent["bob"]] == ["_agent.status"] * len(scene.sent["bob"])
     assert scene.tools.objects("bob") == []
     assert "bob" not in scene.audio
 
     await _speak(scene, "bob", "add a red box please")
-    await until(lambda: scene.of("bob", "agent.response"), "the reply to a spoken request")
+    await eventually(lambda: scene.of("bob", "agent.response"), "the reply to a spoken request")
     heard = json.loads(scene.of("bob", "agent.transcript")[0])
     assert heard == {"text": "add a red box", "final": True, "confidence": 0.8, "source": "voice"}
     statuses = [json.loads(text)["status"] for text in scene.of("bob", "_agent.status")]
@@ -161,82 +161,86 @@ async def test_people_type_speak_look_and_start_their_headsets(scene: Scene, unt
     assert len(scene.of("alice", "agent.response")) == 1
 
     await scene.type("alice", "", topic="xr.session.started")
-    await until(lambda: scene.of("alice", "render.ready"), "the renderer's start")
+    await eventually(lambda: scene.of("alice", "render.ready"), "the renderer's start")
     await scene.type("alice", "ignored", topic="some.other.topic")
 
     await scene.type("bob", "what do I hold")
-    await until(lambda: scene.of("bob", "clientControl"), "the camera being asked for")
+    await eventually(lambda: scene.of("bob", "clientControl"), "the camera being asked for")
     pixels = np.full((40, 60, 3), (230, 120, 20), np.uint8)
     await scene.connector.push_frame("bob", "cam", PixelFormat.RGB24, 60, 40, _now_us(), pixels.tobytes())
-    await until(lambda: len(scene.of("bob", "agent.response")) == 2, "the answer about the picture")
+    await eventually(lambda: len(scene.of("bob", "agent.response")) == 2, "the answer about the picture")
     assert scene.of("bob", "agent.response")[-1] == "You hold an orange card."
     assert scene.pictures[0].size == (60, 40)
     np.testing.assert_allclose(scene.pictures[0].getpixel((30, 20)), (230, 120, 20), atol=6)
-    await until(lambda: scene.of("bob", "clientControl") == ['{"action": "startCamera"}', '{"action": "stopCamera"}'])
+    await eventually(
+        lambda: scene.of("bob", "clientControl") == ['{"action": "startCamera"}', '{"action": "stopCamera"}']
+    )
     assert len(scene.of("alice", "agent.transcript")) == 1, "other topics are no request"
 
-    await _ask_twice_quickly_and_change_ones_mind(scene, until)
+    await _ask_twice_quickly_and_change_ones_mind(scene)
 
     await scene.connector.notify_participant_left("bob", 0)
     known = len(_statuses(scene, "bob"))
     await scene.join("bob")
-    await until(lambda: _statuses(scene, "bob")[known:] == ["loading", "idle"], "bob being let in again")
+    await eventually(lambda: _statuses(scene, "bob")[known:] == ["loading", "idle"], "bob being let in again")
     await scene.type("bob", "add a red box")
-    await until(lambda: len(scene.of("bob", "agent.response")) == 3, "a reply after leaving and coming back")
+    await eventually(lambda: len(scene.of("bob", "agent.response")) == 3, "a reply after leaving and coming back")
 
 
-async def _ask_twice_quickly_and_change_ones_mind(scene: Scene, until: Any) -> None:
+async def _ask_twice_quickly_and_change_ones_mind(scene: Scene) -> None:
     """A request that comes while another is in work waits for it; one that takes it back ends it, and both are told."""
     replies = len(scene.of("alice", "agent.response"))
     adding = scene.tools.blocked["add_primitive"] = asyncio.Event()
     calls = scene.tools.calls.count(("alice", "add_primitive"))
     await scene.type("alice", "add a red box")
-    await until(lambda: scene.tools.calls.count(("alice", "add_primitive")) > calls, "the first being worked on")
+    await eventually(lambda: scene.tools.calls.count(("alice", "add_primitive")) > calls, "the first being worked on")
     await scene.type("alice", "add one more red box")
-    await until(lambda: 'Next: "add one more red box"' in scene.of("alice", "agent.progress"), "the second's turn")
+    await eventually(lambda: 'Next: "add one more red box"' in scene.of("alice", "agent.progress"), "the second's turn")
     adding.set()
-    await until(lambda: len(scene.of("alice", "agent.response")) == replies + 2, "both replies")
+    await eventually(lambda: len(scene.of("alice", "agent.response")) == replies + 2, "both replies")
     transcripts = [json.loads(text)["text"] for text in scene.of("alice", "agent.transcript")]
     assert transcripts[-2:] == ["add a red box", "add one more red box"]
 
     scene.tools.blocked["add_primitive"] = asyncio.Event()
     calls = scene.tools.calls.count(("alice", "add_primitive"))
     await scene.type("alice", "add a red box")
-    await until(lambda: scene.tools.calls.count(("alice", "add_primitive")) > calls, "the third being worked on")
+    await eventually(lambda: scene.tools.calls.count(("alice", "add_primitive")) > calls, "the third being worked on")
     await scene.type("alice", "add a fourth")
-    await until(lambda: 'Next: "add a fourth"' in scene.of("alice", "agent.progress"), "the fourth's turn")
+    await eventually(lambda: 'Next: "add a fourth"' in scene.of("alice", "agent.progress"), "the fourth's turn")
     await scene.type("alice", "no, what do I hold")
     stopped = 'I stopped "add a red box": nothing was changed'
-    await until(lambda: stopped in scene.of("alice", "agent.progress"), "what was stopped being told")
+    await eventually(lambda: stopped in scene.of("alice", "agent.progress"), "what was stopped being told")
     await scene.type("alice", "stop")
-    await until(lambda: scene.of("alice", "agent.response")[-1].startswith("Okay, I stopped."), "the stop")
+    await eventually(lambda: scene.of("alice", "agent.response")[-1].startswith("Okay, I stopped."), "the stop")
     scene.tools.blocked.clear()
     await scene.type("alice", "add a red box")
-    await until(lambda: len(scene.of("alice", "agent.response")) == replies + 4, "the reply after the stop")
+    await eventually(lambda: len(scene.of("alice", "agent.response")) == replies + 4, "the reply after the stop")
     assert not any("fourth" in text for text in scene.of("alice", "agent.transcript")), "it was taken back too"
 
 
-async def test_a_late_worker_finds_who_is_here_and_a_leaver_disturbs_nobody(late_scene: Scene, until: Any) -> None:
+async def test_a_late_worker_finds_who_is_here_and_a_leaver_disturbs_nobody(late_scene: Scene) -> None:
     scene = late_scene
     await scene.join("alice")
     async with scene.worker():
-        await until(lambda: _statuses(scene, "alice")[-1:] == ["idle"], "the status of somebody who was there before")
+        await eventually(
+            lambda: _statuses(scene, "alice")[-1:] == ["idle"], "the status of somebody who was there before"
+        )
         adding = scene.tools.blocked["add_primitive"] = asyncio.Event()
         await scene.join("bob")
         await scene.type("bob", "add a red box")
-        await until(lambda: ("bob", "add_primitive") in scene.tools.calls, "bob's turn being worked on")
+        await eventually(lambda: ("bob", "add_primitive") in scene.tools.calls, "bob's turn being worked on")
         await scene.connector.notify_participant_left("bob", 0)
         await scene.join("carol")
-        await until(lambda: _statuses(scene, "carol")[-1:] == ["idle"], "the status of somebody who joined later")
+        await eventually(lambda: _statuses(scene, "carol")[-1:] == ["idle"], "the status of somebody who joined later")
         adding.set()
         await scene.type("alice", "add a red box")
-        await until(lambda: scene.of("alice", "agent.response"), "a reply to who stayed")
+        await eventually(lambda: scene.of("alice", "agent.response"), "a reply to who stayed")
     assert scene.of("bob", "agent.response") == []
     scene.sent.clear()
     async with scene.worker():
-        await until(lambda: _statuses(scene, "alice")[-1:] == ["idle"], "the status after a restart of the worker")
+        await eventually(lambda: _statuses(scene, "alice")[-1:] == ["idle"], "the status after a restart of the worker")
         await scene.type("alice", "add a red box")
-        await until(lambda: scene.of("alice", "agent.response"), "a reply of the new worker")
+        await eventually(lambda: scene.of("alice", "agent.response"), "a reply of the new worker")
     assert _statuses(scene, "bob") == []
 
 
@@ -245,10 +249,8 @@ def _statuses(scene: Scene, participant: str) -> list[str]:
 
 
 async def _speak(scene: Scene, participant: str, text: str) -> None:
-    encoded = await asyncio.to_thread(
-        subprocess.run, ["flite", "-voice", "rms", "-t", text, "-o", "/dev/stdout"], check=True, capture_output=True
-    )
-    samples = np.frombuffer(encoded.stdout[44:], "<i2").astype("<f4") / 32768
+    wav = await asyncio.to_thread(flite_wav, text)
+    samples = np.frombuffer(wav[44:], "<i2").astype("<f4") / 32768
     samples = np.concatenate([np.zeros(8000, "<f4"), samples, np.zeros(20000, "<f4")])
     for start in range(0, len(samples), 160):
         piece = samples[start : start + 160]

@@ -12,13 +12,14 @@ from starlette.responses import PlainTextResponse, Response
 
 from xr_ai_agent import FrameData, FrameSignal, PixelFormat
 from xr_ai_models.testing import chat, tool_calls
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 
 ADD_RED_BOX = tool_calls(("add_primitive", {"prim_type": "box", "x": 0, "y": 1.6, "z": -2, "r": 1, "g": 0, "b": 0}))
 
 
-async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any, until: Any) -> None:
+async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any) -> None:
     world.script(ADD_RED_BOX, chat("I added a red box."))
     reply = await world.ask(world.session(), "put a red cube two meters in front of me")
     assert reply == "I added a red box."
@@ -40,7 +41,7 @@ async def test_a_typed_request_changes_the_scene_and_is_answered(world: Any, unt
         "source": "typed",
     }
     assert set(world.out.of("alice", "agent.progress")) == {"On it", "Adding a box"}
-    await until(lambda: world.out.statuses["alice"] == ["processing", "idle"], "idle after the turn")
+    await eventually(lambda: world.out.statuses["alice"] == ["processing", "idle"], "idle after the turn")
 
 
 async def test_the_model_is_told_the_sections_of_the_contract(world: Any) -> None:
@@ -217,12 +218,12 @@ async def test_an_update_to_what_is_already_so_is_no_lie(world: Any) -> None:
     ],
 )
 async def test_the_ack_is_spoken_only_when_the_person_has_to_wait(
-    world: Any, until: Any, worker_settings: Mapping[str, Any], think: bool, spoken: bool
+    world: Any, worker_settings: Mapping[str, Any], think: bool, spoken: bool
 ) -> None:
     async def answer(_received: Any) -> Response:
-        await until(lambda: world.out.of("alice", "agent.progress"), "the acknowledgement on the page")
+        await eventually(lambda: world.out.of("alice", "agent.progress"), "the acknowledgement on the page")
         if spoken:
-            await until(lambda: world.spoken, "the acknowledgement being spoken")
+            await eventually(lambda: world.spoken, "the acknowledgement being spoken")
         return chat("Hello.")
 
     world.ack = lambda _received: chat(json.dumps({"ack": "Working it out", "think": think}))
@@ -261,14 +262,12 @@ async def test_a_truncated_ack_is_not_read_out(world: Any) -> None:
 
 
 @pytest.mark.parametrize("worker_settings", [{"still_working_after": 0.05, "still_working_every": 0.05}])
-async def test_a_long_turn_says_that_it_goes_on_and_never_aloud(
-    world: Any, until: Any, worker_settings: Mapping[str, Any]
-) -> None:
+async def test_a_long_turn_says_that_it_goes_on_and_never_aloud(world: Any, worker_settings: Mapping[str, Any]) -> None:
     world.tools.blocked["add_primitive"] = asyncio.Event()
     world.script(ADD_RED_BOX, chat("I added a red box."))
     asking = asyncio.ensure_future(world.ask(world.session(), "add a box"))
     shown = lambda: world.out.of("alice", "agent.progress")  # noqa: E731
-    await until(lambda: "Still looking for the spot" in shown() and "Still working: adding a box" in shown())
+    await eventually(lambda: "Still looking for the spot" in shown() and "Still working: adding a box" in shown())
     world.tools.blocked["add_primitive"].set()
     await asking
     assert world.spoken["alice"] == ["I added a red box."]
@@ -388,7 +387,7 @@ async def test_two_people_at_once_never_mix(world: Any) -> None:
     assert list(alice.memory.turns) != list(bob.memory.turns)
 
 
-async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any) -> None:
+async def test_an_interrupted_turn_remembers_what_it_did(world: Any) -> None:
     session = world.session()
     stuck = asyncio.Event()
 
@@ -398,7 +397,7 @@ async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any)
 
     world.script(ADD_RED_BOX, never)
     asking = asyncio.ensure_future(world.ask(session, "add a box"))
-    await until(lambda: len(world.loop_requests) == 2, "the second question to the model")
+    await eventually(lambda: len(world.loop_requests) == 2, "the second question to the model")
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -406,7 +405,7 @@ async def test_an_interrupted_turn_remembers_what_it_did(world: Any, until: Any)
     assert [turn.reply for turn in session.memory.turns] == ["(interrupted: adding box-0)"]
     assert len(session.memory.history.done) == 1
     assert world.out.of("alice", "agent.response") == []
-    await until(lambda: world.out.statuses["alice"][-1] == "idle", "idle after the interruption")
+    await eventually(lambda: world.out.statuses["alice"][-1] == "idle", "idle after the interruption")
 
 
 # --- the camera ---
@@ -430,7 +429,7 @@ def _tool_answer(world: Any) -> dict[str, Any]:
     return answer
 
 
-async def test_a_camera_that_stays_off_is_told_to_the_model_at_once_and_asked_for_once(world: Any, until: Any) -> None:
+async def test_a_camera_that_stays_off_is_told_to_the_model_at_once_and_asked_for_once(world: Any) -> None:
     world.script(LOOK, chat("Your camera is off, so I only see the scene: it is empty."))
     reply = await world.ask(world.session(), "what am I holding?")
     assert reply == "Your camera is off, so I only see the scene: it is empty."
@@ -438,11 +437,11 @@ async def test_a_camera_that_stays_off_is_told_to_the_model_at_once_and_asked_fo
     assert (told["ok"], told["reason"]) == (False, "camera_off")
     assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}']
     assert "Asking for your camera" in world.out.of("alice", "agent.progress")
-    await until(lambda: len(world.out.of("alice", "clientControl")) == 2, "the question being withdrawn")
+    await eventually(lambda: len(world.out.of("alice", "clientControl")) == 2, "the question being withdrawn")
     assert world.out.of("alice", "clientControl")[-1] == '{"action": "stopCamera"}'
 
 
-async def test_only_an_allowed_camera_is_waited_for(world: Any, until: Any) -> None:
+async def test_only_an_allowed_camera_is_waited_for(world: Any) -> None:
     session = world.session()
     session.camera.times = replace(session.camera.times, start_timeout_s=9.0, permission_timeout_s=0.01, max_age_s=0.0)
     session.camera.source = _OneFrame()
@@ -451,7 +450,7 @@ async def test_only_an_allowed_camera_is_waited_for(world: Any, until: Any) -> N
     session.camera.saw(_signal())  # now it is allowed, but by the next request this picture is too old
 
     async def starts() -> None:
-        await until(lambda: len(world.out.of("alice", "clientControl")) == 2, "the second look")
+        await eventually(lambda: len(world.out.of("alice", "clientControl")) == 2, "the second look")
         await asyncio.sleep(0.05)  # longer than somebody who has not allowed it would be waited for
         session.camera.times = replace(session.camera.times, max_age_s=5.0)
         session.camera.saw(_signal())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from xr_ai_program.testing import free_port
+from xr_ai_program.testing import eventually, free_port
 from xr_render_demo_worker._errors import ToolServerError
 from xr_render_demo_worker.tool_server import ToolServer
 
@@ -31,11 +31,11 @@ async def running(anyio_backend: str) -> Any:
 
 
 async def test_a_server_that_starts_late_and_restarts_is_used_again(
-    running: Any, scene_tools: Any, serve_tools: Any, until: Any
+    running: Any, scene_tools: Any, serve_tools: Any
 ) -> None:
     port = free_port()
     server = running(ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp"))
-    await until(lambda: "not tried" not in server.last_error, "a refused connection")
+    await eventually(lambda: "not tried" not in server.last_error, "a refused connection")
     assert not server.is_connected
     async with serve_tools(scene_tools, port):
         assert await _call(server) == {"objects": []}
@@ -46,14 +46,14 @@ async def test_a_server_that_starts_late_and_restarts_is_used_again(
 
 
 async def test_a_server_that_dies_during_a_call_does_not_leave_the_caller_waiting(
-    running: Any, scene_tools: Any, serve_tools: Any, until: Any
+    running: Any, scene_tools: Any, serve_tools: Any
 ) -> None:
     port = free_port()
     server = running(ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp"))
     scene_tools.blocked["get_scene_state"] = asyncio.Event()
     async with serve_tools(scene_tools, port):
         calling = asyncio.ensure_future(_call(server, timeout_s=30.0))
-        await until(lambda: scene_tools.calls, "the call at the server")
+        await eventually(lambda: scene_tools.calls, "the call at the server")
     async with asyncio.timeout(10):
         with pytest.raises(ToolServerError):
             await calling
