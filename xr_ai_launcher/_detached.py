@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from xr_ai_launcher._run import Wishes, run
+from xr_ai_launcher._run.apart import live_apart
 from xr_ai_launcher._run.guard import FORWARDED_SIGNALS
 from xr_ai_launcher._run.screen import write_all
 from xr_ai_launcher._run.upward import NOTIFY_VARIABLE
@@ -21,7 +22,6 @@ from xr_ai_launcher._stack.plan import StackPlan
 __all__ = ("run_detached",)
 
 _READ_BYTES = 64 << 10
-_BUG_EXIT_CODE = 3
 
 
 def run_detached(plan: StackPlan, original: StackPlan, environment: Mapping[str, str], stderr: int = 2) -> int | None:
@@ -38,27 +38,12 @@ def run_detached(plan: StackPlan, original: StackPlan, environment: Mapping[str,
         cleanup.callback(os.close, words)
         pid = os.fork()
         if pid == 0:
-            _become_launcher(plan, original, {**environment, NOTIFY_VARIABLE: address}, words_end)
+            wishes = Wishes(is_plain=True, metrics_port=plan.metrics_port)
+            told = {**environment, NOTIFY_VARIABLE: address}
+            live_apart(lambda: run(plan, environment=told, wishes=wishes, original=original), words_end)
         os.close(words_end)
         _pass_signals_on(pid, cleanup)
         return _wait(pid, ready, words, stderr)
-
-
-def _become_launcher(plan: StackPlan, original: StackPlan, environment: Mapping[str, str], words: int) -> None:
-    """The rest of the detached process' life: nothing of the caller's runs in it any more."""
-    code = _BUG_EXIT_CODE
-    try:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for fd, target in ((nothing, 0), (nothing, 1), (words, 2)):
-            os.dup2(fd, target)
-        wishes = Wishes(is_plain=True, metrics_port=plan.metrics_port)
-        code = run(plan, environment=environment, wishes=wishes, original=original)
-    except Exception as error:
-        # The border of a process: whoever waits has to hear of it in words.
-        write_all(2, f"{error}\n".encode(errors="replace"))
-    finally:
-        os._exit(code)
 
 
 def _pass_signals_on(pid: int, cleanup: ExitStack) -> None:

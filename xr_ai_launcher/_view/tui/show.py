@@ -8,11 +8,12 @@ import select
 import signal
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from xr_ai_launcher._control.client import Control
 from xr_ai_launcher._control.runs import find_runs, the_stack
 from xr_ai_launcher._run import Wishes, run
+from xr_ai_launcher._run.apart import live_apart
 from xr_ai_launcher._run.linux import end_with_parent
 from xr_ai_launcher._run.screen import write_all
 from xr_ai_launcher._run.words import shell_code
@@ -27,7 +28,6 @@ __all__ = ("attach", "run_shown")
 
 # The launcher answers a few milliseconds after its start; until then it is looked for.
 _LOOK_AGAIN_MS = 20
-_BUG_EXIT_CODE = 3
 
 
 def attach(stack: str | None, environment: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ def run_shown(plan: StackPlan, original: StackPlan, environment: Mapping[str, st
         us = os.getpid()
         launcher = os.fork()
         if launcher == 0:
-            _become_launcher(us, plan, original, environment, wishes, words)
+            live_apart(lambda: _run_quietly(us, plan, original, environment, wishes), words.fileno())
         try:
             control = _wait_for_control(launcher, environment)
             if control is not None:
@@ -61,29 +61,13 @@ def run_shown(plan: StackPlan, original: StackPlan, environment: Mapping[str, st
     return code
 
 
-def _become_launcher(
-    parent: int,
-    plan: StackPlan,
-    original: StackPlan,
-    environment: Mapping[str, str],
-    wishes: Wishes,
-    words: IO[bytes],
-) -> NoReturn:
-    """The rest of the launcher's life, in a session without this terminal; whatever ends the view ends it."""
-    code = _BUG_EXIT_CODE
-    try:
-        os.setsid()
-        end_with_parent(parent, signal.SIGTERM)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for fd, target in ((nothing, 0), (nothing, 1), (words.fileno(), 2)):
-            os.dup2(fd, target)
-        quiet = Wishes(is_plain=True, metrics_port=wishes.metrics_port)
-        code = run(plan, environment=environment, wishes=quiet, original=original)
-    except Exception as error:
-        # The border of a process: whoever waits has to hear of it in words.
-        write_all(2, f"{error}\n".encode(errors="replace"))
-    finally:
-        os._exit(code)
+def _run_quietly(
+    parent: int, plan: StackPlan, original: StackPlan, environment: Mapping[str, str], wishes: Wishes
+) -> int:
+    """What the launcher does: whatever ends the view ends it."""
+    end_with_parent(parent, signal.SIGTERM)
+    quiet = Wishes(is_plain=True, metrics_port=wishes.metrics_port)
+    return run(plan, environment=environment, wishes=quiet, original=original)
 
 
 def _wait_for_control(launcher: int, environment: Mapping[str, str]) -> Control | None:
