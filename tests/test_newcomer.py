@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit.stack import ROOT
+from kit.readme import README, example
 
 from xr_ai_launcher.cli import main
 from xr_ai_launcher.testing import RunningStack, free_port, launch
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCREEN_LINES = 24
 STAND_IN = f"""#!{sys.executable}
 import socket, sys
@@ -30,12 +29,6 @@ with socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 
             if client.recv(100):
                 client.sendall(b"+PONG\\r\\n")
 """
-
-
-def _example() -> str:
-    found = re.search(r"```yaml\n(# yaml-language-server.*?)```", README, re.DOTALL)
-    assert found, "the README has an example stack"
-    return found.group(1)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +54,7 @@ class Shop:
         self.folder = folder
         self.file = folder / "shop.yaml"
         self.web, self.redis = free_port(), free_port()
-        self.file.write_text(_example())
+        self.file.write_text(example("# yaml-language-server"))
 
     @property
     def ports(self) -> list[str]:
@@ -141,7 +134,6 @@ def test_what_is_prepared_is_not_prepared_again_and_profiles_leave_out(shop: Sho
 
 # -- mistakes that are found before anything starts
 
-WEB = "python3 -m http.server ${roles.web.ports.http} --bind 127.0.0.1 --directory site"
 CACHE = "command: redis-server --port ${roles.cache.ports.redis} --save ''"
 CLOCK = '[sh, -c, "while sleep 2; do date; done"]'
 MISTAKES = {

@@ -6,21 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from kit.readme import README, example
 from kit.stack import ROOT
 
 import yaml
 from scene_language import parse
 from xr_ai_models import load_models_config
 
-README = (ROOT / "README.md").read_text()
 XRSTACK = Path(sys.executable).parent / "xrstack"
-
-
-def block(first_line: str) -> str:
-    """The YAML example that begins with ``first_line``."""
-    found = re.search(rf"```yaml\n({re.escape(first_line)}.*?)```", README, re.DOTALL)
-    assert found, f"no example that begins with {first_line!r}"
-    return found.group(1)
 
 
 def test_the_make_targets_exist() -> None:
@@ -29,7 +22,7 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_the_example_stack_is_good(tmp_path: Path) -> None:
-    (tmp_path / "shop.yaml").write_text(block("# yaml-language-server"))
+    (tmp_path / "shop.yaml").write_text(example("# yaml-language-server"))
     result = subprocess.run([XRSTACK, "check", "shop.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
     problems = re.findall(r"^shop\.yaml:\d+:\d+: .*", result.stderr, re.MULTILINE)
     # redis-server may not be installed where the tests run, and then it is the only problem.
@@ -39,7 +32,7 @@ def test_the_example_stack_is_good(tmp_path: Path) -> None:
 
 def test_the_example_model_is_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_LLM_KEY", "secret")
-    (tmp_path / "models.yaml").write_text(block("agent_llm:"))
+    (tmp_path / "models.yaml").write_text(example("agent_llm:"))
     assert load_models_config(tmp_path / "models.yaml").llm("agent_llm").model_name == "my-model"
 
 
