@@ -35,20 +35,13 @@ fi
 
 # Debian packages that are still missing, filled by `need`.
 missing=""
+# What to do where apt is of no use for one of them.
+hint=""
 
 need() { # need COMMAND DEBIAN-PACKAGE...
     command -v "$1" > /dev/null 2>&1 && return
     shift
     missing="$missing $*"
-}
-
-need_any() { # need_any DEBIAN-PACKAGE COMMAND...   (one of the commands is enough)
-    package=$1
-    shift
-    for command in "$@"; do
-        if command -v "$command" > /dev/null 2>&1; then return; fi
-    done
-    missing="$missing $package"
 }
 
 need_library() { # need_library FILE DEBIAN-PACKAGE   (FILE as in libatomic.so.1)
@@ -58,21 +51,31 @@ need_library() { # need_library FILE DEBIAN-PACKAGE   (FILE as in libatomic.so.1
     missing="$missing $2"
 }
 
+need_browser() { # $CHROMIUM_BIN, or the first that starts: Ubuntu's chromium-browser is a script that only names a snap
+    for command in ${CHROMIUM_BIN:-chromium chromium-browser google-chrome google-chrome-stable}; do
+        if command -v "$command" > /dev/null 2>&1 && "$command" --version > /dev/null 2>&1; then return; fi
+    done
+    missing="$missing chromium"
+    hint="
+No browser was found that starts. Where apt has no chromium (Ubuntu has it only as a snap), install Google Chrome or the snap, or
+name a browser in CHROMIUM_BIN, and run this again; what else is missing is installed then."
+}
+
 install_missing() {
     [ -n "$missing" ] || return 0
     install="apt-get install -y --no-install-recommends$missing"
     if ! command -v apt-get > /dev/null 2>&1; then
-        fail "these programs are missing (Debian's package names):$missing. Install them with your system's package manager, then run this again."
+        fail "these programs are missing (Debian's package names):$missing. Install them with your system's package manager, then run this again.$hint"
     elif [ "$(id -u)" = 0 ]; then
         sudo=""
     elif ! command -v sudo > /dev/null 2>&1; then
         fail "system packages are missing; install them as root and run this again:
-    su -c 'apt-get update && $install'"
+    su -c 'apt-get update && $install'$hint"
     elif sudo -n true 2> /dev/null; then
         sudo="sudo"
     else
         fail "system packages are missing; install them and run this again:
-    sudo apt-get update && sudo $install"
+    sudo apt-get update && sudo $install$hint"
     fi
     say "setup: installing$missing"
     log=.run/setup-apt.log
@@ -83,10 +86,11 @@ install_missing() {
         > "$log" 2>&1 < /dev/null || {
         tail -n 5 "$log" >&2
         fail "installing system packages failed (whole output: $log). Repair apt, or install by hand:
-    ${sudo:+sudo }apt-get update && ${sudo:+sudo }$install"
+    ${sudo:+sudo }apt-get update && ${sudo:+sudo }$install$hint"
     }
     rm -f "$log"
     missing=""
+    hint=""
 }
 
 need python3 python3 python3-venv
@@ -94,10 +98,10 @@ need git git
 need node nodejs
 need npm npm
 if [ "${1:-}" = "--with-tests" ]; then
-    need_any chromium chromium chromium-browser google-chrome
+    need_browser
     need flite flite
     need sox sox
-    need tmux tmux
+    need ip iproute2
     need_library libatomic.so.1 libatomic1 # for the Node.js inside Playwright's wheel
 fi
 install_missing

@@ -1,9 +1,10 @@
-"""setup.sh where something is missing: exit code 5 and the exact command, and never a half-made environment."""
+"""setup.sh: where something is missing exit code 5 and the exact command; where nothing is, it leaves all as it is."""
 
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,11 +48,11 @@ def programs(folder: Path, **answers: str) -> Path:
     return folder
 
 
-def setup(checkout: Path, path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+def setup(checkout: Path, path: Path, *options: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """Run the script as somebody who is not root."""
     return subprocess.run(
         [str(checkout / "setup.sh"), *options],
-        env={"PATH": str(path), "HOME": str(checkout)},
+        env={"PATH": str(path), "HOME": str(checkout), **env},
         user=NOBODY if os.getuid() == 0 else None,
         capture_output=True,
         text=True,
@@ -76,9 +77,31 @@ def test_where_sudo_wants_a_password_the_command_is_printed(checkout: Path, tmp_
     path = programs(tmp_path / "bin", **PRESENT, **APT, **REFUSING_SUDO)
     result = setup(checkout, path, "--with-tests")
     assert result.returncode == 5, result.stderr
-    packages = "nodejs npm chromium flite sox tmux"
+    packages = "nodejs npm chromium flite sox iproute2"
     assert f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {packages}" in result.stderr
     assert "was started" not in result.stderr
+
+
+BESIDE_THE_BROWSER = {
+    **PRESENT, "node": "exit 0", "npm": "exit 0", "flite": "exit 0", "sox": "exit 0", "ip": "exit 0",
+    "sudo": '[ "$1" = -n ] && exit 0; exec "$@"',
+    "apt-get": "case \"$*\" in *' chromium'*) echo 'E: chromium has no installation candidate'; exit 100;; esac",
+}  # fmt: skip
+SNAP_STUB = "echo 'this command requires the chromium snap to be installed' >&2; exit 1"
+
+
+@pytest.mark.parametrize("present", [{}, {"chromium-browser": SNAP_STUB}], ids=["none", "a stub of a snap"])
+def test_where_apt_has_no_chromium_what_to_do_is_said(checkout: Path, tmp_path: Path, present: dict[str, str]) -> None:
+    result = setup(checkout, programs(tmp_path / "bin", **BESIDE_THE_BROWSER, **present), "--with-tests")
+    assert result.returncode == 5, result.stderr
+    assert "has no installation candidate" in result.stderr
+    assert "install Google Chrome or the snap, or\nname a browser in CHROMIUM_BIN" in result.stderr
+
+
+def test_a_browser_that_is_named_is_enough(checkout: Path, tmp_path: Path) -> None:
+    path = programs(tmp_path / "bin", **BESIDE_THE_BROWSER, **{"my-browser": "exit 0", "chromium": SNAP_STUB})
+    result = setup(checkout, path, "--with-tests", CHROMIUM_BIN=str(path / "my-browser"))
+    assert "chromium" not in result.stderr.lower(), result.stderr
 
 
 def test_without_apt_the_packages_are_named(checkout: Path, tmp_path: Path) -> None:
@@ -112,3 +135,34 @@ def test_a_program_that_is_too_old_is_named_with_its_version(
     assert result.returncode == 5, result.stderr
     assert complaint in result.stderr
     assert not (checkout / ".venv").exists()
+
+
+MADE = (
+    ".venv/.setup-stamp",
+    ".venv/lib/*/site-packages/*.dist-info/RECORD",
+    "deps/*/*",
+    "client-samples/web-xr/vendor/**/*",
+)
+AGAIN_MUST_S = 15.0
+
+
+def made_files() -> dict[Path, tuple[int, int]]:
+    """What setup installs, fetches and builds: when each file was written, and its size."""
+    files = [path for pattern in MADE for path in ROOT.glob(pattern) if path.is_file()]
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+
+
+@pytest.mark.timeout(300)
+def test_a_second_setup_takes_seconds_and_makes_nothing_anew() -> None:
+    command = [str(ROOT / "setup.sh"), "--with-tests"]
+    subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True
+    )  # the first, if nobody has prepared this checkout
+    before, began_s = made_files(), time.monotonic()
+    again = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    took_s = time.monotonic() - began_s
+    assert before, "there is something that could be made anew"
+    assert made_files() == before
+    assert took_s < AGAIN_MUST_S, again.stderr
+    assert "preparing" not in again.stderr
+    assert "installing" not in again.stderr
