@@ -31,7 +31,8 @@ check: ## formatting, lint, types, import borders, stack files
 	@$(VENV)/ruff check .
 	@$(VENV)/lint-imports
 	@$(VENV)/mypy
-	@$(VENV)/xrstack check stacks/*.yaml
+	@$(VENV)/xrstack check $$(grep -L '^profiles:' stacks/*.yaml)
+	@$(VENV)/xrstack check --profile embedded $$(grep -l '^profiles:' stacks/*.yaml)
 
 fuzz: ## ten minutes of hostile messages to the hub, guided by coverage
 	@./setup.sh --with-tests
