@@ -26,6 +26,7 @@ from xr_ai_agent import (
     encode,
 )
 from xr_ai_agent._frames.shm import shm_root
+from xr_ai_agent._wire.messages import RosterQuery
 
 pytestmark = pytest.mark.anyio
 
@@ -287,7 +288,7 @@ async def test_a_connector_whose_connection_broke_is_back_with_its_ring_and_its_
     for participant_id in ("alice", "bob"):
         await connector.notify_participant_joined(participant_id, 1)
     await eventually(lambda: hub.connected_participants == {"alice", "bob"})
-    connector._sub.disconnect(stage.pub)
+    connector._link._sub.disconnect(stage.pub)
     await eventually(lambda: not hub.connected_participants)
     await connector.notify_participant_left("bob", 2)
     # The hub knows no ring of theirs now, so nobody frees what is in it.
@@ -297,12 +298,24 @@ async def test_a_connector_whose_connection_broke_is_back_with_its_ring_and_its_
         await _push_frame(connector)
     agent = await stage.agent()
     agent.on_frame(signals.append)
-    connector._sub.connect(stage.pub)
+    connector._link._sub.connect(stage.pub)
     await eventually(lambda: hub.connected_participants == {"alice"})
     await _push_until_seen(connector, signals)
     for _ in range(8):
         await _push_waiting(connector)
     assert agent.connected_participants == {"alice"}
+
+
+async def test_a_leave_that_was_lost_with_a_connection_is_told_with_the_next_welcome(stage, eventually):
+    hub = stage.hub()
+    connector = await stage.connector()
+    for participant_id in ("alice", "bob"):
+        await connector.notify_participant_joined(participant_id, 1)
+    await eventually(lambda: hub.connected_participants == {"alice", "bob"})
+    # Told into a connection that broke; the new one was there before the hub noticed the end of the old one.
+    connector._roster.apply(ParticipantEvent("alice", False, 2, "c1"))
+    connector._link.sender.send_now(encode(MsgType.ROSTER_QUERY, RosterQuery("c1")))
+    await eventually(lambda: hub.connected_participants == {"bob"})
 
 
 async def test_joins_and_leaves_reach_a_hub_that_took_nothing_for_longer_than_their_callers_waited(
@@ -319,7 +332,7 @@ async def test_joins_and_leaves_reach_a_hub_that_took_nothing_for_longer_than_th
         process.send_signal(signal.SIGSTOP)
         filler = encode(MsgType.DATA_MESSAGE, DataMessage("alice", "filler", 1, bytes(10_000)))
         # Its queue is full when nothing has found room for a while: the last messages move on to the socket's own.
-        while await connector._sender.send(filler, "filler", 0.1):
+        while await connector._link.sender.send(filler, "filler", 0.1):
             pass
         await connector.notify_participant_left("alice", 2)
         for participant_id, is_here in (("bob", True), ("carol", True), ("carol", False), ("alice", True)):
@@ -337,11 +350,11 @@ async def test_who_leaves_while_their_join_is_being_told_leaves_no_ghost(stage, 
     connector, events = await stage.connector(), []
     hub.on_participant(lambda event: events.append((event.participant_id, event.joined)))
     # The join waits until the hub sees its subscriptions, and the answer to that is not read.
-    connector._reader.stop()
+    connector._link._reader.stop()
     joining = asyncio.ensure_future(connector.notify_participant_joined("alice", 1))
-    await eventually(lambda: connector._markers.is_waiting)
+    await eventually(lambda: connector._link._markers.is_waiting)
     await connector.notify_participant_left("alice", 2)
-    connector._reader.start()
+    connector._link._reader.start()
     await joining
     await connector.notify_participant_joined("bob", 1)
     await eventually(lambda: ("bob", True) in events)
@@ -387,9 +400,9 @@ async def test_whom_another_connector_took_over_is_not_taken_back_by_a_new_conne
     for connector in (first, second):
         await connector.notify_participant_joined("alice", 1)
         await eventually(lambda connector=connector: hub._core.roster.connector_of("alice") == connector.connector_id)
-    first._sub.disconnect(stage.pub)
+    first._link._sub.disconnect(stage.pub)
     await eventually(lambda: hub.stats().peers == 1)
-    first._sub.connect(stage.pub)
+    first._link._sub.connect(stage.pub)
     await first.notify_participant_joined("bob", 1)
     await eventually(lambda: "bob" in hub.connected_participants and hub.stats().peers == 2)
     await eventually(lambda: first._announcer._questions == 2 and first._announcer._answer.done())

@@ -143,13 +143,13 @@ async def test_an_answer_on_its_way_to_who_has_left_is_not_given_to_who_comes_ba
     got = _collect(connector)
     await connector.notify_participant_joined("alice", 1)
     await eventually(lambda: agent.connected_participants)
-    connector._reader.stop()
+    connector._link._reader.stop()
     published = hub.stats().published
     await agent.send_return_data(DataMessage("alice", "t", 1, b"old"))
     await eventually(lambda: hub.stats().published > published)
     await connector.notify_participant_left("alice", 2)
-    connector._reader.start()
-    await connector._markers.wait()
+    connector._link._reader.start()
+    await connector._link._markers.wait()
     assert got == []
 
 
@@ -216,7 +216,7 @@ async def test_an_agent_that_listens_to_a_never_hears_a_b(stage, eventually):
     await connector.notify_participant_joined("a", 1)
     await agent.wait_subscribed()
     for msg_type, fields in forged:
-        assert connector._sender.send_now(bytes([msg_type]) + msgpack.packb(fields))
+        assert connector._link.sender.send_now(bytes([msg_type]) + msgpack.packb(fields))
     await connector.push_data(DataMessage("a", "end", 1, b"end"))
     await eventually(lambda: heard)
     assert [m.data for m in heard] == [b"end"]

@@ -92,7 +92,7 @@ async def test_a_connector_with_a_key_serves_its_participants(stage, hub, access
         await connector.push_frame("alice", "v", PixelFormat.I420, 8, 8, 7, FRAME)
     # Of one that does not check:
     forged = FrameData(2, 7, 8, 8, PixelFormat.I420, FRAME, "alice", "v")
-    assert connector._sender.send_now(encode(MsgType.FRAME_DATA, forged))
+    assert connector._link.sender.send_now(encode(MsgType.FRAME_DATA, forged))
     await eventually(lambda: hub.stats().counters.get("malformed frame dropped") == 1, deadline_s=20)
     await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
     await eventually(lambda: said)

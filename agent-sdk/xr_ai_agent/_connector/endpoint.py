@@ -7,25 +7,21 @@ import secrets
 from collections import Counter
 from typing import Final
 
-import zmq
-
 from xr_ai_agent._callbacks import CallbackRunner
 from xr_ai_agent._connector.announcer import Announcer
 from xr_ai_agent._connector.api import Buffer
-from xr_ai_agent._connector.flush_channel import FlushChannel
 from xr_ai_agent._connector.frame_outlet import FrameOutlet, InlineOutlet, RingOutlet
 from xr_ai_agent._connector.inbound import ReturnIn
+from xr_ai_agent._connector.link import ConnectorLink
 from xr_ai_agent._connector.picture import check_picture
 from xr_ai_agent._connector.returns import ReturnCallbacks
 from xr_ai_agent._frames.connector_ring import DEFAULT_MAX_FRAME_BYTES, DEFAULT_NUM_SLOTS, ConnectorRing
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.inbound import decode_or_count
-from xr_ai_agent._net.markers import SubscriptionMarkers
-from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._wire import topics
-from xr_ai_agent._wire.addresses import hub_addresses, reachable
+from xr_ai_agent._wire.addresses import hub_addresses
 from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.ids import validate_connector_id, validate_participant_id, validate_track_id
 from xr_ai_agent._wire.messages import (
@@ -42,10 +38,6 @@ from xr_ai_agent._wire.messages import (
 
 logger = logging.getLogger(__name__)
 
-_PUSH_HWM_MESSAGES = 1_000
-# Pixels among them: half a second of a camera and a microphone.
-_REMOTE_PUSH_HWM_MESSAGES = 64
-_SUB_HWM_MESSAGES = 20_000
 # Sound that waited longer is late anyway.
 _SEND_TIMEOUT_S = 1.0
 
@@ -84,8 +76,8 @@ class ConnectorEndpoint(ReturnCallbacks):
             KeyFileError: a key file is missing or holds no key.
         """
         pub_default, pull_default = hub_addresses()
-        self._sub_addr, push_addr = sub_addr or pub_default, push_addr or pull_default
-        self._keys = keys = keys or CurveKeys.for_address(self._sub_addr)
+        addresses = (sub_addr or pub_default, push_addr or pull_default)
+        keys = keys or CurveKeys.for_address(addresses[0])
         self._connector_id = connector_id = validate_connector_id(connector_id or secrets.token_hex(16))
         self._losses = LossCounter(logger)
         self._runner = CallbackRunner(self._losses)
@@ -97,26 +89,15 @@ class ConnectorEndpoint(ReturnCallbacks):
         self._stopped = asyncio.Event()
         self._is_closed = False
 
-        self._push = open_socket(zmq.PUSH)
-        self._push.sndhwm = _REMOTE_PUSH_HWM_MESSAGES if keys else _PUSH_HWM_MESSAGES
-        self._sub = open_socket(zmq.SUB)
-        self._sub.rcvhwm = _SUB_HWM_MESSAGES
-        self._sender = PushSender(self._push, self._losses)
-        self._frames: FrameOutlet = InlineOutlet(self._sender, max_frame_bytes)
+        handlers = (self._on_published, self._on_sent_ahead)
+        self._link = ConnectorLink(connector_id, addresses, keys, self._losses, *handlers)
+        self._frames: FrameOutlet = InlineOutlet(self._link.sender, max_frame_bytes)
         if keys is None:
             size = (num_slots, max_frame_bytes)
             ring = ConnectorRing.create(shm_name, *size) if shm_name else ConnectorRing.create_for(connector_id, *size)
-            self._frames = RingOutlet(ring, self._sender)
-        self._announcer = Announcer(self._connector_id, self._roster, self._frames, self._sender)
+            self._frames = RingOutlet(ring, self._link.sender)
+        self._announcer = Announcer(connector_id, self._roster, self._frames, self._link.sender)
         self._returns = ReturnIn(self, self._roster, self._losses)
-        self._flushes = FlushChannel(self._connector_id, self._on_flush_channel, self._losses)
-        self._reader = SocketReader(self._sub, self._on_published, self._losses)
-        self._markers = SubscriptionMarkers(self._connector_id, self._add_topic, self._drop_topic)
-        for topic in (topics.HUB, topics.inbox(self._connector_id)):
-            self._sub.subscribe(topic)
-        for socket, address in ((self._push, push_addr), (self._sub, self._sub_addr)):
-            self._prepare(socket)
-            socket.connect(address)
 
     @property
     def connector_id(self) -> str:
@@ -143,7 +124,7 @@ class ConnectorEndpoint(ReturnCallbacks):
         validate_participant_id(participant_id)
         if self._roster.apply(ParticipantEvent(participant_id, True, pts_us, self._connector_id)):
             for topic in _return_topics(participant_id):
-                self._add_topic(topic)
+                self._link.subscribe(topic)
         join = self._roster.join_of(participant_id)
         await self._wait_subscribed()
         # They may have left meanwhile, and be back: this join would be that of nobody, or told too early.
@@ -156,7 +137,7 @@ class ConnectorEndpoint(ReturnCallbacks):
         if not self._roster.apply(event):
             return
         for topic in _return_topics(participant_id):
-            self._drop_topic(topic)
+            self._link.unsubscribe(topic)
         for track in [track for track in self._seqs if track[0] == participant_id]:
             del self._seqs[track]
         self._returns.forget(participant_id)
@@ -213,13 +194,11 @@ class ConnectorEndpoint(ReturnCallbacks):
         """Receive until `stop`."""
         if self._is_closed:
             return
-        self._reader.start()
-        self._sender.start()
+        self._link.start()
         try:
             await self._stopped.wait()
         finally:
-            self._reader.stop()
-            self._flushes.close()
+            self._link.stop()
 
     async def wait_connected(self) -> None:
         """Return once a hub sees this connector's subscriptions (hubs of v0.1 never say so). Needs `run`."""
@@ -235,12 +214,8 @@ class ConnectorEndpoint(ReturnCallbacks):
             return
         self._is_closed = True
         self.stop()
-        self._reader.stop()
-        self._sender.stop()
         self._runner.close()
-        self._flushes.close()
-        self._push.close()
-        self._sub.close()
+        self._link.close()
         self._frames.close()
 
     async def _wait_subscribed(self) -> None:
@@ -249,28 +224,14 @@ class ConnectorEndpoint(ReturnCallbacks):
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SEND_TIMEOUT_S):
-                await self._markers.wait()
-
-    def _add_topic(self, topic: bytes) -> None:
-        self._sub.subscribe(topic)
-        self._reader.check()
-
-    def _drop_topic(self, topic: bytes) -> None:
-        if not self._is_closed:
-            self._sub.unsubscribe(topic)
-            self._reader.check()
+                await self._link.wait_subscribed()
 
     async def _send(self, msg_type: MsgType, message: object, what: str) -> None:
-        await self._sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
-
-    def _prepare(self, socket: zmq.Socket[bytes]) -> None:
-        if self._keys is not None:
-            self._keys.apply(socket)
+        await self._link.sender.send(encode(msg_type, message), what, _SEND_TIMEOUT_S)
 
     def _on_published(self, parts: list[bytes]) -> None:
         topic = parts[0]
         msg_type, message = decode_or_count(parts[-1], self._losses)
-        self._markers.on_topic(topic)
         self._announcer.on_topic(topic)
         if msg_type == MsgType.HUB_WELCOME:
             # Those to a marker answer a question; this one says that a hub, or a connection to it, is new.
@@ -281,7 +242,7 @@ class ConnectorEndpoint(ReturnCallbacks):
         elif msg_type in _RETURNED:
             self._returns.take(msg_type, message)
 
-    def _on_flush_channel(self, parts: list[bytes]) -> None:
+    def _on_sent_ahead(self, parts: list[bytes]) -> None:
         msg_type, message = decode_or_count(parts[-1], self._losses)
         if msg_type == MsgType.SPEECH_FLUSH:
             self._returns.take(msg_type, message)
@@ -290,7 +251,7 @@ class ConnectorEndpoint(ReturnCallbacks):
         if welcome.hub_epoch != self._hub_epoch:
             self._hub_epoch = welcome.hub_epoch
             self._returns.restart()
-        self._flushes.open(reachable(welcome.video, self._sub_addr), self._prepare)
+        self._link.follow(welcome)
         self._runner.spawn(self._introduce(welcome))
 
     async def _introduce(self, welcome: HubWelcome) -> None:
