@@ -24,16 +24,19 @@ class AddressLock:
         """Take the address.
 
         Raises:
-            AddressInUseError: another hub has it.
+            AddressInUseError: another hub, or another user, has it.
         """
         self._fd: int | None = None
-        self._bound_path: Path | None = None
-        if not address.startswith(_IPC + "/"):
+        self._is_bound = False
+        self._path = path = _socket_file(address)
+        if path is None:
             return
-        path = Path(address.removeprefix(_IPC))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock_path = path.with_name(path.name + ".lock")
-        self._fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _not_ours(address, lock_path, error) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -43,18 +46,19 @@ class AddressLock:
             self.release()
             raise _in_use(address)
 
-    def bound(self, path: Path) -> None:
-        """Note that a socket listens at a path; it is made private to this user."""
-        path.chmod(0o600)
-        self._bound_path = path
+    def bound(self) -> None:
+        """Note that a socket listens at the address; it is made private to this user."""
+        if self._path is not None:
+            self._path.chmod(0o600)
+            self._is_bound = True
 
     def release(self) -> None:
         """Let another hub have the address; its socket is closed."""
-        if self._bound_path is not None:
+        if self._path is not None and self._is_bound:
             # ZeroMQ closes in its own thread and leaves the file: until then the address would seem to be in use.
-            _wait_until_closed(self._bound_path)
-            self._bound_path.unlink(missing_ok=True)
-            self._bound_path = None
+            _wait_until_closed(self._path)
+            self._path.unlink(missing_ok=True)
+            self._is_bound = False
         if self._fd is not None:
             # The lock file stays: removing it would let two hubs lock two different files of one name.
             os.close(self._fd)
@@ -65,19 +69,25 @@ def bind(socket: zmq.Socket[bytes], address: str) -> AddressLock:
     """Bind a socket to an address nobody else serves, readable by this user alone; returns the lock to keep.
 
     Raises:
-        AddressInUseError: another hub (or program) serves the address.
+        AddressInUseError: another hub (or program) serves the address, or another user has it.
     """
     lock = AddressLock(address)
     try:
         socket.bind(address)
-        if address.startswith(_IPC + "/"):
-            lock.bound(Path(address.removeprefix(_IPC)))
+        lock.bound()
     except zmq.ZMQError as error:
         lock.release()
         if error.errno == zmq.EADDRINUSE:
             raise _in_use(address) from error
         raise
     return lock
+
+
+def _socket_file(address: str) -> Path | None:
+    """Return where the socket of an ipc address will lie, wherever this process goes; None if it is no file."""
+    name = address.removeprefix(_IPC)
+    # "*" is a file of its own that nobody else can have.
+    return None if name == address or name == "*" else Path(name).absolute()
 
 
 def _wait_until_closed(path: Path) -> None:
@@ -96,4 +106,11 @@ def _answers(path: Path) -> bool:
 def _in_use(address: str) -> AddressInUseError:
     return AddressInUseError(
         f"{address}: another hub serves this address; stop it, or set XR_HUB_IN and XR_HUB_PUB to other addresses"
+    )
+
+
+def _not_ours(address: str, lock_path: Path, error: OSError) -> AddressInUseError:
+    return AddressInUseError(
+        f"{address}: {lock_path} cannot be locked ({error.strerror}); it may be another user's: set XR_HUB_IN and "
+        "XR_HUB_PUB to addresses in a folder of your own"
     )

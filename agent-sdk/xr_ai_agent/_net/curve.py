@@ -120,7 +120,7 @@ def serve_curve(socket: zmq.Socket[bytes], access: RemoteAccess) -> None:
 
 
 def refuse_exposed(address: str) -> None:
-    """Accept an address that only this machine can reach.
+    """Accept an address that only this machine, and of its users only this one, can reach.
 
     Raises:
         InsecureAddressError: others could, and nothing would keep them out.
@@ -135,6 +135,11 @@ def refuse_exposed(address: str) -> None:
         f"{address}: every machine on the network could listen in and speak; bind 127.0.0.1, or give the hub "
         "remote=RemoteAccess(…), which admits agents by their CURVE keys"
     )
+    if address.startswith("ipc://@"):
+        raise InsecureAddressError(
+            f"{address}: an abstract name has no permissions, every user of this machine could listen in and speak; "
+            "use a path"
+        )
 
 
 class Gatekeeper:
