@@ -48,8 +48,8 @@ Errors (all derive from `AgentSdkError`)::
         └── FrameTooLargeError (ValueError)      a frame does not fit a slot
 """
 
+from xr_ai_agent._agent.borrowed import BorrowedFrame
 from xr_ai_agent._agent.endpoint import ProcessorEndpoint
-from xr_ai_agent._agent.frame_fetch import BorrowedFrame
 from xr_ai_agent._connector.api import Connector
 from xr_ai_agent._connector.endpoint import ConnectorEndpoint
 from xr_ai_agent._errors import (

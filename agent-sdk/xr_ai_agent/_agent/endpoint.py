@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from xr_ai_agent._agent.attendance import Attendance
-from xr_ai_agent._agent.frame_fetch import BorrowedFrame, FrameFetcher, Track
+from xr_ai_agent._agent.borrowed import BorrowedFrame
+from xr_ai_agent._agent.frame_fetch import FrameFetcher, Track
 from xr_ai_agent._agent.interest import Interest
 from xr_ai_agent._agent.link import AgentLink
 from xr_ai_agent._agent.loss_report import LossReport

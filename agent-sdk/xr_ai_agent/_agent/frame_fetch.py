@@ -6,11 +6,11 @@ import itertools
 import math
 import time
 import weakref
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from xr_ai_agent._agent.borrowed import BorrowedFrame, inline_frame, lent_frame, owned_frame, view_of
+from xr_ai_agent._agent.leases import Releases
 from xr_ai_agent._errors import RingError
 from xr_ai_agent._frames.ring_maps import RingMaps
 from xr_ai_agent._frames.track_ring import RingMap
@@ -53,31 +53,6 @@ class Track(Protocol):
         """Which of theirs."""
 
 
-@dataclass(frozen=True, slots=True)
-class BorrowedFrame:
-    """A frame in the hub's own memory, not copied; valid inside the ``async with`` that gave it.
-
-    ``data`` is read-only. Hold it briefly: the hub keeps the slot for the lease that was asked for and then may
-    write over it, which `is_intact` tells after reading.
-    """
-
-    seq: int
-    pts_us: int
-    width: int
-    height: int
-    fmt: PixelFormat
-    data: memoryview = field(repr=False)
-    participant_id: str
-    track_id: str
-    _generation_now: Callable[[], int] = field(repr=False)
-    _generation: int = field(repr=False)
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether the pixels are still this frame's."""
-        return self._generation_now() == self._generation
-
-
 class FrameFetcher:
     """Asks the hub for frames and hands them out.
 
@@ -101,8 +76,7 @@ class FrameFetcher:
         self._replies: dict[int, asyncio.Future[FrameReply | None]] = {}
         self._broadcasts: dict[_TrackKey, asyncio.Future[FrameData]] = {}
         self._fetches: dict[tuple[_TrackKey, bool], asyncio.Task[FrameData | FrameView | None]] = {}
-        # Leases whose last view is gone; appended from whichever thread dropped it, told with the next request.
-        self._released: deque[int] = deque()
+        self._releases = Releases()
         self._wants_inline = False
 
     async def fetch(self, track: _TrackKey, timeout_s: float) -> FrameData | None:
@@ -120,7 +94,7 @@ class FrameFetcher:
     async def fetch_view(self, track: _TrackKey, timeout_s: float) -> FrameView | None:
         """As `fetch`, read in place where memory is shared."""
         frame = await self._share_fetch(track, timeout_s, copy=False)
-        return _view_of(frame) if isinstance(frame, FrameData) else frame
+        return view_of(frame) if isinstance(frame, FrameData) else frame
 
     async def _share_fetch(self, track: _TrackKey, timeout_s: float, *, copy: bool) -> FrameData | FrameView | None:
         key = (track, copy)
@@ -144,24 +118,22 @@ class FrameFetcher:
                 async with asyncio.timeout(timeout_s):
                     reply, ring = await self._ask_mapped(track, max(1, int(lease_s * 1000)))
         if reply is None or reply.status is not FrameStatus.OK or ring is None:
-            frame = _inline_frame(reply, track) if reply else await self.fetch(track, timeout_s)
-            yield _owned(frame) if frame is not None else None
+            frame = inline_frame(reply, track) if reply else await self.fetch(track, timeout_s)
+            yield owned_frame(frame) if frame is not None else None
             return
-        view = ring.view(reply.data_offset, reply.data_sz)
         try:
-            yield BorrowedFrame(
-                *(reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, view, *track),
-                lambda: ring.generation(reply.generation_offset),
-                reply.generation,
-            )
+            yield lent_frame(reply, ring, track)
         finally:
-            self._send(encode(MsgType.FRAME_RELEASE, FrameRelease(self._agent_id, reply.lease_id)))
+            self._give_back(reply)
+            self._tell_released()
 
     def on_reply(self, reply: FrameReply) -> None:
         """Take the hub's answer to an ask."""
         future = self._replies.pop(reply.request_id, None)
         if future is not None and not future.done():
             future.set_result(reply)
+        else:
+            self._give_back(reply)  # who asked waits no more
 
     def on_broadcast(self, frame: FrameData) -> None:
         """Take pixels that a v0.1 hub published."""
@@ -175,7 +147,7 @@ class FrameFetcher:
         self._hub_seen_at = -math.inf
         self._maps.close()
         self._wants_inline = False
-        self._released.clear()
+        self._releases.clear()
         for future in self._replies.values():
             if not future.done():
                 future.set_result(None)
@@ -189,8 +161,7 @@ class FrameFetcher:
         self._maps.sweep()
         # By what was unmapped, not by what is closed: the hub may close a ring between the two looks.
         self._rings = {track: ring for track, ring in self._rings.items() if ring.is_mapped}
-        for lease_id in self._take_released():
-            self._send(encode(MsgType.FRAME_RELEASE, FrameRelease(self._agent_id, lease_id)))
+        self._tell_released()
 
     def close(self) -> None:
         """Give up what is still asked for."""
@@ -203,8 +174,16 @@ class FrameFetcher:
         if self._fetches.get(key) is fetch:
             del self._fetches[key]
 
-    def _take_released(self) -> tuple[int, ...]:
-        return tuple(self._released.popleft() for _ in range(len(self._released)))
+    def _give_back(self, reply: FrameReply | None) -> None:
+        if reply is not None:
+            self._releases.note(reply.lease_id)
+
+    def _tell_released(self) -> None:
+        lease_ids = self._releases.take()
+        for told, lease_id in enumerate(lease_ids):
+            if not self._send(encode(MsgType.FRAME_RELEASE, FrameRelease(self._agent_id, lease_id))):
+                self._releases.put_back(lease_ids[told:])
+                return
 
     async def _fetch(self, track: _TrackKey, copy: bool) -> FrameData | FrameView | None:
         try:
@@ -234,13 +213,19 @@ class FrameFetcher:
         if reply is None or reply.status is not FrameStatus.OK:
             return None
         if ring is None:
-            return _inline_frame(reply, track)
+            return inline_frame(reply, track)
         if not reply.lease_id:
             # The hub has no slot to spare, because this or another agent holds many.
             return await self._fetch_copy(track)
-        pixels = ring.map_frame(reply.data_offset, reply.data_sz)
+        try:
+            pixels = ring.map_frame(reply.data_offset, reply.data_sz)
+        except (OSError, RingError) as error:
+            # No mapping or file is left to this process: a copy needs neither.
+            self._give_back(reply)
+            self._losses.count("frame not read in place", error)
+            return await self._fetch_copy(track)
         # The mapping, not a view of it, says when the last reader is gone: slices and arrays keep it alive.
-        weakref.finalize(pixels, self._released.append, reply.lease_id).atexit = False
+        weakref.finalize(pixels, self._releases.note, reply.lease_id).atexit = False
         frame = (reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, memoryview(pixels))
         return FrameView(*frame, *track)
 
@@ -258,7 +243,7 @@ class FrameFetcher:
             if reply is None or reply.status is not FrameStatus.OK:
                 return None
             if ring is None:
-                return _inline_frame(reply, track)
+                return inline_frame(reply, track)
             self._rings[track] = ring
             pixels = bytes(ring.view(reply.data_offset, reply.data_sz))
             if ring.generation(reply.generation_offset) == reply.generation:
@@ -278,42 +263,26 @@ class FrameFetcher:
                 return reply, self._maps.of(reply)
             except (OSError, RingError) as error:
                 # Once: the ring was replaced (a new resolution) between answer and mapping. Twice: not our machine.
+                self._give_back(reply)
                 self._losses.count("frame memory not mapped", error)
         self._wants_inline = True
         return await self._ask(track, 0, inline=True), None
 
     async def _ask(self, track: _TrackKey, lease_ms: int, *, inline: bool) -> FrameReply | None:
         request_id = next(self._request_ids) % _REQUEST_ID_MODULUS
-        ask = FrameAsk(self._agent_id, request_id, *track, lease_ms, inline, self._take_released())
+        released = self._releases.take()
+        ask = FrameAsk(self._agent_id, request_id, *track, lease_ms, inline, released)
+        if not self._send(encode(MsgType.FRAME_ASK, ask)):
+            self._releases.put_back(released)
+            return None
         future: asyncio.Future[FrameReply | None] = asyncio.get_running_loop().create_future()
         self._replies[request_id] = future
         try:
-            return await future if self._send(encode(MsgType.FRAME_ASK, ask)) else None
+            return await future
+        except asyncio.CancelledError:
+            # The answer may have come in the same moment.
+            if future.done() and not future.cancelled():
+                self._give_back(future.result())
+            raise
         finally:
             self._replies.pop(request_id, None)
-
-
-def _inline_frame(reply: FrameReply, track: _TrackKey) -> FrameData | None:
-    if reply.status is not FrameStatus.OK:
-        return None
-    return FrameData(reply.seq, reply.pts_us, reply.width, reply.height, reply.fmt, reply.data, *track)
-
-
-def _view_of(frame: FrameData) -> FrameView:
-    values = (frame.seq, frame.pts_us, frame.width, frame.height, frame.fmt, memoryview(frame.data))
-    return FrameView(*values, frame.participant_id, frame.track_id)
-
-
-def _owned(frame: FrameData) -> BorrowedFrame:
-    return BorrowedFrame(
-        frame.seq,
-        frame.pts_us,
-        frame.width,
-        frame.height,
-        frame.fmt,
-        memoryview(frame.data),
-        frame.participant_id,
-        frame.track_id,
-        lambda: 0,
-        0,
-    )

@@ -31,6 +31,12 @@ class ShmFolder:
         self._lock_fd = os.open(self.path / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
 
+    @property
+    def capacity_bytes(self) -> int:
+        """Size of the file system that the rings share with everybody else, full or not."""
+        system = os.statvfs(self.path)
+        return system.f_frsize * system.f_blocks
+
     def close(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)

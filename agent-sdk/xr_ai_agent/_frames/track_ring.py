@@ -36,6 +36,11 @@ def _page_aligned(size: int) -> int:
     return (size + _PAGE - 1) // _PAGE * _PAGE
 
 
+def ring_bytes(capacity: int, slots: int = DEFAULT_SLOTS) -> int:
+    """Return how much memory a ring takes whose slots hold ``capacity`` bytes each."""
+    return _PAGE + slots * (_PAGE + _page_aligned(capacity))
+
+
 class SlotPlace(NamedTuple):
     """Where in the ring's file a frame lies."""
 
@@ -80,9 +85,9 @@ class TrackRing:
         self.token = secrets.token_bytes(16)
         self.path = folder / f"ring-{secrets.token_hex(8)}"
         self._stride = _PAGE + _page_aligned(capacity)
-        self.size = _PAGE + slots * self._stride
+        self.size = ring_bytes(capacity, slots)
         self._slots_max = slots + more_slots
-        self._map = _create_file(self.path, self.size, _PAGE + self._slots_max * self._stride)
+        self._map = _create_file(self.path, self.size, ring_bytes(capacity, self._slots_max))
         _HEADER.pack_into(self._map, 0, _MAGIC, _VERSION, self.token, 0)
         self._view = memoryview(self._map)
         self._words = self._view.cast("Q")
@@ -90,7 +95,8 @@ class TrackRing:
         # Per slot, the time at which each lease ends.
         self._leases: dict[int, dict[int, float]] = {slot: {} for slot in range(slots)}
         self._next_lease_id = 1
-        self._is_closed = False
+        self.is_closed = False
+        """Whether its file is gone."""
 
     def write(self, data: memoryview) -> SlotPlace:
         """Copy a frame into a slot.
@@ -139,9 +145,9 @@ class TrackRing:
 
     def close(self) -> None:
         """Remove the file; readers that mapped it see that it is closed, and keep what they hold."""
-        if self._is_closed:
+        if self.is_closed:
             return
-        self._is_closed = True
+        self.is_closed = True
         self._words[_CLOSED_OFFSET // 8] = 1
         self.path.unlink(missing_ok=True)
         self._words.release()
@@ -259,6 +265,11 @@ class RingMap:
         if offset % _PAGE or not 0 < offset < len(self._view):
             raise RingError(f"no slot at {offset}")
         return self._words[offset // 8]
+
+    def generation_word(self, offset: int) -> memoryview:
+        """As `generation`, to be read again and again (its item 0), also when the ring has been unmapped since."""
+        self.generation(offset)
+        return self._words[offset // 8 : offset // 8 + 1]
 
     def close(self) -> None:
         """Unmap, as soon as nobody holds a view of it."""

@@ -1,11 +1,16 @@
 """The newest frames of every video track, kept in one ring per track."""
 
+import math
+import secrets
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from xr_ai_agent._errors import RingError
 from xr_ai_agent._frames.shm import ShmFolder
-from xr_ai_agent._frames.track_ring import NewestFrame, SlotPlace, TrackRing
+from xr_ai_agent._frames.track_ring import NewestFrame, SlotPlace, TrackRing, ring_bytes
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.messages import (
     LEASE_UNTIL_RELEASED,
@@ -23,6 +28,12 @@ _Track = tuple[str, str]
 _LEASE_MAX_S = 10.0
 # More at once than any agent can mean: it gets copies from then on.
 _LEASES_PER_AGENT_MAX = 64
+# Cameras and shared screens of one participant; more is a client that leaves tracks behind, or means harm.
+TRACKS_PER_PARTICIPANT_MAX = 32
+# Of one participant: five cameras of 8K. What all of them together may take is the system's to say.
+_PARTICIPANT_MAX_BYTES = 2**30
+# And of a small /dev/shm (64 MiB in many containers) no more than this part, so that others are seen as well.
+_PARTICIPANT_MAX_PART = 0.75
 # A ring this many times too large for its frames (after a resolution drop) is replaced by one that fits.
 _SHRINK_FACTOR = 4
 
@@ -33,6 +44,20 @@ class SlotView:
 
     signal: FrameSignal
     data: memoryview = field(repr=False)
+
+
+class _Lease(NamedTuple):
+    """A slot that an agent reads: until ``ends_at`` (monotonic), or until it is given back."""
+
+    ring: TrackRing
+    slot: int
+    ring_lease: int
+    ends_at: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it keeps nothing any more: it ran out, or its ring is gone (and what is mapped of it stays)."""
+        return self.ring.is_closed or self.ends_at <= time.monotonic()
 
 
 class TrackState:
@@ -77,8 +102,9 @@ class FrameStore:
     def __init__(self) -> None:
         self._folder: ShmFolder | None = None
         self._tracks: dict[_Track, TrackState] = {}
-        self._leases: dict[str, dict[int, tuple[TrackRing, int, int]]] = defaultdict(dict)
-        self._next_lease_id = 1
+        self._leases: dict[str, dict[int, _Lease]] = defaultdict(dict)
+        # Not from 1: an agent may give back, to this hub, what it held of the one before.
+        self._next_lease_id = secrets.randbits(48)
 
     @property
     def track_count(self) -> int:
@@ -106,14 +132,14 @@ class FrameStore:
         """Copy a frame in; ``seq`` counts on by itself unless the connector counts.
 
         Raises:
-            RingError: the system has no memory left for the track's ring.
+            RingError: the participant has too many tracks or too much memory, or the system has none left.
         """
         frame_bytes = data.nbytes
         state = self._tracks.get(track)
         if state is None:
-            state = TrackState(track, self._new_ring(frame_bytes))
+            state = TrackState(track, self._new_ring(track, frame_bytes))
         elif not self._fits(state.ring, frame_bytes):
-            ring = self._new_ring(frame_bytes)
+            ring = self._new_ring(track, frame_bytes)
             state.ring.close()
             state.ring = ring
         state.place = place = state.ring.write(data)
@@ -172,10 +198,9 @@ class FrameStore:
 
     def release(self, agent_id: str, lease_id: int) -> None:
         """Take back what an agent borrowed; an unknown lease is not an error."""
-        entry = self._leases.get(agent_id, {}).pop(lease_id, None)
-        if entry is not None:
-            ring, slot, ring_lease = entry
-            ring.release(slot, ring_lease)
+        lease = self._leases.get(agent_id, {}).pop(lease_id, None)
+        if lease is not None:
+            lease.ring.release(lease.slot, lease.ring_lease)
 
     def drop_agent(self, agent_id: str) -> None:
         """Take back everything of an agent that is gone."""
@@ -203,23 +228,41 @@ class FrameStore:
             self._folder = None
 
     def _lend(self, ask: FrameAsk, ring: TrackRing, slot: int) -> int:
-        leases = self._leases[ask.agent_id] if ask.lease_ms else {}
-        if not ask.lease_ms or len(leases) >= _LEASES_PER_AGENT_MAX:
+        if not ask.lease_ms:
             return 0
+        leases = self._leases[ask.agent_id]
+        if len(leases) >= _LEASES_PER_AGENT_MAX:
+            # Those that ran out, as nobody gave them back.
+            for lease_id in [lease_id for lease_id, lease in leases.items() if lease.is_over]:
+                self.release(ask.agent_id, lease_id)
+            if len(leases) >= _LEASES_PER_AGENT_MAX:
+                return 0
         if ask.lease_ms == LEASE_UNTIL_RELEASED:
-            ring_lease = ring.hold(slot)
+            seconds, ring_lease = math.inf, ring.hold(slot)
         else:
-            ring_lease = ring.lease(slot, min(ask.lease_ms / 1000, _LEASE_MAX_S))
+            seconds = min(ask.lease_ms / 1000, _LEASE_MAX_S)
+            ring_lease = ring.lease(slot, seconds)
         if ring_lease is None:
             return 0
         lease_id, self._next_lease_id = self._next_lease_id, self._next_lease_id + 1
-        leases[lease_id] = (ring, slot, ring_lease)
+        leases[lease_id] = _Lease(ring, slot, ring_lease, time.monotonic() + seconds)
         return lease_id
 
-    def _new_ring(self, frame_bytes: int) -> TrackRing:
+    def _new_ring(self, track: _Track, frame_bytes: int) -> TrackRing:
         if self._folder is None:
             self._folder = ShmFolder()
-        return TrackRing(self._folder.path, max(frame_bytes, 1))
+        capacity = max(frame_bytes, 1)
+        others = [state for other, state in self._tracks.items() if other[0] == track[0] and other != track]
+        if len(others) >= TRACKS_PER_PARTICIPANT_MAX:
+            raise RingError(f"participant {track[0]} has {len(others)} video tracks; no more are shown")
+        taken, wanted = sum(state.ring.size for state in others), ring_bytes(capacity)
+        allowed = min(_PARTICIPANT_MAX_BYTES, int(self._folder.capacity_bytes * _PARTICIPANT_MAX_PART))
+        if taken + wanted > allowed:
+            raise RingError(
+                f"the video of participant {track[0]} would take {taken + wanted} bytes of shared memory; at most "
+                f"{allowed} are given to one: lower the resolution, or enlarge {self._folder.path.parent}"
+            )
+        return TrackRing(self._folder.path, capacity)
 
     @staticmethod
     def _fits(ring: TrackRing, frame_bytes: int) -> bool:
