@@ -61,7 +61,9 @@ class ProcessorEndpoint:
     Order: per participant, joins and leaves alternate, and frames, sound and data of a session (from join to leave) are
     told after its join and before its leave, never in another session, also when somebody leaves and is back at once.
     Sound and data come in the order in which they were sent, frames of a track by ``seq``; frames are in no order with
-    sound and data. Callbacks begin in the order in which things are told; a coroutine that waits holds up nobody.
+    sound and data. Callbacks begin in the order in which things are told; a coroutine that waits holds up nobody, but
+    when 4096 calls of one callback wait, what comes then is dropped for it (counted as ``callback behind``; joins and
+    leaves never are).
     """
 
     def __init__(
@@ -95,7 +97,8 @@ class ProcessorEndpoint:
         self._runner = CallbackRunner(self._losses)
         self._on_frame: CallbackList[FrameSignal] = CallbackList(self._runner)
         self._on_frame_data: CallbackList[FrameData] = CallbackList(self._runner)
-        self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner)
+        # A join without its leave would be worse than a late one.
+        self._on_participant: CallbackList[ParticipantEvent] = CallbackList(self._runner, calls_max=None)
         self._on_control: CallbackList[ControlMessage] = CallbackList(self._runner)
         self._signals = SignalQueue(self._fire_signal)
         self._attendance = Attendance(self._on_event, self._signals.add)

@@ -8,9 +8,10 @@ class ReturnCallbacks:
     """The receiving half of a `Connector`, and how the hub's messages are delivered to it."""
 
     def __init__(self, runner: CallbackRunner) -> None:
-        self._on_audio: CallbackList[AudioChunk] = CallbackList(runner)
-        self._on_data: CallbackList[DataMessage] = CallbackList(runner)
-        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(runner)
+        # What agents say to participants is never dropped on its way to the transport.
+        self._on_audio: CallbackList[AudioChunk] = CallbackList(runner, calls_max=None)
+        self._on_data: CallbackList[DataMessage] = CallbackList(runner, calls_max=None)
+        self._on_flush: CallbackList[ReturnAudioFlush] = CallbackList(runner, calls_max=None)
         self.deliver_audio = self._on_audio.fire
         self.deliver_data = self._on_data.fire
         self.deliver_flush = self._on_flush.fire

@@ -55,7 +55,7 @@ class HubCore:
         self.on_frame: CallbackList[SlotView] = CallbackList(self.runner)
         self.on_audio: CallbackList[AudioChunk] = CallbackList(self.runner)
         self.on_data: CallbackList[DataMessage] = CallbackList(self.runner)
-        self.on_participant: CallbackList[ParticipantEvent] = CallbackList(self.runner)
+        self.on_participant: CallbackList[ParticipantEvent] = CallbackList(self.runner, calls_max=None)
         self.on_control: CallbackList[ControlMessage] = CallbackList(self.runner)
         self.roster = Roster()
         self.frames = FrameStore()
