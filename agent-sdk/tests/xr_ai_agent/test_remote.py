@@ -1,12 +1,16 @@
 """Agents on other machines: who has a key gets in, by TCP, and gets pixels addressed to them alone."""
 
 import asyncio
+import contextlib
+import secrets
 import socket
 import stat
+from dataclasses import replace
 
 import pytest
 
 from xr_ai_agent import (
+    AddressInUseError,
     AudioChunk,
     CurveKeys,
     DataMessage,
@@ -24,7 +28,7 @@ from xr_ai_agent import (
     create_key_pair,
     encode,
 )
-from xr_ai_agent._agent import key_refusal
+from xr_ai_agent._net import refusal
 from xr_ai_agent._net.curve import load_key_pair, refuse_exposed
 
 pytestmark = pytest.mark.anyio
@@ -177,7 +181,7 @@ async def test_a_key_laid_into_the_folder_is_good_at_once(stage, hub, access, tm
 async def test_a_refused_agent_says_so_once_and_gets_in_when_its_key_is_laid_down(
     stage, hub, access, eventually, monkeypatch, caplog
 ):
-    monkeypatch.setattr(key_refusal, "_RETRY_AFTER_S", 0.2)
+    monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
     keys = access.admit("patient")
     public = access.settings.client_keys / "patient.key"
     kept = public.read_bytes()
@@ -197,6 +201,105 @@ async def test_a_refused_agent_says_so_once_and_gets_in_when_its_key_is_laid_dow
     await eventually(lambda: agent.connected_participants, deadline_s=20)
     assert await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
     await eventually(lambda: said, deadline_s=20)
+
+
+def hub_on_ports(stage, settings: RemoteAccess) -> tuple[HubEndpoint, RemoteAccess]:
+    """Return a hub, and the settings with which another one finds its ports again."""
+    for port in range(20_000 + secrets.randbelow(20_000), 60_000, 4):
+        fixed = replace(settings, port=port)
+        with contextlib.suppress(AddressInUseError):
+            return stage.hub(remote=fixed), fixed
+    raise AssertionError("no four ports in a row")
+
+
+def told(caplog, kind: str) -> list[str]:
+    """The lines that a person was shown about a kind of loss."""
+    shown = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [line for line in shown if line.startswith(kind)]
+
+
+async def test_an_agent_with_a_wrong_hub_key_says_so_once_and_gets_in_with_the_right_one(
+    stage, hub, access, eventually, tmp_path, caplog
+):
+    keys = access.admit("misled")
+    create_key_pair(tmp_path / "s" / "stale.key_secret")
+    agent = remote_agent(stage, hub, CurveKeys(keys.client_key, tmp_path / "s" / "stale.key"))
+    await eventually(lambda: agent.losses.get("hub's key not right", 0) >= 5)
+    await eventually(lambda: hub.stats().counters.get("peer with the key of another hub refused", 0) >= 5)
+    (line,) = told(caplog, "hub's key not right")
+    assert f"{tmp_path}/s/stale.key is probably not its key; copy the hub's public key again" in line
+    assert set(agent.losses) == {"hub's key not right"}
+    agent.close()
+    async with asyncio.timeout(20):
+        await remote_agent(stage, hub, keys).wait_connected()
+
+
+async def test_an_agent_without_a_key_is_told_to_have_one_and_counted(stage, hub, eventually, caplog, monkeypatch):
+    monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
+    agent = remote_agent(stage, hub, None)
+    await eventually(lambda: agent.losses.get("hub asks for a key", 0) >= 4)
+    await eventually(lambda: hub.stats().counters.get("peer without a key refused", 0) >= 2)
+    (line,) = told(caplog, "hub asks for a key")
+    assert "name yours in XR_HUB_CLIENT_KEY and the hub's in XR_HUB_SERVER_KEY" in line
+    assert set(agent.losses) == {"hub asks for a key"}
+
+
+async def test_an_agent_with_a_key_at_a_hub_without_is_told_so_and_counted(
+    stage, access, eventually, caplog, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
+    create_key_pair(access.settings.server_key)
+    stage.pull, stage.pub = (f"tcp://127.0.0.1:{_free_port()}" for _ in range(2))
+    hub = stage.hub()
+    agent = stage.start(ProcessorEndpoint(stage.pub, stage.pull, keys=access.admit("eager")))
+    await eventually(lambda: agent.losses.get("hub takes no key", 0) >= 4)
+    await eventually(lambda: hub.stats().counters.get("peer with a key refused", 0) >= 2)
+    (line,) = told(caplog, "hub takes no key")
+    assert "serves this address without keys" in line
+    assert set(agent.losses) == {"hub takes no key"}
+    assert (await stage.agent()).losses == {}
+
+
+async def test_every_socket_of_an_agent_gets_in_again_when_its_key_is_laid_down_again(
+    stage, access, eventually, monkeypatch, tmp_path
+):
+    """The hub restarts, and does not know the agent for a while."""
+    monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
+    hub, settings = hub_on_ports(stage, access.settings)
+    agent = remote_agent(stage, hub, access.admit("patient"))
+    async with asyncio.timeout(20):
+        await agent.wait_connected()
+    public = settings.client_keys / "patient.key"
+    kept = public.read_bytes()
+    public.unlink()
+    hub.close()
+    again = stage.hub(remote=settings)
+    # Its four sockets, the one for requests too.
+    await eventually(lambda: agent.losses.get("key refused", 0) >= 8)
+    public.write_bytes(kept)
+    connector = again.connect_local("lk")
+    await connector.notify_participant_joined("alice", 1)
+    await connector.push_frame("alice", "v", PixelFormat.I420, 4, 4, 7, FRAME)
+    await eventually(lambda: agent.connected_participants)
+    frame = None
+    async with asyncio.timeout(20):
+        while frame is None:
+            frame = await agent.request_frame(TRACK, 1.0)
+    assert frame.data == FRAME
+
+
+@pytest.mark.parametrize("given", ["XR_HUB_CLIENT_KEY", "XR_HUB_SERVER_KEY"])
+def test_one_key_of_two_is_no_access_and_says_which_is_missing(given, monkeypatch):
+    missing = ({"XR_HUB_CLIENT_KEY", "XR_HUB_SERVER_KEY"} - {given}).pop()
+    monkeypatch.setenv(given, "/keys/of.key")
+    monkeypatch.delenv(missing, raising=False)
+    with pytest.raises(KeyFileError, match=f"{missing}: not set, and {given} is"):
+        ProcessorEndpoint("tcp://127.0.0.1:1", "tcp://127.0.0.1:2")
+    # On this machine none is needed.
+    ProcessorEndpoint("ipc:///tmp/xr-test-nobody", "ipc:///tmp/xr-test-nobody2").close()
+    monkeypatch.setenv(missing, "")
+    with pytest.raises(KeyFileError, match=f"{missing}: not set"):
+        CurveKeys.from_environment()
 
 
 async def test_agents_of_this_machine_need_no_key(stage, hub):

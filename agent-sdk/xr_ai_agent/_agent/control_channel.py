@@ -5,6 +5,7 @@ from collections.abc import Callable
 import zmq
 
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.refusal import RefusalWatch
 from xr_ai_agent._net.sockets import SocketReader, open_socket
 
 # Requests, releases and reports are small and answered at once.
@@ -20,6 +21,7 @@ class ControlChannel:
         self._losses = losses
         self._socket: zmq.Socket[bytes] | None = None
         self._reader: SocketReader | None = None
+        self._refusal: RefusalWatch | None = None
         self._address = ""
 
     @property
@@ -27,7 +29,7 @@ class ControlChannel:
         """Whether a hub announced such a channel."""
         return self._socket is not None
 
-    def open(self, address: str, prepare: Callable[[zmq.Socket[bytes]], None]) -> None:
+    def open(self, address: str, connect: Callable[[zmq.Socket[bytes], str], RefusalWatch | None]) -> None:
         """Connect; a hub that restarted at the same address is found by ZeroMQ itself."""
         if address == self._address:
             return
@@ -35,10 +37,9 @@ class ControlChannel:
         self._socket = open_socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, self._agent_id.encode())
         self._socket.sndhwm = self._socket.rcvhwm = _HWM_MESSAGES
-        prepare(self._socket)
         self._reader = SocketReader(self._socket, self._handle, self._losses)
         try:
-            self._socket.connect(address)
+            self._refusal = connect(self._socket, address)
         except zmq.ZMQError:
             self.close()
             raise
@@ -58,8 +59,10 @@ class ControlChannel:
 
     def close(self) -> None:
         """Disconnect; safe to call twice."""
+        if self._refusal is not None:
+            self._refusal.close()
         if self._socket is not None and self._reader is not None:
             self._reader.stop()
             self._socket.close()
-        self._socket = self._reader = None
+        self._socket = self._reader = self._refusal = None
         self._address = ""

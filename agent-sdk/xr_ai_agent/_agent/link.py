@@ -7,11 +7,11 @@ from typing import Final
 import zmq
 
 from xr_ai_agent._agent.control_channel import ControlChannel
-from xr_ai_agent._agent.key_refusal import KeyRefusal
 from xr_ai_agent._agent.video_channel import VideoChannel
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.markers import SubscriptionMarkers
+from xr_ai_agent._net.refusal import RefusalWatch
 from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.addresses import reachable
@@ -59,12 +59,7 @@ class AgentLink:
         self._video_topics: set[bytes] = set()
         self._markers = SubscriptionMarkers(agent_id, self._add, self._drop)
         self._is_closed = False
-        for socket in (self._sub, self._push):
-            self._prepare(socket)
-        watched = ((self._sub, self._sub_addr), (self._push, push_addr))
-        self._refusals = [KeyRefusal(*which, keys, losses) for which in watched] if keys is not None else []
-        self._sub.connect(self._sub_addr)
-        self._push.connect(push_addr)
+        self._refusals = [self._connect(self._sub, self._sub_addr), self._connect(self._push, push_addr)]
 
     @property
     def is_remote(self) -> bool:
@@ -76,7 +71,8 @@ class AgentLink:
         self._reader.start()
         self.sender.start()
         for refusal in self._refusals:
-            refusal.start()
+            if refusal is not None:
+                refusal.start()
 
     def stop(self) -> None:
         """Read no more from the contract's socket."""
@@ -86,7 +82,8 @@ class AgentLink:
         """Disconnect; safe to call twice."""
         self._is_closed = True
         while self._refusals:
-            self._refusals.pop().close()
+            if (refusal := self._refusals.pop()) is not None:
+                refusal.close()
         self._reader.stop()
         self.sender.stop()
         self.control.close()
@@ -136,18 +133,32 @@ class AgentLink:
                 self._add(topic)
         control, video = reachable(welcome.control, self._sub_addr), reachable(welcome.video, self._sub_addr)
         if control:
-            self.control.open(control, self._prepare)
+            self.control.open(control, self._connect_and_watch)
         if video and not self._is_closed:
-            await self.video.open(video, self._prepare, self._topics_of_video)
+            await self.video.open(video, self._connect_and_watch, self._topics_of_video)
             for topic in self._video_topics if self.video.is_live else ():
                 self._drop(topic)
 
     def _topics_of_video(self) -> Iterable[bytes]:
         return tuple(self._video_topics)
 
-    def _prepare(self, socket: zmq.Socket[bytes]) -> None:
+    def _connect(self, socket: zmq.Socket[bytes], address: str) -> RefusalWatch | None:
         if self._keys is not None:
             self._keys.apply(socket)
+        refusal = RefusalWatch(socket, address, self._keys, self._losses) if address.startswith("tcp://") else None
+        try:
+            socket.connect(address)
+        except zmq.ZMQError:
+            if refusal is not None:
+                refusal.close()
+            raise
+        return refusal
+
+    def _connect_and_watch(self, socket: zmq.Socket[bytes], address: str) -> RefusalWatch | None:
+        refusal = self._connect(socket, address)
+        if refusal is not None:
+            refusal.start()
+        return refusal
 
     def _add(self, topic: bytes) -> None:
         if not self._is_closed:

@@ -6,6 +6,7 @@ import zmq
 
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.markers import SubscriptionMarkers
+from xr_ai_agent._net.refusal import RefusalWatch
 from xr_ai_agent._net.sockets import SocketReader, open_socket
 from xr_ai_agent._wire import topics
 
@@ -29,20 +30,23 @@ class VideoChannel:
         self._losses = losses
         self._socket: zmq.Socket[bytes] | None = None
         self._reader: SocketReader | None = None
+        self._refusal: RefusalWatch | None = None
         self.markers = SubscriptionMarkers(agent_id, self.subscribe, self.unsubscribe)
         self.is_live = False
         """Whether every signal arrives here, and none has to come through the hub's contract socket."""
 
     async def open(
-        self, address: str, prepare: Callable[[zmq.Socket[bytes]], None], wanted: Callable[[], Iterable[bytes]]
+        self,
+        address: str,
+        connect: Callable[[zmq.Socket[bytes], str], RefusalWatch | None],
+        wanted: Callable[[], Iterable[bytes]],
     ) -> None:
         """Connect; return when the hub sees the subscriptions of ``wanted()``: then `is_live`, unless closed since."""
         self.close()
         self._socket = socket = open_socket(zmq.SUB)
         self._socket.rcvhwm = _HWM_MESSAGES
-        prepare(self._socket)
         self._reader = SocketReader(self._socket, self._on_message, self._losses, self._end_batch)
-        self._socket.connect(address)
+        self._refusal = connect(self._socket, address)
         self._reader.start()
         await self.markers.wait()
         # Connected. Only now do subscriptions reach the hub in the order in which they are made.
@@ -67,10 +71,12 @@ class VideoChannel:
 
     def close(self) -> None:
         """Disconnect; safe to call twice."""
+        if self._refusal is not None:
+            self._refusal.close()
         if self._socket is not None and self._reader is not None:
             self._reader.stop()
             self._socket.close()
-        self._socket = self._reader = None
+        self._socket = self._reader = self._refusal = None
         self.is_live = False
 
     def _on_message(self, parts: list[bytes]) -> None:

@@ -7,6 +7,7 @@ import zmq
 
 from xr_ai_agent._hub.control_server import ControlServer
 from xr_ai_agent._hub.publisher import Publisher
+from xr_ai_agent._hub.refused_peers import RefusedPeers
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.bind import AddressLock, bind
 from xr_ai_agent._net.curve import Gatekeeper, RemoteAccess, refuse_exposed, serve_curve
@@ -42,6 +43,7 @@ class HubSockets:
         self._gatekeeper: Gatekeeper | None = None
         self._locks: list[AddressLock] = []
         self._sockets: list[zmq.Socket[bytes]] = []
+        self._refused: list[RefusedPeers] = []
         self.addresses: dict[str, list[str]] = {}
         try:
             self._pull = self._open("pull", zmq.PULL, pull_addr, rcvhwm=_PULL_HWM_MESSAGES)
@@ -53,6 +55,7 @@ class HubSockets:
             control.setsockopt(zmq.ROUTER_MANDATORY, 1)
             if remote is not None:
                 self._open_remote(remote, losses)
+            self._watch_for_refused(losses, has_keys=remote is not None)
         except BaseException:
             self.close()
             raise
@@ -111,14 +114,20 @@ class HubSockets:
         for reader in (self._gatekeeper, self._pull_reader, self.pub, self.video, self.control):
             if reader is not None:
                 reader.start()
+        for refused in self._refused:
+            refused.start()
 
     def stop(self) -> None:
         """Read no more; what waits stays in the sockets."""
         for reader in (self._pull_reader, self.pub, self.video, self.control):
             reader.stop()
+        for refused in self._refused:
+            refused.stop()
 
     def close(self) -> None:
         """Close everything and let other hubs have the addresses."""
+        while self._refused:
+            self._refused.pop().close()
         for socket in self._sockets:
             socket.close()
         if self._gatekeeper is not None:
@@ -147,6 +156,11 @@ class HubSockets:
             serve_curve(socket, remote)
             self._locks.append(bind(socket, f"tcp://{remote.host}:{remote.port + offset if remote.port else '*'}"))
             self.addresses[name].append(_last_endpoint(socket))
+
+    def _watch_for_refused(self, losses: LossCounter, *, has_keys: bool) -> None:
+        for socket, addresses in zip(self._sockets, self.addresses.values(), strict=True):
+            if any(address.startswith("tcp://") for address in addresses):
+                self._refused.append(RefusedPeers(socket, losses, has_keys=has_keys))
 
     def _in_port_order(self) -> tuple[zmq.Socket[bytes], ...]:
         pull, pub, video, control = self._sockets

@@ -54,13 +54,23 @@ class CurveKeys:
 
     @classmethod
     def from_environment(cls) -> "CurveKeys | None":
-        """Return the keys that ``XR_HUB_CLIENT_KEY`` and ``XR_HUB_SERVER_KEY`` name, or None."""
+        """Return the keys that ``XR_HUB_CLIENT_KEY`` and ``XR_HUB_SERVER_KEY`` name, or None if neither is set.
+
+        Raises:
+            KeyFileError: only one of them is set.
+        """
         client, server = os.environ.get(CLIENT_KEY_ENV), os.environ.get(SERVER_KEY_ENV)
-        return cls(Path(client), Path(server)) if client and server else None
+        if client and server:
+            return cls(Path(client), Path(server))
+        if client or server:
+            given, missing = (CLIENT_KEY_ENV, SERVER_KEY_ENV) if client else (SERVER_KEY_ENV, CLIENT_KEY_ENV)
+            what = "the hub's public .key file" if client else "this program's own .key_secret file"
+            raise KeyFileError(f"{missing}: not set, and {given} is; it has to name {what}")
+        return None
 
     @classmethod
     def for_address(cls, address: str) -> "CurveKeys | None":
-        """Return the keys of the environment for an address of TCP, None for any other."""
+        """Return the keys of the environment for an address of TCP, None for any other. Raises KeyFileError."""
         return cls.from_environment() if address.startswith("tcp://") else None
 
     def apply(self, socket: zmq.Socket[bytes]) -> None:
@@ -125,6 +135,11 @@ def refuse_exposed(address: str) -> None:
     Raises:
         InsecureAddressError: others could, and nothing would keep them out.
     """
+    if address.startswith("ipc://@"):
+        raise InsecureAddressError(
+            f"{address}: an abstract name has no permissions, every user of this machine could listen in and speak; "
+            "use a path"
+        )
     if not address.startswith("tcp://"):
         return
     host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
@@ -135,11 +150,6 @@ def refuse_exposed(address: str) -> None:
         f"{address}: every machine on the network could listen in and speak; bind 127.0.0.1, or give the hub "
         "remote=RemoteAccess(…), which admits agents by their CURVE keys"
     )
-    if address.startswith("ipc://@"):
-        raise InsecureAddressError(
-            f"{address}: an abstract name has no permissions, every user of this machine could listen in and speak; "
-            "use a path"
-        )
 
 
 class Gatekeeper:
