@@ -68,6 +68,7 @@ from xr_ai_agent._errors import (
 from xr_ai_agent._hub.endpoint import AgentStats, HubEndpoint, HubStats
 from xr_ai_agent._hub.frame_store import SlotView
 from xr_ai_agent._hub.local_connector import LocalConnector
+from xr_ai_agent._hub.pulses import Pulse
 from xr_ai_agent._net.curve import CurveKeys, RemoteAccess, create_key_pair
 from xr_ai_agent._wire.addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddresses, hub_addresses
 from xr_ai_agent._wire.codec import decode, encode, register_decoder, register_encoder
@@ -123,6 +124,7 @@ __all__ = (
     "ParticipantEvent",
     "PixelFormat",
     "ProcessorEndpoint",
+    "Pulse",
     "RemoteAccess",
     "ReturnAudioFlush",
     "RingError",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from xr_ai_agent import HubEndpoint
+from xr_ai_agent import AgentStats, HubEndpoint
 from xr_ai_agent import HubStats as IpcStats
 from xr_media_hub._stats import HubStats
 from xr_media_hub.transport.livekit import LiveKitAccess
@@ -68,15 +68,27 @@ class Health:
 
 
 def _agents(ipc: IpcStats) -> list[dict[str, Any]]:
-    """What each agent did not get, by its program's name; a number tells apart those of one name."""
+    """What each agent did not get and how far behind it is, by its program's name; numbered among those of one name."""
     numbers: Counter[str] = Counter()
     found = []
     for agent in sorted(ipc.agents, key=lambda each: (each.name, each.agent_id)):
         name = agent.name[:_NAME_CHARS] or "unnamed"
         numbers[name] += 1
         shown = name if numbers[name] == 1 else f"{name} #{numbers[name]}"
-        found.append({"agent": shown, "lost": dict(agent.lost), "undelivered": agent.undelivered})
+        found.append({"agent": shown, "lost": dict(agent.lost), "undelivered": agent.undelivered, **_pulse(agent)})
     return found
+
+
+def _pulse(agent: AgentStats) -> dict[str, Any]:
+    """To how many participants an agent listens, not to whom; None for what it has not said yet."""
+    pulse = agent.pulse
+    if pulse is None:
+        return {"lag_s": None, "heard_s_ago": None, "listens": {}}
+    return {
+        "lag_s": round(pulse.lag_s, 3),
+        "heard_s_ago": round(pulse.heard_s_ago, 3),
+        "listens": {"video": pulse.video, "audio": pulse.audio, "data": pulse.data},
+    }
 
 
 async def watch_server(access: LiveKitAccess, health: Health) -> None:

@@ -71,12 +71,19 @@ def _ipc(ipc: dict[str, Any]) -> Iterator[Metric]:
 def _agents(agents: list[dict[str, Any]]) -> Iterator[Metric]:
     lost = CounterMetricFamily("xr_hub_agent_lost", "What an agent did not get, as it says", labels=["agent", "kind"])
     full = CounterMetricFamily("xr_hub_agent_undelivered", "Answers an agent's queue had no room for", labels=["agent"])
+    lag = GaugeMetricFamily("xr_hub_agent_lag_seconds", "How far behind the hub an agent is", labels=["agent"])
+    silent = GaugeMetricFamily("xr_hub_agent_silent_seconds", "Since when an agent says nothing", labels=["agent"])
+    listens = GaugeMetricFamily("xr_hub_agent_listens", "Participants an agent listens to", labels=["agent", "kind"])
     for each in agents:
         full.add_metric([each["agent"]], each["undelivered"])
+        if each["lag_s"] is not None:
+            lag.add_metric([each["agent"]], each["lag_s"])
+            silent.add_metric([each["agent"]], each["heard_s_ago"])
+        for kind, count in each["listens"].items():
+            listens.add_metric([each["agent"], kind], count)
         for kind, count in each["lost"].items():
             lost.add_metric([each["agent"], kind], count)
-    yield lost
-    yield full
+    yield from (lost, full, lag, silent, listens)
 
 
 def _recording(recording: dict[str, Any]) -> Iterator[Metric]:

@@ -42,15 +42,16 @@ _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 def status_page(facts: dict[str, Any], notes: Sequence[str]) -> str:
     """Return the page for what `Health.facts` says; ``notes`` are what an operator should know of the isolation."""
     members = sorted(facts["participants"].values(), key=lambda each: each["number"])
-    agents = [row for each in facts["agent_losses"] for row in _agent(each)]
+    agents = facts["agent_losses"]
     parts = [
         f"<header><h1>Media hub</h1>{_state(facts)}</header>",
         _figures(facts),
         f'<section class="note"><h2>Not guaranteed</h2>{_list(notes)}</section>' if notes else "",
         _section("Tracks", ("participant", "track", "per second", "size", "so far"), _rows_of(members, _tracks)),
         _section("Waiting", ("participant", "events", "data out", "streams in", "speech"), _rows_of(members, _queues)),
+        _section("Agents", ("agent", "video of", "sound of", "data of", "behind", "heard"), _rows_of(agents, _agent)),
         '<div class="columns">',
-        _section("Agents", ("agent", "lost", "how many"), agents),
+        _section("Agents' losses", ("agent", "lost", "how many"), _rows_of(agents, _agent_losses)),
         _section("Lost", ("what", "how many"), _losses(facts)),
         _section("Recording", (), _recording(facts["recording"])),
         "</div>",
@@ -91,8 +92,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _rows_of(members: Iterable[dict[str, Any]], rows: Any) -> list[Sequence[object]]:
-    return [row for member in members for row in rows(member)]
+def _rows_of(things: Iterable[dict[str, Any]], rows: Any) -> list[Sequence[object]]:
+    return [row for thing in things for row in rows(thing)]
 
 
 def _tracks(member: dict[str, Any]) -> Iterable[Sequence[object]]:
@@ -111,6 +112,14 @@ def _queues(member: dict[str, Any]) -> Iterable[Sequence[object]]:
 
 
 def _agent(agent: dict[str, Any]) -> Iterable[Sequence[object]]:
+    if agent["lag_s"] is None:
+        yield agent["agent"], "", "", "", "", "not yet"
+        return
+    listens = (agent["listens"][kind] for kind in ("video", "audio", "data"))
+    yield agent["agent"], *listens, f"{agent['lag_s']:.1f} s", f"{agent['heard_s_ago']:.0f} s ago"
+
+
+def _agent_losses(agent: dict[str, Any]) -> Iterable[Sequence[object]]:
     lost = {**agent["lost"], "answers without room": agent["undelivered"]}
     shown = {kind: count for kind, count in lost.items() if count}
     for kind, count in shown.items():

@@ -100,6 +100,7 @@ async def test_what_each_agent_lost_is_shown_by_its_program(
         await health_until(
             hub, lambda facts: [agent for agent in facts["agent_losses"] if agent["lost"].get("callback failed")][1:]
         )
+        await health_until(hub, lambda facts: all(agent["listens"].get("data") for agent in facts["agent_losses"]))
         now = await metrics(hub)
         _, page, _ = await get(f"{hub.url}/status")
 
@@ -108,6 +109,11 @@ async def test_what_each_agent_lost_is_shown_by_its_program(
     assert "xr_hub_agent_lost_total.careful.callback failed" not in now
     assert "<td>clumsy &lt;b&gt; #2<td>callback failed<td>1" in page
     assert "<td>careful<td>nothing<td>" in page
+    for name in ("clumsy <b>", "clumsy <b> #2", "careful"):
+        assert now[f"xr_hub_agent_lag_seconds.{name}"] < 10
+        assert now[f"xr_hub_agent_silent_seconds.{name}"] < 10
+        assert now[f"xr_hub_agent_listens.{name}.data"] >= 1
+    assert re.search(r"<td>careful<td>\d+<td>\d+<td>[1-9]\d*<td>\d+\.\d s<td>\d+ s ago", page)
 
 
 async def test_the_log_says_now_and_then_how_the_hub_is(hub: Any, join: Callable[..., Any]) -> None:

@@ -35,6 +35,7 @@ from xr_ai_agent._hub.core import HubCore
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._wire.messages import (
     LEASE_UNTIL_RELEASED,
+    AgentPulse,
     AgentReport,
     FrameAsk,
     FrameRelease,
@@ -74,7 +75,7 @@ class Outlets:
     def publish_video(self, topic: bytes, frame: bytes) -> None:
         self.publish(topic, frame)
 
-    def is_video_heard(self, topic: bytes) -> bool:
+    def is_heard(self, topic: bytes) -> bool:
         return True
 
     def answer(self, agent_id: str, *parts: bytes) -> None:
@@ -188,6 +189,7 @@ def seeds() -> list[bytes]:
             (0, encode(MsgType.SPEECH, Speech(AGENT, 0, 1, 48_000, 1, 2, bytes(8), "alice", "tts"))),
         ],
         [(1, encode(MsgType.AGENT_REPORT, AgentReport(AGENT, "name", {"audio lost": 3})))],
+        [(1, encode(MsgType.AGENT_PULSE, AgentPulse(AGENT, 1, 1, 2, 3)))],
         [(0, encode(MsgType.CONTROL, ControlMessage("topic", {"a": [1, None, {"b": 2.5}, float("nan")]})))],
         [(0, encode(MsgType.ROSTER_REQUEST, RosterRequest())), (0, encode(MsgType.ROSTER_QUERY, RosterQuery(AGENT)))],
         [event, (0, encode(MsgType.FRAME_DATA, FrameData(1, 1, 4, 4, PixelFormat.I420, bytes(24), "alice", "v")))],

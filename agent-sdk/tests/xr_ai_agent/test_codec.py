@@ -111,6 +111,8 @@ CONTRACT: dict[int, tuple[st.SearchStrategy, ...]] = {
     41: (text, u64, text),
     42: (text,),
     43: (lists_of(st.tuples(text, i64)),),
+    44: (text, u64),
+    45: (text, u64, u32, u32, u32),
 }
 CASES = st.sampled_from(sorted(CONTRACT)).flatmap(lambda kind: st.tuples(st.just(kind), st.tuples(*CONTRACT[kind])))
 

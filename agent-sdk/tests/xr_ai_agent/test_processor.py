@@ -368,8 +368,9 @@ async def test_a_v01_agent_works_with_our_hub(stage, connector, eventually):
     await eventually(lambda: 10 in drain())
     push.send(b"\x06" + msgpack.packb(["alice", "t", 1, b"answer"]))
     await eventually(lambda: got)
-    published = stage.the_hub.stats().published
-    await eventually(lambda: stage.the_hub.stats().published > published, "a heartbeat")
+    pulses = stage.the_hub._core.requests.pulses
+    before = pulses._last_us
+    await eventually(lambda: pulses._last_us > before, "a heartbeat")
     drain()
     sub.close(0)
     push.close(0)

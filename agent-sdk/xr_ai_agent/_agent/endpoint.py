@@ -30,6 +30,7 @@ from xr_ai_agent._wire.addresses import hub_addresses
 from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.messages import (
     AGENT_STATUS_TOPIC,
+    AgentPulse,
     AudioChunk,
     ControlMessage,
     DataMessage,
@@ -38,6 +39,7 @@ from xr_ai_agent._wire.messages import (
     FrameSignal,
     FrameView,
     HubHeartbeat,
+    HubTick,
     HubWelcome,
     MsgType,
     ParticipantEvent,
@@ -121,7 +123,7 @@ class ProcessorEndpoint:
         self._frames.maps_memory = not self._link.is_remote
         self._signals.ask_newest = self._ask_newest
         self._handlers = self._make_handlers()
-        for topic in (topics.PARTICIPANT, topics.CONTROL, topics.HUB, topics.inbox(self._agent_id)):
+        for topic in (topics.PARTICIPANT, topics.CONTROL, topics.HUB, topics.TICK, topics.inbox(self._agent_id)):
             self._link.subscribe(topic)
 
     # --- who is there ---
@@ -289,12 +291,13 @@ class ProcessorEndpoint:
         return {
             MsgType.FRAME_SIGNAL: self._signals.add,
             MsgType.AUDIO_CHUNK: self._media.take_audio,
-            MsgType.CONTROL: self._on_control.fire,
+            MsgType.CONTROL: self._take_control,
             MsgType.DATA_MESSAGE: self._media.take_data,
             MsgType.PARTICIPANT_EVENT: self._attendance.on_told,
             MsgType.FRAME_DATA: self._frames.on_broadcast,
             MsgType.HUB_WELCOME: self._on_welcome,
             MsgType.HUB_HEARTBEAT: self._on_heartbeat,
+            MsgType.HUB_TICK: self._on_tick,
         }
 
     async def _send(self, msg_type: MsgType, message: Any, what: str) -> bool:
@@ -388,6 +391,15 @@ class ProcessorEndpoint:
             # Its answer comes in order with what is still on its way.
             self._runner.spawn(self._link.video.markers.wait())
         self._report()
+
+    def _on_tick(self, tick: HubTick) -> None:
+        if tick.hub_epoch == self._hub_epoch:
+            pulse = AgentPulse(self._agent_id, tick.tick_us, *self._interest.counts)
+            self._link.control.send_now(encode(MsgType.AGENT_PULSE, pulse))
+
+    def _take_control(self, message: ControlMessage) -> None:
+        self._media.loss.received(topics.CONTROL)
+        self._on_control.fire(message)
 
     def _report(self) -> None:
         self._loss_report.tell({**self._losses.counts, "frames missed": self._signals.missed})

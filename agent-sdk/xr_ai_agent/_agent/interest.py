@@ -33,6 +33,11 @@ class Interest:
         """Whom the agent listens to."""
         return frozenset(self._flags)
 
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """To how many participants' video, sound and data the agent listens."""
+        return len(self.video), len(self.audio), len(self.data)
+
     def of(self, participant_id: str) -> Subscribe:
         """Return what is wanted of a participant."""
         return self._flags.get(participant_id, Subscribe.NONE)

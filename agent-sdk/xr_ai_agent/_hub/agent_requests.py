@@ -6,10 +6,12 @@ from typing import Any
 
 from xr_ai_agent._hub.frame_store import FrameStore
 from xr_ai_agent._hub.ports import Outlets
+from xr_ai_agent._hub.pulses import Pulses
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._roster import Roster
 from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.messages import (
+    AgentPulse,
     AgentReport,
     FrameAsk,
     FrameRelease,
@@ -19,8 +21,10 @@ from xr_ai_agent._wire.messages import (
     SignalsQuery,
 )
 
-# Our agents report about ten kinds of loss.
+# Our agents report about ten kinds of loss, each in a few words.
 _REPORT_KINDS_MAX = 64
+_REPORT_KIND_MAX_CHARS = 100
+_REPORT_NAME_MAX_CHARS = 256
 
 
 class AgentRequests:
@@ -36,6 +40,8 @@ class AgentRequests:
     ) -> None:
         self.reports: dict[str, AgentReport] = {}
         """The newest report of each agent that is here."""
+        self.pulses = Pulses()
+        """How far behind each of them is."""
         self._outlets = outlets
         self._frames = frames
         self._roster = roster
@@ -49,13 +55,24 @@ class AgentRequests:
             MsgType.FRAME_ASK: self._on_frame_ask,
             MsgType.FRAME_RELEASE: self._on_frame_release,
             MsgType.AGENT_REPORT: self._on_agent_report,
+            MsgType.AGENT_PULSE: self._on_agent_pulse,
             MsgType.SIGNALS_QUERY: self._on_signals_query,
         }
 
+    def drop_agent(self, agent_id: str) -> None:
+        """Forget an agent that is gone."""
+        self.reports.pop(agent_id, None)
+        self.pulses.drop_agent(agent_id)
+
+    def _is_here(self, agent_id: str, what: str) -> bool:
+        # Nobody would tell when another one is gone, and what is kept of it would last for ever.
+        if agent_id in self._inboxes:
+            return True
+        self._losses.count(f"{what} of nobody dropped", f"agent {agent_id!r:.80} has no inbox")
+        return False
+
     def _on_frame_ask(self, ask: FrameAsk, _: bytes) -> None:
-        if ask.agent_id not in self._inboxes:
-            # Nobody would tell when it is gone, and its leases would last for ever.
-            self._losses.count("frame request of nobody dropped", f"agent {ask.agent_id!r:.80} has no inbox")
+        if not self._is_here(ask.agent_id, "frame request"):
             return
         for lease_id in ask.released:
             self._frames.release(ask.agent_id, lease_id)
@@ -72,6 +89,8 @@ class AgentRequests:
         self._frames.release(release.agent_id, release.lease_id)
 
     def _on_signals_query(self, query: SignalsQuery, _: bytes) -> None:
+        if not self._is_here(query.agent_id, "signals query"):
+            return
         signals = self._frames.newest_signals()
         joins = (self._roster.join_of(participant_id) for participant_id in {s.participant_id for s in signals})
         sessions = tuple((join.participant_id, join.pts_us) for join in joins if join is not None)
@@ -79,5 +98,22 @@ class AgentRequests:
         self._outlets.answer(query.agent_id, encode(MsgType.NEWEST_SIGNALS, NewestSignals(sessions)), *frames)
 
     def _on_agent_report(self, report: AgentReport, _: bytes) -> None:
-        if report.agent_id in self._inboxes and len(report.lost) <= _REPORT_KINDS_MAX:
+        if not self._is_here(report.agent_id, "agent report"):
+            return
+        if _is_readable(report):
             self.reports[report.agent_id] = report
+        else:
+            self._losses.count("agent report refused", f"agent {report.agent_id!r:.80} as {report.name!r:.80}")
+
+    def _on_agent_pulse(self, pulse: AgentPulse, _: bytes) -> None:
+        # One of a hub that was here before may still have been on its way.
+        if self._is_here(pulse.agent_id, "agent pulse"):
+            self.pulses.take(pulse)
+
+
+def _is_readable(report: AgentReport) -> bool:
+    """Whether people and metrics can be shown it."""
+    if len(report.lost) > _REPORT_KINDS_MAX or len(report.name) > _REPORT_NAME_MAX_CHARS:
+        return False
+    kinds = all(len(kind) <= _REPORT_KIND_MAX_CHARS and kind.isprintable() for kind in report.lost)
+    return kinds and report.name.isprintable() and all(count >= 0 for count in report.lost.values())

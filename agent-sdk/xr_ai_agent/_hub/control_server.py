@@ -1,17 +1,20 @@
 """The hub's end of the agents' control channels: each answer goes to the one agent that asked."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import zmq
 
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.backlog import LARGE_BYTES, Backlog
 from xr_ai_agent._net.sockets import SocketReader
 
 # A full queue or an agent that is gone; with ROUTER_MANDATORY ZeroMQ says so.
 _UNDELIVERABLE = (zmq.EAGAIN, zmq.EHOSTUNREACH)
-# Below this, copying a part costs less than lending it to ZeroMQ.
-_LEND_MIN_BYTES = 65_536
+# Per agent, of pixels it asked for: several cameras of 8K at a time.
+_WAITING_MAX_BYTES: Final = 256 * 2**20
 
 
 class ControlServer:
@@ -19,10 +22,11 @@ class ControlServer:
 
     def __init__(self, socket: zmq.Socket[bytes], handle: Callable[[str, bytes], None], losses: LossCounter) -> None:
         self.undelivered: Counter[str] = Counter()
-        """Answers per agent for which there was no room."""
+        """Answers for which there was no room, per agent that is here."""
         self._socket = socket
         self._handle = handle
         self._losses = losses
+        self._backlogs: defaultdict[str, Backlog] = defaultdict(partial(Backlog, _WAITING_MAX_BYTES))
         self._reader = SocketReader(socket, self._on_message, losses)
 
     def start(self) -> None:
@@ -38,16 +42,31 @@ class ControlServer:
         if self._socket.closed:
             return
         try:
-            self._socket.send(agent_id.encode(), zmq.SNDMORE | zmq.NOBLOCK)
-            for part in parts[:-1]:
-                self._socket.send(part, zmq.SNDMORE | zmq.NOBLOCK)
-            self._socket.send(parts[-1], zmq.NOBLOCK, copy=len(parts[-1]) < _LEND_MIN_BYTES)
+            self._send(agent_id, parts)
         except zmq.ZMQError as error:
             if error.errno not in _UNDELIVERABLE:
                 raise
             self.undelivered[agent_id] += 1
             self._losses.count("answer not delivered", f"agent {agent_id!r:.80}: {error}")
         self._reader.check_swallowed()
+
+    def forget(self, agent_id: str) -> None:
+        """This agent is gone."""
+        self.undelivered.pop(agent_id, None)
+        self._backlogs.pop(agent_id, None)
+
+    def _send(self, agent_id: str, parts: tuple[bytes, ...]) -> None:
+        last = parts[-1]
+        is_large = len(last) >= LARGE_BYTES
+        if is_large and not self._backlogs[agent_id].has_room(len(last)):
+            raise zmq.Again
+        self._socket.send(agent_id.encode(), zmq.SNDMORE | zmq.NOBLOCK)
+        for part in parts[:-1]:
+            self._socket.send(part, zmq.SNDMORE | zmq.NOBLOCK)
+        if is_large:
+            self._backlogs[agent_id].send(self._socket, last, zmq.NOBLOCK)
+        else:
+            self._socket.send(last, zmq.NOBLOCK)
 
     def _on_message(self, parts: list[bytes]) -> None:
         if len(parts) == 2:

@@ -29,6 +29,7 @@ from xr_ai_agent._wire.messages import (
     FrameRequest,
     FrameSignal,
     HubHeartbeat,
+    HubTick,
     HubWelcome,
     MsgType,
     ParticipantEvent,
@@ -128,7 +129,7 @@ class HubCore:
             self.inboxes.discard(owner)
             self._admission.inbox_closed(owner)
             self.frames.drop_agent(owner)
-            self.requests.reports.pop(owner, None)
+            self.requests.drop_agent(owner)
             self._returns.utterances.drop_agent(owner)
             if owner not in self._returns.sinks:
                 self._drop_connector(owner)
@@ -161,6 +162,9 @@ class HubCore:
         self._apply(self.roster.dated(event))
 
     def _apply(self, event: ParticipantEvent) -> None:
+        if not event.joined and event.participant_id in self.roster:
+            # Nothing is announced of them later.
+            self._announce(self._streams.announced_of(event.participant_id))
         if not self.roster.apply(event):
             return
         self.frames.drop_participant(event.participant_id)
@@ -178,7 +182,7 @@ class HubCore:
     def publish_frame(self, state: TrackState) -> None:
         """Tell everybody of a frame that the store has just taken."""
         topic = state.topic
-        if self._outlets.is_video_heard(topic):
+        if self._outlets.is_heard(topic):
             frame = encode_fields(_FRAME_SIGNAL, state.fields)
             self._outlets.publish_video(topic, frame)
             self._publish(topic, frame)
@@ -206,11 +210,16 @@ class HubCore:
 
     def send_control(self, message: ControlMessage) -> None:
         """Broadcast to every program."""
+        self._streams.add_control()
         self._publish(topics.CONTROL, encode(MsgType.CONTROL, message))
 
     def heartbeat(self) -> None:
         """Let peers check that they missed no join, no leave, no restart, and what they missed of sound and data."""
-        heartbeat = HubHeartbeat(self.epoch, self.roster.digest, self._streams.announced)
+        self._announce(self._streams.announced)
+        self._publish(topics.TICK, encode(MsgType.HUB_TICK, HubTick(self.epoch, self.requests.pulses.tick())))
+
+    def _announce(self, streams: tuple[tuple[bytes, int], ...]) -> None:
+        heartbeat = HubHeartbeat(self.epoch, self.roster.digest, streams)
         self._publish(topics.HUB, encode(MsgType.HUB_HEARTBEAT, heartbeat))
 
     def close(self) -> None:
@@ -246,13 +255,18 @@ class HubCore:
         self.publish_frame(self.frames.put(track, frame.fmt, size, frame.pts_us, memoryview(frame.data), frame.seq))
 
     def _on_control(self, message: ControlMessage, frame: bytes) -> None:
+        if not self.checks.is_control(frame):
+            return
         self.on_control.fire(message)
+        self._streams.add_control()
         self._publish(topics.CONTROL, frame)
 
     def _on_frame_request(self, request: FrameRequest, _: bytes) -> None:
+        topic = topics.video_data(request.participant_id, request.track_id)
+        if not self._outlets.is_heard(topic):
+            return
         frame: FrameData | None = self.frames.newest((request.participant_id, request.track_id))
         if frame is not None:
-            topic = topics.video_data(request.participant_id, request.track_id)
             self._publish(topic, encode(MsgType.FRAME_DATA, frame))
 
     def _on_track_end(self, end: TrackEnd, _: bytes) -> None:

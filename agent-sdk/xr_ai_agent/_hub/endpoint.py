@@ -9,21 +9,21 @@ from xr_ai_agent._callbacks import Callback
 from xr_ai_agent._hub.core import HubCore
 from xr_ai_agent._hub.frame_store import SlotView
 from xr_ai_agent._hub.local_connector import LocalConnector
+from xr_ai_agent._hub.pulses import TICK_PERIOD_S, Pulse
 from xr_ai_agent._hub.sockets import HubSockets
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import RemoteAccess
 from xr_ai_agent._wire.addresses import HubAddresses, hub_addresses
-from xr_ai_agent._wire.messages import AudioChunk, ControlMessage, DataMessage, ParticipantEvent
+from xr_ai_agent._wire.messages import AgentReport, AudioChunk, ControlMessage, DataMessage, ParticipantEvent
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_DATA_MAX_BYTES = 16 * 2**20
-_HEARTBEAT_PERIOD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStats:
-    """What one agent did not get."""
+    """What one agent did not get, and how far behind it is."""
 
     agent_id: str
     name: str
@@ -32,6 +32,8 @@ class AgentStats:
     """By kind, as the agent itself counted it: messages lost, frames skipped, callbacks failed."""
     undelivered: int
     """Answers for which its queue had no room."""
+    pulse: Pulse | None = None
+    """How far behind it is, and to how many it listens; None until it first says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,14 @@ class HubEndpoint:
             ring_bytes=core.frames.size_bytes,
             published=self._sockets.pub.published + self._sockets.video.published,
             counters=core.losses.counts,
-            agents=tuple(
-                AgentStats(r.agent_id, r.name, dict(r.lost), self._sockets.control.undelivered[r.agent_id])
-                for r in core.requests.reports.values()
-            ),
+            agents=tuple(self._agent_stats(report) for report in core.requests.reports.values()),
         )
+
+    def _agent_stats(self, report: AgentReport) -> AgentStats:
+        agent_id = report.agent_id
+        undelivered = self._sockets.control.undelivered[agent_id]
+        pulse = self._core.requests.pulses.of(agent_id)
+        return AgentStats(agent_id, report.name, dict(report.lost), undelivered, pulse)
 
     def connect_local(self, connector_id: str) -> LocalConnector:
         """Return a connector for a transport in this process. Raises InvalidIdError when the id is taken."""
@@ -136,7 +141,7 @@ class HubEndpoint:
         if self._is_closed:
             return
         self._sockets.start()
-        heartbeat = _Every(_HEARTBEAT_PERIOD_S, self._core.heartbeat)
+        heartbeat = _Every(TICK_PERIOD_S, self._core.heartbeat)
         try:
             await self._stopped.wait()
         finally:

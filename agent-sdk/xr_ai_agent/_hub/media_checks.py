@@ -10,6 +10,10 @@ from xr_ai_agent._wire.ids import validate_topic
 from xr_ai_agent._wire.messages import AudioChunk, DataMessage, PixelFormat
 
 _BYTES_PER_SAMPLE: Final = 4
+# One chunk: more than a minute of 48 kHz, as a speech server that does not stream may give it in one piece.
+_SOUND_MAX_BYTES: Final = 16 * 2**20
+# A broadcast between programs: what is larger belongs into a file that it names.
+_CONTROL_MAX_BYTES: Final = 2**20
 
 
 class MediaChecks:
@@ -36,7 +40,9 @@ class MediaChecks:
         return False
 
     def is_sound(self, chunk: AudioChunk) -> bool:
-        """Whether a chunk has as many bytes as it says."""
+        """Whether a chunk has as many bytes as it says, and not too many."""
+        if len(chunk.data) > _SOUND_MAX_BYTES:
+            return self._refuse("oversized audio dropped", f"{len(chunk.data)} bytes; at most {_SOUND_MAX_BYTES}")
         expected = chunk.samples * chunk.channels * _BYTES_PER_SAMPLE
         return len(chunk.data) == expected or self._refuse(
             "malformed audio dropped",
@@ -48,6 +54,12 @@ class MediaChecks:
         validate_topic(message.topic)
         return len(message.data) <= self._data_max_bytes or self._refuse(
             "oversized data dropped", f"{len(message.data)} bytes; at most {self._data_max_bytes}"
+        )
+
+    def is_control(self, frame: bytes) -> bool:
+        """Whether an encoded broadcast is not too large."""
+        return len(frame) <= _CONTROL_MAX_BYTES or self._refuse(
+            "oversized control dropped", f"{len(frame)} bytes; at most {_CONTROL_MAX_BYTES}"
         )
 
     def is_picture(self, fmt: PixelFormat, width: int, height: int, size_bytes: int) -> bool:

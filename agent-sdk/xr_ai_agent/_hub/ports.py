@@ -27,8 +27,8 @@ class Outlets(Protocol):
     def publish_video(self, topic: bytes, frame: bytes) -> None:
         """Send on the socket for frame signals."""
 
-    def is_video_heard(self, topic: bytes) -> bool:
-        """Whether a frame signal would reach anybody, on either socket."""
+    def is_heard(self, topic: bytes) -> bool:
+        """Whether anybody listens to a topic, on either socket."""
 
     def answer(self, agent_id: str, *parts: bytes) -> None:
         """Send to one agent."""

@@ -6,8 +6,11 @@ from typing import Final
 import zmq
 
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.backlog import LARGE_BYTES, Backlog
 from xr_ai_agent._net.sockets import SocketReader
 
+# Of large messages, for the slowest of all subscribers: they share the memory of each message.
+_WAITING_MAX_BYTES: Final = 512 * 2**20
 # Topics whose answer is remembered; more than all tracks of a full hub.
 _REMEMBERED_MAX: Final = 4096
 # As plain integers: arithmetic on enum members costs more than the call they are for.
@@ -19,7 +22,8 @@ class Publisher:
     """Sends (topic, frame) to whoever subscribed to a prefix of the topic.
 
     Never blocks: for a subscriber whose queue is full ZeroMQ drops the message, which that subscriber notices by the
-    stream's counts.
+    stream's counts. Large messages that somebody does not fetch fill the hub's memory; when they have filled what is
+    theirs, the next ones are dropped for everybody, until they are fetched or that subscriber is gone.
     """
 
     def __init__(
@@ -27,9 +31,12 @@ class Publisher:
     ) -> None:
         """``socket`` is an XPUB: a PUB that also tells who subscribed (XPUB_VERBOSE: each subscriber's)."""
         self.published = 0
+        """Messages that somebody listened to."""
         self._socket = socket
         self._on_subscription = on_subscription
+        self._losses = losses
         self._reader = SocketReader(socket, self._on_message, losses)
+        self._backlog = Backlog(_WAITING_MAX_BYTES)
         self._topics: set[bytes] = set()
         self._is_heard: dict[bytes, bool] = {}
 
@@ -52,11 +59,21 @@ class Publisher:
 
     def send(self, topic: bytes, frame: bytes) -> None:
         """Publish, unless nobody would hear it or the socket is closed."""
-        self.published += 1
         if not self.is_heard(topic) or self._socket.closed:
             return
-        self._socket.send(topic, _MORE)
-        self._socket.send(frame, _NOBLOCK)
+        if len(frame) < LARGE_BYTES:
+            self._socket.send(topic, _MORE)
+            self._socket.send(frame, _NOBLOCK)
+        elif self._backlog.has_room(len(frame)):
+            self._socket.send(topic, _MORE)
+            self._backlog.send(self._socket, frame, _NOBLOCK)
+        else:
+            self._losses.count(
+                "large message dropped",
+                f"{len(frame)} bytes; {_WAITING_MAX_BYTES} wait already for an agent that does not read",
+            )
+            return
+        self.published += 1
         # Sending may swallow the edge that announces a subscription.
         self._reader.check_swallowed()
 

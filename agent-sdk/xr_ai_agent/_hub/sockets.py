@@ -89,8 +89,8 @@ class HubSockets:
         """Send on the socket for frame signals."""
         self.video.send(topic, frame)
 
-    def is_video_heard(self, topic: bytes) -> bool:
-        """Whether a frame signal would reach anybody, on either socket."""
+    def is_heard(self, topic: bytes) -> bool:
+        """Whether anybody listens to a topic, on either socket."""
         return self.video.is_heard(topic) or self.pub.is_heard(topic)
 
     def answer(self, agent_id: str, *parts: bytes) -> None:
@@ -171,8 +171,12 @@ class HubSockets:
 
     def _read_subscription(self, topic: bytes, is_open: bool) -> None:
         inbox = topics.parse_inbox(topic)
-        if inbox is not None:
-            self._on_inbox(*inbox, is_open)
+        if inbox is None:
+            return
+        endpoint_id, marker = inbox
+        self._on_inbox(endpoint_id, marker, is_open)
+        if not is_open and not marker:
+            self.control.forget(endpoint_id)
 
     def _read_video_subscription(self, topic: bytes, is_open: bool) -> None:
         inbox = topics.parse_inbox(topic)

@@ -8,9 +8,10 @@ _KINDS = (topics.AUDIO, topics.DATA, topics.RETURN_AUDIO, topics.RETURN_DATA)
 
 
 class StreamCounts:
-    """Per participant who is here, sound and data from them and to them."""
+    """Per participant who is here, sound and data from them and to them; and what programs broadcast to each other."""
 
     def __init__(self) -> None:
+        self._controls = 0
         self._counts: dict[str, dict[bytes, int]] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -28,11 +29,19 @@ class StreamCounts:
         """Count a message of a participant who is here."""
         self._counts[participant_id][kind] += 1
 
+    def add_control(self) -> None:
+        """Count a broadcast."""
+        self._controls += 1
+
     @property
     def announced(self) -> tuple[tuple[bytes, int], ...]:
         """The streams of a heartbeat: (topic, messages published so far)."""
-        return tuple(
-            (topics.stream(kind, participant_id), count)
-            for participant_id, counts in self._counts.items()
-            for kind, count in counts.items()
-        )
+        streams = [(topics.CONTROL, self._controls)]
+        for participant_id in self._counts:
+            streams.extend(self.announced_of(participant_id))
+        return tuple(streams)
+
+    def announced_of(self, participant_id: str) -> tuple[tuple[bytes, int], ...]:
+        """Those of one participant who is here."""
+        counts = self._counts[participant_id].items()
+        return tuple((topics.stream(kind, participant_id), count) for kind, count in counts)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from xr_ai_agent._wire.messages import (
+    AgentPulse,
     AgentReport,
     AudioChunk,
     ConnectorRegistration,
@@ -20,6 +21,7 @@ from xr_ai_agent._wire.messages import (
     FrameSignal,
     FrameStatus,
     HubHeartbeat,
+    HubTick,
     HubWelcome,
     MsgType,
     NewestSignals,
@@ -195,5 +197,7 @@ LAYOUTS: Final = {
     MsgType.SPEECH_FLUSH: Layout(SpeechFlush, _text, _u64, _text),
     MsgType.SIGNALS_QUERY: Layout(SignalsQuery, _text),
     MsgType.NEWEST_SIGNALS: Layout(NewestSignals, _rows_of(str, int)),
+    MsgType.HUB_TICK: Layout(HubTick, _text, _u64),
+    MsgType.AGENT_PULSE: Layout(AgentPulse, _text, _u64, _u32, _u32, _u32),
 }
 """Every message of the contract and of ours."""

@@ -40,6 +40,8 @@ class MsgType(IntEnum):
     SPEECH_FLUSH = 41
     SIGNALS_QUERY = 42
     NEWEST_SIGNALS = 43
+    HUB_TICK = 44
+    AGENT_PULSE = 45
 
 
 class PixelFormat(IntEnum):
@@ -360,6 +362,25 @@ class NewestSignals:
     """
 
     sessions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HubTick:
+    """The hub's time, sent once a second in order with joins, leaves, sound and data; repeated in an `AgentPulse`."""
+
+    hub_epoch: str
+    tick_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPulse:
+    """An agent has come to a `HubTick`; and to how many participants' video, sound and data it listens."""
+
+    agent_id: str
+    tick_us: int
+    video: int
+    audio: int
+    data: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ _remembered = lru_cache(maxsize=4096)
 PARTICIPANT = b"participant"
 CONTROL = b"control"
 HUB = b"_hub."
+TICK = b"_tick."
 
 # The first segments of what belongs to a participant; their id and a dot follow.
 VIDEO = b"video"
