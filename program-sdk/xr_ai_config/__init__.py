@@ -8,7 +8,8 @@ A program needs two names::
 
     config = load_config(path, HubConfig)             # raises ConfigError
 
-Values are as strict as JSON (`"8080"` is not a number); free-form parts are ``dict`` fields. The lower layer
+Values are as strict as JSON (`"8080"` is not a number); free-form parts are ``dict`` fields. What nobody should see is
+a field of pydantic's ``SecretStr``: no message repeats it, nor shows the line it is in. The lower layer
 (`read_yaml`, `interpolate`, `validate`) is for programs that merge several files before they validate.
 
 Errors::
@@ -19,7 +20,7 @@ Errors::
 """
 
 from xr_ai_config._interpolate import Lookup, NodeLookup, UnknownName, environment_lookup, expand, interpolate
-from xr_ai_config._load import load_config
+from xr_ai_config._load import Examine, load_config
 from xr_ai_config._nodes import (
     KeyPath,
     ListNode,
@@ -44,6 +45,7 @@ __all__ = (
     "ConfigError",
     "ConfigPath",
     "Document",
+    "Examine",
     "KeyPath",
     "ListNode",
     "Located",

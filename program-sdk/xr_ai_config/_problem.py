@@ -9,7 +9,10 @@ from xr_ai_config._source import Mark
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: what, where, what was expected and found, and what repairs it."""
+    """One thing that is wrong: what, where, what was expected and found, and what repairs it.
+
+    ``shows_line``: whether the line it is about may be shown; a secret may be written there.
+    """
 
     message: str
     mark: Mark | None = None
@@ -17,6 +20,7 @@ class Problem:
     expected: str = ""
     found: str = ""
     hint: str = ""
+    shows_line: bool = True
 
     @property
     def where(self) -> str:
@@ -30,7 +34,7 @@ class Problem:
             self.hint,
         ]
         head = ": ".join(part for part in (self.where, self.key_path, "; ".join(filter(None, facts))) if part)
-        snippet = self.mark.snippet() if self.mark is not None else ""
+        snippet = self.mark.snippet() if self.mark is not None and self.shows_line else ""
         return f"{head}\n{snippet}" if snippet else head
 
     def as_json(self) -> dict[str, Any]:

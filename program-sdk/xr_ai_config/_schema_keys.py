@@ -1,4 +1,4 @@
-"""The keys a model knows at a key path, read from its JSON schema (only when an error needs a suggestion)."""
+"""What a model's JSON schema tells of its keys: which it knows, and which hold secrets (only asked for in an error)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,6 +21,21 @@ def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         schemas = [child for schema in schemas for child in _children(schema, segment, definitions)]
     return sorted(
         {key for schema in schemas for branch in _branches(schema, definitions) for key in branch.get("properties", {})}
+    )
+
+
+def secret_keys(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of all keys, at any depth, whose values nobody should see: fields of pydantic's `SecretStr`."""
+    try:
+        root = model.model_json_schema(by_alias=True)
+    except PydanticInvalidForJsonSchema:
+        return frozenset()
+    definitions = root.get("$defs", {})
+    return frozenset(
+        key
+        for schema in (root, *definitions.values())
+        for key, field in schema.get("properties", {}).items()
+        if any(branch.get("writeOnly") for branch in _branches(field, definitions))
     )
 
 

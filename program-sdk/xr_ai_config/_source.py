@@ -32,11 +32,16 @@ class Mark:
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
 
+    @property
+    def source_line(self) -> str:
+        """The line it is in, or "" when there is no such line."""
+        return self.source.lines[self.line - 1] if 1 <= self.line <= len(self.source.lines) else ""
+
     def snippet(self) -> str:
         """Return the source line with a caret under the place, or "" when there is no such line."""
         if not 1 <= self.line <= len(self.source.lines):
             return ""
-        text = self.source.lines[self.line - 1].replace("\t", " ").rstrip()
+        text = self.source_line.replace("\t", " ").rstrip()
         start = self.column - 1
         if start > len(text) or start >= _MAX_LINE_CHARS:
             return ""

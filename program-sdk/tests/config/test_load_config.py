@@ -1,13 +1,14 @@
 """A program's configuration: every error at once with its place, strict types, defaults, paths, the environment."""
 
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from xr_ai_config import ConfigError, ConfigPath, load_config
+from xr_ai_config import ConfigError, ConfigPath, KeyPath, load_config
 
 
 class Codec(Enum):
@@ -199,3 +200,48 @@ def test_problems_are_data_too(tmp_path: Path) -> None:
         "found": 'text "x"',
         "hint": None,
     }
+
+
+class Account(BaseModel):
+    password: SecretStr = SecretStr("")
+
+
+class Guarded(BaseModel):
+    accounts: list[Account] = []
+    either: int | SecretStr = 0
+    port: int = 80
+
+
+def test_secrets_are_in_no_message_wherever_they_stand(tmp_path: Path) -> None:
+    text = "accounts: [{password: 7}, {password: hush, prot: 1},\n  {passwrod: hush}]\neither: [hush]\nport: x\n"
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, text, Guarded)
+
+    assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
+        "p.yaml:1:23: accounts[0].password: wrong type; expected text; put it in quotes",
+        "p.yaml:1:44: accounts[1].prot: unknown key; known keys: password",
+        "p.yaml:2:4: accounts[2].passwrod: unknown key; did you mean `password`?",
+        "p.yaml:3:9: either: wrong type; expected a whole number or text",
+        'p.yaml:4:7: port: wrong type; expected a whole number, found text "x"',
+        "    4 | port: x",
+        "      |       ^",
+    ]
+
+
+def test_what_a_model_cannot_know_is_found_with_everything_else(tmp_path: Path) -> None:
+    def examine(values: dict[str, Any], folder: Path) -> Iterator[tuple[KeyPath, str]]:
+        assert folder == tmp_path
+        if values["web"]["port"] == values["limits"]["port"]:
+            yield ("limits", "port"), "the web has this port already"
+
+    path = tmp_path / "p.yaml"
+    path.write_text("web: {port: 81}\nlimits: {port: 81}\nmode: slwo\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, Settings, examine)
+
+    assert [str(problem).splitlines()[0].removeprefix(f"{tmp_path}/") for problem in caught.value.problems] == [
+        "p.yaml:2:16: limits.port: the web has this port already",
+        'p.yaml:3:7: mode: wrong value; expected `fast` or `slow`, found text "slwo"; did you mean `slow`?',
+    ]
+    path.write_text("web: {port: 81}\nlimits: {port: 82}\n")
+    assert load_config(path, Settings, examine).web.port == 81
