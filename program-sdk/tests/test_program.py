@@ -1,20 +1,25 @@
 """The frame around every program, run as the real process it is: arguments, readiness, signals, exit codes."""
 
+import asyncio
+import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import eventually, free_port, running_program
 
 DEADLINE_S = 20
 TOY = """
-import asyncio, sys
+import asyncio, logging, sys, threading, warnings
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -40,14 +45,26 @@ async def serve(config: ToyConfig, readiness: Readiness) -> None:
         return
     if config.mode == "done":
         return
+    if config.mode == "thread":
+        thread = threading.Thread(target=lambda: 1 / 0, name="counter")
+        thread.start()
+        thread.join()
+        warnings.warn("old\\nways")
+        logging.getLogger("toy").info("two\\nlines \\u2028 and %s", "an argument")
+        return
     readiness.ready("waiting")
     try:
         await asyncio.Event().wait()
     finally:
+        if config.mode == "slow":
+            print("cleaning", flush=True)
+            await asyncio.to_thread(lambda: open("gate").close())
         print("cleaned up", flush=True)
 
 
-sys.exit(run_program("toy", ToyConfig, serve, description="A program for tests."))
+code = run_program("toy", ToyConfig, serve, description="A program for tests.")
+print("returned", code, flush=True)
+sys.exit(code)
 """
 
 
@@ -58,17 +75,22 @@ def _toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def _run(*arguments: str, config: str | None = None) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, config: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     if config is not None:
         Path("given.yaml").write_text(textwrap.dedent(config))
         arguments = ("--config", "given.yaml", *arguments)
     command = [sys.executable, "-m", "toy", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    env = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=env)
+
+
+def _entries(result: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stderr.splitlines()]
 
 
 def test_a_good_configuration_is_checked_without_starting() -> None:
     result = _run("--check", config="mode: crash\n")
-    assert (result.returncode, result.stdout) == (0, "")
+    assert (result.returncode, result.stdout) == (0, "returned 0\n")
     assert result.stderr == "toy: configuration is valid\n"
 
 
@@ -102,6 +124,7 @@ def test_a_bug_keeps_its_traceback() -> None:
     result = _run(config="mode: crash\n")
     assert result.returncode == 1
     assert "RuntimeError: a bug" in result.stderr
+    assert result.stdout == "returned 1\n", "a caller that has more to end must get its turn"
 
 
 def test_a_program_that_is_done_ends_with_0() -> None:
@@ -114,6 +137,74 @@ def test_a_signal_ends_it_cleanly_after_its_own_clean_up(number: signal.Signals)
         program.process.send_signal(number)
         assert program.process.wait(DEADLINE_S) == 0
         assert "cleaned up" in program.output()
+
+
+def test_a_second_signal_does_not_cut_the_clean_up_short() -> None:
+    with running_program("toy", {"mode": "slow"}, cwd=Path.cwd()) as program:
+        os.mkfifo("gate")
+        program.process.send_signal(signal.SIGTERM)
+        asyncio.run(eventually(lambda: "cleaning" in program.output()))
+        program.process.send_signal(signal.SIGINT)
+        asyncio.run(eventually(lambda: "stopping already" in program.output()))
+        Path("gate").write_text("")
+        assert program.process.wait(DEADLINE_S) == 0
+        assert "cleaned up" in program.output()
+
+
+# --- the log ---
+
+
+def test_a_log_of_json_is_one_object_a_line_whatever_is_said() -> None:
+    result = _run(config="mode: thread\n", XR_AI_LOG_FORMAT="json")
+    failed, warned, said = _entries(result)
+
+    assert (failed["level"], failed["message"]) == ("CRITICAL", "thread counter failed")
+    assert failed["exception"].endswith("ZeroDivisionError: division by zero")
+    assert "UserWarning: old\nways" in warned["message"]
+    assert (said["level"], said["program"], said["logger"]) == ("INFO", "toy", "toy")
+    assert said["message"] == "two\nlines \u2028 and an argument"
+    assert "exception" not in said
+    assert datetime.fromisoformat(said["time"]).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "code", "level", "words"),
+    [
+        ("mode: crash\n", (), 1, "CRITICAL", "a fault of toy's own ends it"),
+        ("mode: refuse\n", (), 1, "ERROR", "no camera is connected"),
+        ("prot: 1\n", (), 2, "ERROR", "given.yaml:1:1: prot: unknown key"),
+        ("port: 1\n", ("--check",), 0, "INFO", "toy: configuration is valid"),
+    ],
+)
+def test_what_a_program_answers_is_in_a_log_of_json_too(
+    config: str, arguments: tuple[str, ...], code: int, level: str, words: str
+) -> None:
+    result = _run(*arguments, config=config, XR_AI_LOG_FORMAT="json")
+    (entry,) = _entries(result)
+
+    assert (result.returncode, entry["level"]) == (code, level)
+    assert entry["message"].startswith(words)
+    assert ("RuntimeError: a bug" in entry.get("exception", "")) == ("crash" in config)
+
+
+def test_a_format_that_there_is_not_is_an_error_of_the_configuration() -> None:
+    result = _run(config="mode: done\n", XR_AI_LOG_FORMAT="jsn")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        'XR_AI_LOG_FORMAT: wrong value; expected `text` or `json`, found text "jsn"; did you mean `json`?\n'
+    )
+
+
+def test_help_tells_what_the_environment_decides() -> None:
+    result = _run("--help")
+
+    assert result.returncode == 0
+    for word in ("--config", "--check", "XR_AI_LOG_FORMAT=json", "XR_AI_VERBOSE=1", "XR_AI_LOG_NAMES=1"):
+        assert word in result.stdout
+
+
+# --- readiness and signs of life ---
 
 
 def test_readiness_is_a_file_and_a_message_and_progress_comes_before(tmp_path: Path) -> None:

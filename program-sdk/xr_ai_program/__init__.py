@@ -14,7 +14,8 @@ Configuration errors are `xr_ai_config.ConfigError` (exit 2).
 """
 
 from xr_ai_program._errors import ProgramError, StartupError
+from xr_ai_program._logging import names_are_logged
 from xr_ai_program._readiness import Readiness
 from xr_ai_program._run import run_program
 
-__all__ = ("ProgramError", "Readiness", "StartupError", "run_program")
+__all__ = ("ProgramError", "Readiness", "StartupError", "names_are_logged", "run_program")

@@ -3,17 +3,18 @@
 import argparse
 import asyncio
 import logging
-import os
+import shutil
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Sequence
+import textwrap
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
-from xr_ai_config import ConfigError, load_config
+from xr_ai_config import ConfigError, Examine, load_config
 from xr_ai_program._errors import ProgramError
+from xr_ai_program._logging import ENVIRONMENT, say, set_up_logging
 from xr_ai_program._readiness import Readiness
 from xr_ai_program._watchdog import give_signs_of_life
 
@@ -22,8 +23,7 @@ logger = logging.getLogger(__name__)
 
 _EXIT_FAILED = 1
 _EXIT_CONFIG = 2
-# Libraries that report every request at INFO and would bury a program's own lines.
-_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "asyncio", "mcp", "livekit", "uvicorn")
+_LEAST_COLUMNS = 20
 
 
 def run_program(
@@ -34,23 +34,30 @@ def run_program(
     description: str,
     argv: Sequence[str] | None = None,
     default_config: Path | None = None,
+    examine: Examine | None = None,
+    notes: Callable[[ConfigT], Iterable[str]] | None = None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> int:
     """Run ``serve`` until it returns or a signal cancels it, and return the process' exit code.
 
     Without ``--config`` the file ``NAME.yaml`` of the working directory is read if there is one, then
-    ``default_config``, else the model's defaults apply. Errors a user can repair are printed without a traceback.
-    ``loop_factory`` makes another event loop than asyncio's own.
+    ``default_config``, else the model's defaults apply. Errors a user can repair are told without a traceback; any
+    other is a bug, which ends the program as well and keeps its traceback.
+    ``examine`` finds what the model cannot (see `Examine`); ``notes`` are what somebody should know of a configuration
+    that is valid. ``loop_factory`` makes another event loop than asyncio's own.
     """
     args = _parser(name, description).parse_args(argv)
-    _set_up_logging(name)
     try:
-        config = load_config(_config_path(name, args.config, default_config), config_model)
+        set_up_logging(name)
+        config = load_config(_config_path(name, args.config, default_config), config_model, examine)
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the one place where a program's configuration errors reach its user
+        for problem in error.problems:
+            say(logging.ERROR, str(problem))
         return _EXIT_CONFIG
+    for note in notes(config) if notes is not None else ():
+        logger.warning("%s", note)
     if args.check:
-        print(f"{name}: configuration is valid", file=sys.stderr)  # noqa: T201
+        say(logging.INFO, f"{name}: configuration is valid")
         return 0
     readiness = Readiness(args.ready_file)
     try:
@@ -59,17 +66,30 @@ def run_program(
     except ProgramError as error:
         logger.error("%s", error)
         return _EXIT_FAILED
+    except Exception:
+        logger.critical("a fault of %s's own ends it", name, exc_info=True)
+        return _EXIT_FAILED
     return 0
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=_wrapped(description),
+        epilog=_wrapped(ENVIRONMENT),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help=f"YAML configuration (default: ./{name}.yaml if present)"
     )
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="touched once the program is usable")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     return parser
+
+
+def _wrapped(text: str) -> str:
+    """Wrap as argparse does, but never inside the name of an option."""
+    return textwrap.fill(text, max(_LEAST_COLUMNS, shutil.get_terminal_size().columns - 2), break_on_hyphens=False)
 
 
 def _config_path(name: str, given: Path | None, default: Path | None) -> Path | None:
@@ -81,26 +101,14 @@ def _config_path(name: str, given: Path | None, default: Path | None) -> Path | 
     return default
 
 
-def _set_up_logging(name: str) -> None:
-    verbose = os.environ.get("XR_AI_VERBOSE", "").lower() in {"1", "true", "debug", "yes", "on"}
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
-    for noisy in _NOISY_LOGGERS:
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger(__name__).debug("%s starts, pid %d", name, os.getpid())
-
-
 async def _until_signalled(
     serve: Callable[[ConfigT, Readiness], Awaitable[None]], config: ConfigT, readiness: Readiness
 ) -> None:
     task = asyncio.ensure_future(serve(config, readiness))
+    stop = _Stop(task)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     signs = asyncio.ensure_future(give_signs_of_life(readiness))
     try:
         await task
@@ -109,3 +117,18 @@ async def _until_signalled(
     finally:
         signs.cancel()
         readiness.stopping()
+
+
+class _Stop:
+    """Ends the program's coroutine once: a further signal would cut short what it does on its way out."""
+
+    def __init__(self, task: "asyncio.Future[None]") -> None:
+        self._task = task
+        self._is_asked = False
+
+    def __call__(self) -> None:
+        if self._is_asked:
+            logger.warning("stopping already; SIGKILL ends this at once")
+            return
+        self._is_asked = True
+        self._task.cancel()
