@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from xr_ai_program import StartupError, run_program
 from xr_media_hub import _make_keys
+from xr_media_hub._examine import examine
 from xr_media_hub._hub import serve
 from xr_media_hub.config import HubConfig
 
@@ -23,6 +24,8 @@ def main() -> int:
         serve,
         description="The media hub: clients connect here, agents see and hear them here. "
         f"`{_make_keys.OPTION} DIR [NAME …]` makes keys for agents on other machines.",
+        examine=examine,
+        notes=HubConfig.notes,
         loop_factory=_fast_loop_factory(),
     )
     _leave(code)

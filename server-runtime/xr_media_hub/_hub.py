@@ -57,7 +57,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         sock = _bind_web(config, stack)
         hub = stack.enter_context(closing(_bind_hub(config)))
         certificate = _certificate(config)
-        secret = config.api_secret or secrets.token_urlsafe(_SECRET_BYTES)
+        secret = config.api_secret.get_secret_value() or secrets.token_urlsafe(_SECRET_BYTES)
         access = LiveKitAccess(config.internal_url, config.api_key, secret)
         stack.push_async_callback(access.aclose)
         stats = HubStats()
@@ -124,10 +124,6 @@ async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
 def _bind_web(config: HubConfig, stack: AsyncExitStack) -> socket.socket | None:
     if not config.enable_web_server:
         return None
-    if config.web_client_dir is not None and not config.web_client_dir.is_dir():
-        raise StartupError(
-            f"web_client_dir {config.web_client_dir} is not a folder; build the web client or change the path"
-        )
     return stack.enter_context(closing(bind(config.web_server_host, config.web_server_port)))
 
 
@@ -238,7 +234,7 @@ def _web_settings(
     return WebSettings(
         token=TokenSettings(
             admit=connector.admit,
-            join_code=config.join_code,
+            join_code=config.join_code.get_secret_value(),
             is_tls=config.web_server_tls,
             public_url=config.public_url,
             rate_per_minute=config.token_rate_per_minute,

@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    SecretStr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -55,26 +57,25 @@ Network = Annotated[
 ]
 Origin = Annotated[str, AfterValidator(_origin)]
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-_NO_TOKEN_SERVER = "there is no second token server any more: clients get tokens at /token of web_server_port"
-_NO_SHARED_RING = "there is no shared ring any more: each video track has memory of its own, sized to its frames"
-_REPLACED_BY = {
-    "enable_token_server": f"{_NO_TOKEN_SERVER} (web_server_tls: false there for plain http); remove this key",
-    "token_server_host": f"{_NO_TOKEN_SERVER}; use web_server_host",
-    "token_server_port": f"{_NO_TOKEN_SERVER}; use web_server_port",
-    "token_server_url": f"{_NO_TOKEN_SERVER}; use public_url for the URL that they are told",
-    "browser_dir": f"{_NO_TOKEN_SERVER}; use web_client_dir for the page",
-    "shm_num_slots": f"{_NO_SHARED_RING}; remove this key",
-    "shm_max_frame_bytes": f"{_NO_SHARED_RING}; remove this key",
-}
+_TOKEN_SERVER_KEYS = (
+    "enable_token_server",
+    "token_server_host",
+    "token_server_port",
+    "token_server_url",
+    "browser_dir",
+)
+_RING_KEYS = ("shm_num_slots", "shm_max_frame_bytes")
+RETIRED_KEYS = (*_TOKEN_SERVER_KEYS, *_RING_KEYS)
+"""Keys of v0.1 that are taken and do nothing; see `HubConfig.notes`."""
+_V01_TOKEN_PORT = 8000
 
 
-def _retired(value: object, info: ValidationInfo) -> None:
-    """Refuse a key of v0.1, unless it only says that what is gone is not wanted."""
-    if value is not False and value is not None:
-        raise ValueError(_REPLACED_BY[info.field_name or ""])
+def _wanted(value: object) -> object:
+    """Return what a retired key asks for; nothing, where it says that it is not wanted."""
+    return None if value is False or value == "" else value
 
 
-Retired = Annotated[None, PlainValidator(_retired), WithJsonSchema({"deprecated": True})]
+Retired = Annotated[Any, PlainValidator(_wanted), WithJsonSchema({"deprecated": True})]
 Port = Annotated[int, Field(ge=1, le=65535)]
 # v0.1 configurations say "" for "none"; as a path that would be the file's own folder.
 OptionalPath = Annotated[ConfigPath | None, BeforeValidator(lambda value: None if value == "" else value)]
@@ -163,13 +164,13 @@ class HubConfig(BaseModel):
     isolation: Literal["room", "permissions"] = "room"
     identity: str = Field("xr-hub-connector", min_length=1)
     room_name: str = Field("xr-room", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    join_code: str = ""
+    join_code: SecretStr = SecretStr("")
     duplicate_identity: Literal["rename", "refuse"] = "rename"
     max_participants: int = Field(32, ge=1, le=1024)
     max_data_bytes: int = Field(16 * 2**20, ge=PACKET_BYTES, le=32 * 2**20)
 
     api_key: str = "xr-hub"
-    api_secret: str = ""
+    api_secret: SecretStr = SecretStr("")
     livekit_url: str = ""
     livekit_server_bin: OptionalPath = None
     lk_port_ws: Port = 7880
@@ -197,9 +198,11 @@ class HubConfig(BaseModel):
     remote: RemoteAgents = RemoteAgents()
 
     video_codec: Literal["auto", "hardware", "software"] = "auto"
-    video_recording: VideoRecording = VideoRecording()
+    # v0.1 configurations say null for "none".
+    video_recording: Annotated[VideoRecording, BeforeValidator(lambda value: {} if value is None else value)] = (
+        VideoRecording()
+    )
 
-    # Keys of v0.1 whose meaning is gone; see `_retired`.
     enable_token_server: Retired = None
     token_server_host: Retired = None
     token_server_port: Retired = None
@@ -212,6 +215,38 @@ class HubConfig(BaseModel):
     def internal_url(self) -> str:
         """Where the hub itself reaches LiveKit; follows ``lk_port_ws`` unless a server was named."""
         return self.livekit_url or self.lk_internal_url or f"ws://127.0.0.1:{self.lk_port_ws}"
+
+    def notes(self) -> Iterator[str]:
+        """Yield what somebody should know who wrote this: which keys of v0.1 do nothing, and what does it now."""
+        given = [key for key in RETIRED_KEYS if getattr(self, key) is not None]
+        sentences = []
+        if ring := [key for key in given if key in _RING_KEYS]:
+            sentences.append(f"{', '.join(ring)} (each video track has memory of its own, sized to its frames)")
+        if tokens := [key for key in given if key in _TOKEN_SERVER_KEYS]:
+            sentences.append(f"{', '.join(tokens)} ({self._token_server_text()})")
+        if sentences:
+            yield f"keys of v0.1 that do nothing any more, and may be removed: {'; '.join(sentences)}"
+
+    def _token_server_text(self) -> str:
+        if not self.enable_token_server:
+            return "there is no second token server to set up"
+        scheme = "https" if self.web_server_tls else "http"
+        old_port = self.token_server_port or _V01_TOKEN_PORT
+        return (
+            f"there is no second token server: clients that went to http://THIS_HOST:{old_port} must go to "
+            f"{scheme}://THIS_HOST:{self.web_server_port} for their token and page; public_url and web_client_dir say "
+            f"what token_server_url and browser_dir said"
+        )
+
+    @field_validator("enable_token_server")
+    @classmethod
+    def _has_a_replacement(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("enable_web_server") is False:
+            raise ValueError(
+                "there is no second token server any more: with enable_web_server: false nobody could join; set it to "
+                "true, and web_server_port to the port that clients know"
+            )
+        return value
 
     @field_validator("hub_push_addr", "hub_sub_addr")
     @classmethod
@@ -236,8 +271,8 @@ class HubConfig(BaseModel):
 
     @field_validator("api_secret")
     @classmethod
-    def _is_long_enough(cls, value: str) -> str:
-        if value and len(value) < _MIN_SECRET_CHARS:
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value) < _MIN_SECRET_CHARS:
             raise ValueError(
                 f"expected at least {_MIN_SECRET_CHARS} characters, or nothing: then one is made for this run"
             )
@@ -246,7 +281,7 @@ class HubConfig(BaseModel):
     @field_validator("livekit_url")
     @classmethod
     def _has_its_own_key(cls, value: str, info: ValidationInfo) -> str:
-        if value and info.data.get("api_secret") == "":
+        if value and info.data.get("api_secret") == SecretStr(""):
             raise ValueError("this names a server of yours: api_key and api_secret must be its own")
         return value
 

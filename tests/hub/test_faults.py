@@ -146,8 +146,8 @@ def test_the_secret_is_private_and_gone_once_it_was_read(
 def test_a_missing_client_folder_is_named(make_hub: Callable[..., Any], tmp_path: Path) -> None:
     hub = make_hub(web_client_dir=str(tmp_path / "nowhere")).start()
 
-    assert hub.wait_exit() == 1
-    assert f"web_client_dir {tmp_path / 'nowhere'} is not a folder" in hub.output
+    assert hub.wait_exit() == 2
+    assert f"web_client_dir: {tmp_path / 'nowhere'} is not a folder" in hub.output
 
 
 def test_a_server_of_ones_own_that_is_not_there_is_named(make_hub: Callable[..., Any]) -> None:
