@@ -5,32 +5,51 @@ from typing import Any
 
 import pytest
 
-from xr_media_hub._report import stats_line
+from xr_media_hub import _report
+from xr_media_hub._report import report_stats, stats_line
 from xr_media_hub._throttle import Throttled
 
 
-def test_the_line_of_the_log_has_rates_and_losses_and_no_names() -> None:
-    def facts(number: int) -> dict[str, Any]:
-        tracks = {
-            "TR_1": {"kind": "video", "per_s": 29.0},
-            "TR_2": {"kind": "video", "per_s": 5.5},
-            "TR_3": {"kind": "audio", "per_s": 100.0},
-        }
-        names = ("audio_chunks", "data_in", "data_out", "return_audio_chunks", "dropped_in")
-        return {
-            "participant_count": 1,
-            "agents": 2,
-            "status": "ok",
-            "totals": dict.fromkeys((*names, "dropped_data_out", "dropped_audio_out"), number * 10),
-            "ipc": {"dropped": {"frame lost": number}},
-            "recording": {"state": "failing: no space left"},
-            "participants": {"alice": {"tracks": tracks}},
-        }
+def facts(number: int, participants: int = 1) -> dict[str, Any]:
+    """Health's, where everything that is counted has gone on ``number`` times."""
+    tracks = {
+        "TR_1": {"kind": "video", "per_s": 29.0},
+        "TR_2": {"kind": "video", "per_s": 5.5},
+        "TR_3": {"kind": "audio", "per_s": 100.0},
+    }
+    names = ("audio_chunks", "data_in", "data_out", "return_audio_chunks", "dropped_in")
+    return {
+        "participant_count": participants,
+        "agents": 2,
+        "status": "ok",
+        "totals": dict.fromkeys((*names, "dropped_data_out", "dropped_audio_out"), number * 10),
+        "ipc": {"dropped": {"frame lost": number}, "speech_cancelled": number * 4},
+        "recording": {"state": "failing: no space left"},
+        "participants": {"alice": {"tracks": tracks}},
+    }
 
+
+def test_the_line_of_the_log_has_rates_and_losses_and_no_names() -> None:
     assert stats_line(facts(3), facts(2), 5.0) == (
         "stats participants=1 agents=2 video_tracks=2 video_per_s=34.5 slowest_video_per_s=5.5 audio_chunks_per_s=2.0 "
-        "data_in_per_s=2.0 data_out_per_s=2.0 speech_chunks_per_s=2.0 lost=31 livekit=ok recording=failing"
+        "data_in_per_s=2.0 data_out_per_s=2.0 speech_chunks_per_s=2.0 speech_cancelled=4 lost=31 livekit=ok "
+        "recording=failing"
     )
+
+
+@pytest.mark.anyio
+async def test_the_line_is_said_once_a_minute_while_somebody_is_here(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_report, "_PERIOD_S", 1e-6)
+    caplog.set_level("INFO")
+    three_minutes, then_nobody = [facts(0)] + [facts(1)] * 36, [facts(1, participants=0)] * 36
+    heard = iter([*three_minutes, *then_nobody])
+    with pytest.raises(RuntimeError):  # what ends the iterator
+        await report_stats(lambda: next(heard))
+
+    lines = [record for record in caplog.records if record.message.startswith("stats participants=")]
+    assert [record.levelname for record in lines] == ["INFO"] * 3
 
 
 def test_what_happens_all_the_time_is_said_now_and_then(caplog: pytest.LogCaptureFixture) -> None:

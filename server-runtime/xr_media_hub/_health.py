@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 # With the time one question may take, a server that hangs shows within two seconds.
 _WATCH_PERIOD_S = 1.0
+# What agents want dropped is no loss.
+_CANCELLED = "speech cancelled by a flush"
 # Agents choose their names.
 _NAME_CHARS = 64
 
@@ -57,7 +59,8 @@ class Health:
                 "published": ipc.published,
                 "video_tracks": ipc.video_tracks,
                 "ring_bytes": ipc.ring_bytes,
-                "dropped": ipc.counters,
+                "dropped": {kind: count for kind, count in ipc.counters.items() if kind != _CANCELLED},
+                "speech_cancelled": ipc.counters.get(_CANCELLED, 0),
             },
             "recording": self._recording() if self._recording else {"state": "off"},
             "participants": {

@@ -64,6 +64,8 @@ def _ipc(ipc: dict[str, Any]) -> Iterator[Metric]:
     yield CounterMetricFamily("xr_hub_ipc_published", "Messages published to agents", ipc["published"])
     yield GaugeMetricFamily("xr_hub_video_tracks", "Video tracks in memory", ipc["video_tracks"])
     yield GaugeMetricFamily("xr_hub_ring_bytes", "Shared memory of video tracks", ipc["ring_bytes"])
+    cancelled = ipc["speech_cancelled"]
+    yield CounterMetricFamily("xr_hub_speech_cancelled", "Chunks of speech that an agent's flush overtook", cancelled)
     text = "Lost or refused between hub and agents"
     yield _labelled(CounterMetricFamily, "xr_hub_ipc_dropped", text, "reason", ipc["dropped"])
 

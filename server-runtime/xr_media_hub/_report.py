@@ -46,6 +46,7 @@ def stats_line(now: dict[str, Any], before: dict[str, Any], seconds: float) -> s
         "data_in_per_s": rate("data_in"),
         "data_out_per_s": rate("data_out"),
         "speech_chunks_per_s": rate("return_audio_chunks"),
+        "speech_cancelled": now["ipc"]["speech_cancelled"] - before["ipc"]["speech_cancelled"],
         "lost": _lost(now) - _lost(before),
         "livekit": "ok" if now["status"] == "ok" else "away",
         "recording": now["recording"]["state"].partition(":")[0],

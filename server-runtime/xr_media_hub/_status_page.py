@@ -77,6 +77,7 @@ def _figures(facts: dict[str, Any]) -> str:
         "Agents": facts["agents"],
         "Video memory": f"{ipc['ring_bytes'] / 2**20:.1f} MiB",
         "Sent to agents": f"{ipc['published']:,}".replace(",", " "),
+        "Speech cut short": f"{ipc['speech_cancelled']} chunks",
         "Isolation": facts["isolation"],
         "Recording": _ON_OFF.get(state, state),
         "Running for": _duration(facts["uptime_s"]),

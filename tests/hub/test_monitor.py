@@ -1,5 +1,6 @@
 """/health, /metrics and /status: everything for operators, nothing for others, and nobody's name."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ from kit.agents import running_agent
 from kit.hub import get_json, health_until
 from prometheus_client.parser import text_string_to_metric_families
 
+from xr_ai_agent import AudioChunk
 from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +116,28 @@ async def test_what_each_agent_lost_is_shown_by_its_program(
         assert now[f"xr_hub_agent_silent_seconds.{name}"] < 10
         assert now[f"xr_hub_agent_listens.{name}.data"] >= 1
     assert re.search(r"<td>careful<td>\d+<td>\d+<td>[1-9]\d*<td>\d+\.\d s<td>\d+ s ago", page)
+
+
+async def test_speech_that_a_flush_cancels_is_counted_and_no_loss(
+    hub: Any, agent: Any, join: Callable[..., Any]
+) -> None:
+    await join(hub, "cut-short")
+    await eventually(lambda: "cut-short" in agent.endpoint.connected_participants)
+    chunk = AudioChunk(0, 48_000, 1, 480, bytes(4 * 480), "cut-short", "voice")
+    facts: dict[str, Any] = {"ipc": {"speech_cancelled": 0}}
+    while not facts["ipc"]["speech_cancelled"]:  # the flush overtakes what the hub has not read yet
+        sends = [asyncio.ensure_future(agent.endpoint.send_return_audio(chunk)) for _ in range(2_000)]
+        await asyncio.sleep(0)
+        assert await agent.endpoint.flush_return_audio("cut-short")
+        await asyncio.gather(*sends)
+        facts = await health_until(hub, lambda facts: facts["ipc"]["dropped"] is not None)
+    now = await metrics(hub)
+    _, page, _ = await get(f"{hub.url}/status")
+
+    assert now["xr_hub_speech_cancelled_total"] > 0
+    assert [name for name in (*now, *facts["ipc"]["dropped"]) if "cancelled by a flush" in name] == []
+    assert "cancelled by a flush" not in page
+    assert re.search(r"Speech cut short</span><b>[1-9]\d* chunks<", page)
 
 
 async def test_the_log_says_now_and_then_how_the_hub_is(hub: Any, join: Callable[..., Any]) -> None:
