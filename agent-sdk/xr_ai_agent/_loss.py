@@ -30,8 +30,12 @@ class LossCounter:
         error: BaseException | None = None,
         level: int = logging.WARNING,
         number: int = 1,
+        who: object = "",
     ) -> None:
-        """Count ``number`` events; ``detail`` is formatted only when it is logged, ``error`` adds its traceback."""
+        """Count ``number`` events; ``detail`` is formatted only when it is logged, ``error`` adds its traceback.
+
+        ``who`` is what people chose, such as an id or a topic: it is in the line only where DEBUG is logged too.
+        """
         self._counts[kind] += number
         now = time.monotonic()
         if now - self._logged_at.get(kind, -_REPEAT_AFTER_S) < _REPEAT_AFTER_S:
@@ -40,4 +44,5 @@ class LossCounter:
         self._logged_at[kind] = now
         self._logged_count[kind] = self._counts[kind]
         suffix = f" (and {more} more since the last such line)" if more else ""
-        self._logger.log(level, "%s: %s%s", kind, detail, suffix, exc_info=error)
+        about = f" ({who})" if who and self._logger.isEnabledFor(logging.DEBUG) else ""
+        self._logger.log(level, "%s: %s%s%s", kind, detail, about, suffix, exc_info=error)

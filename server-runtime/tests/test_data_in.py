@@ -8,6 +8,7 @@ import pytest
 from livekit import rtc
 
 from xr_media_hub._stats import ParticipantStats
+from xr_media_hub._who import Who
 from xr_media_hub.transport.livekit import _data_in
 from xr_media_hub.transport.livekit._data_in import DataIn
 
@@ -43,7 +44,7 @@ async def test_a_stream_holds_back_its_own_topic_only() -> None:
         if len(heard) == 3:
             all_heard.set()
 
-    data_in = DataIn("alice", push, ParticipantStats(), 1000)
+    data_in = DataIn(Who("alice", {}), push, ParticipantStats(), 1000)
     stream = Slow("scene")
     data_in.stream(stream)  # type: ignore[arg-type]
     await data_in.packet("scene", b"second")
@@ -66,7 +67,7 @@ async def test_a_stream_that_stands_still_is_given_up(monkeypatch: pytest.Monkey
         heard.set()
 
     counts = ParticipantStats()
-    data_in = DataIn("alice", push, counts, 1000)
+    data_in = DataIn(Who("alice", {}), push, counts, 1000)
     stream = Slow("scene")
     data_in.stream(stream)  # type: ignore[arg-type]
     stream.chunks.put_nowait(b"half")

@@ -7,7 +7,9 @@ import pytest
 
 from xr_media_hub import _report
 from xr_media_hub._report import report_stats, stats_line
+from xr_media_hub._stats import HubStats, ParticipantStats, QueueDepths
 from xr_media_hub._throttle import Throttled
+from xr_media_hub.transport.livekit._server_lines import without_people
 
 
 def facts(number: int, participants: int = 1) -> dict[str, Any]:
@@ -60,3 +62,42 @@ def test_what_happens_all_the_time_is_said_now_and_then(caplog: pytest.LogCaptur
     line.log("lost %d", 1000)
 
     assert caplog.messages == ["lost 0", "lost 1000 (and 999 more since the last such line)"]
+
+
+def test_a_participant_is_a_number_and_a_name_only_where_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats = HubStats()
+    alice = stats.who("alice")
+    assert str(alice) == "a participant who is not here"
+    for name in ("bob", "alice"):
+        stats.joined(name, ParticipantStats(), QueueDepths)
+    assert str(alice) == "participant 2"
+    assert alice.conceal("no track of alice") == "no track of …"
+    for variable in ("XR_AI_LOG_NAMES", "XR_AI_VERBOSE"):
+        monkeypatch.setenv(variable, "1")
+        assert str(alice) == "participant 2 (alice)"
+        assert alice.conceal("no track of alice") == "no track of alice"
+        monkeypatch.delenv(variable)
+
+
+@pytest.mark.parametrize(
+    ("details", "shown"),
+    [
+        (
+            '{"room": "xr-room-alice-1f", "roomID": "RM_1", "participant": "alice", "pID": "PA_1", "kind": 3}',
+            '{"roomID": "RM_1", "pID": "PA_1"}',
+        ),
+        (
+            '{"error": "no alice in xr-room-alice-1f", "room": "xr-room-alice-1f", "participantIdentity": "alice"}',
+            '{"error": "no … in …"}',
+        ),
+        ('{"participant": "alice", "offer": "cut o', "{…}"),
+    ],
+)
+def test_the_media_servers_lines_are_shown_without_people(
+    monkeypatch: pytest.MonkeyPatch, details: str, shown: str
+) -> None:
+    head = "2026-11-20T10:00:00Z\tERROR\tlivekit\trtc/room.go:1\tcould not do it\t"
+    assert without_people(head + details) == head + shown
+    assert without_people("panic: no such thing") == "panic: no such thing"
+    monkeypatch.setenv("XR_AI_LOG_NAMES", "1")
+    assert without_people(head + details) == head + details

@@ -8,6 +8,7 @@ import pytest
 
 from xr_ai_agent import AudioChunk
 from xr_media_hub._stats import ParticipantStats
+from xr_media_hub._who import Who
 from xr_media_hub.transport.livekit import _return_voice
 from xr_media_hub.transport.livekit._return_voice import QUEUE_LIMIT_S, RATE_HZ, ReturnVoice
 
@@ -19,7 +20,7 @@ class Speaker:
 
     def __init__(self) -> None:
         self.counts = ParticipantStats()
-        self.voice = ReturnVoice("alice", self.counts)
+        self.voice = ReturnVoice(Who("alice", {}), self.counts)
         self.played: list[np.ndarray] = []
         self.go = asyncio.Event()
         self.go.set()

@@ -8,7 +8,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING, Any
 
-from xr_ai_agent import AddressInUseError, HubEndpoint, InsecureAddressError, KeyFileError, RemoteAccess
+from xr_ai_agent import (
+    AddressInUseError,
+    HubEndpoint,
+    InsecureAddressError,
+    KeyFileError,
+    ParticipantEvent,
+    RemoteAccess,
+)
 from xr_ai_program import Readiness, StartupError
 from xr_ai_program.http import bind
 from xr_media_hub._errors import HubTaskEnded
@@ -61,6 +68,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         access = LiveKitAccess(config.internal_url, config.api_key, secret)
         stack.push_async_callback(access.aclose)
         stats = HubStats()
+        hub.on_participant(_say_of_others)
         recorder = _recorder(config, hub)
         if recorder is not None:
             stack.push_async_callback(recorder.stop)
@@ -146,6 +154,12 @@ def _bind_hub(config: HubConfig) -> HubEndpoint:
     if hub.remote_addresses is not None:
         logger.info("agents on other machines: XR_HUB_PUB=%s XR_HUB_IN=%s", *hub.remote_addresses)
     return hub
+
+
+def _say_of_others(event: ParticipantEvent) -> None:
+    """Log who comes through a connector of another process: our own says so itself, and by a number."""
+    if event.connector_id != _CONNECTOR_ID:
+        logger.info("somebody %s through connector %s", "joined" if event.joined else "left", event.connector_id)
 
 
 def _remote(config: HubConfig) -> RemoteAccess | None:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
+from xr_media_hub._who import Who
+
 __all__ = ("COUNTED", "HubStats", "ParticipantStats", "QueueDepths", "TrackStats", "measure_rates")
 
 # As often as the status page is read.
@@ -68,6 +70,10 @@ class HubStats:
     members: dict[str, Member] = field(default_factory=dict)
     joins: int = 0
     _gone: Counter[str] = field(default_factory=Counter)
+
+    def who(self, participant_id: str) -> Who:
+        """Return how the log names a participant, whether they are here yet or not."""
+        return Who(participant_id, self.members)
 
     def joined(self, participant_id: str, counts: ParticipantStats, queues: Callable[[], QueueDepths]) -> None:
         """Count a join and show the participant from now on."""

@@ -53,7 +53,9 @@ class ConnectorRings:
             if own is not None:
                 self._give_back(own, signal)
         who = f"{signal.participant_id!r:.80}"
-        self._losses.count("frame of nobody dropped", f"participant {who} is not here through the frame's connector")
+        self._losses.count(
+            "frame of nobody dropped", "the participant is not here through the frame's connector", who=who
+        )
         return None
 
     def close(self) -> None:

@@ -115,7 +115,7 @@ class HubCore:
         try:
             handler(message, frame)
         except InvalidIdError as error:
-            self.losses.count("invalid id", error)
+            self.losses.count("invalid id", "of a participant, track, connector or topic", who=error)
         except RingError as error:
             self.losses.count("frame lost", error)
 
@@ -172,7 +172,8 @@ class HubCore:
         self._streams.end(event.participant_id)
         if event.joined:
             self._streams.begin(event.participant_id)
-        logger.info("participant %s %s", event.participant_id, "joined" if event.joined else "left")
+        # Below INFO, for it names people; the program around this hub says it in its own way.
+        logger.debug("participant %s %s", event.participant_id, "joined" if event.joined else "left")
         self.on_participant.fire(event)
         frame = encode(MsgType.PARTICIPANT_EVENT, event)
         self._publish(topics.PARTICIPANT, frame)

@@ -28,7 +28,9 @@ class MediaChecks:
         """Whether a participant is connected; else it is not theirs to say or hear."""
         if participant_id in self._roster:
             return True
-        self._losses.count(f"{what} of nobody dropped", f"participant {participant_id!r:.80} is not connected")
+        self._losses.count(
+            f"{what} of nobody dropped", "the participant is not connected", who=f"{participant_id!r:.80}"
+        )
         return False
 
     def is_of(self, connector_id: str, participant_id: str, what: str) -> bool:
@@ -36,7 +38,9 @@ class MediaChecks:
         if self._roster.connector_of(participant_id) == connector_id:
             return True
         if self.is_present(participant_id, what):
-            self._losses.count(f"{what} of nobody dropped", f"{participant_id} came in through another connector")
+            self._losses.count(
+                f"{what} of nobody dropped", "the participant came in through another connector", who=participant_id
+            )
         return False
 
     def is_sound(self, chunk: AudioChunk) -> bool:

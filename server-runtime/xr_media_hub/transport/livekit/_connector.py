@@ -11,6 +11,7 @@ from xr_ai_agent import AudioChunk, Connector, DataMessage, InvalidIdError, Retu
 from xr_media_hub._errors import JoinRefused, RoomUnavailable
 from xr_media_hub._stats import HubStats
 from xr_media_hub._throttle import Throttled
+from xr_media_hub._who import Who, personal
 from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, RoomKeeper, RoomPlan
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
 from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
@@ -66,7 +67,7 @@ class LiveKitConnector:
         self._shared: SharedRoom | None = None
         if is_shared:
             # The hub itself counts here: it is what keeps the room open.
-            keeper = RoomKeeper(self._plan(room_prefix, max_participants + 1, is_shared=True), access)
+            keeper = RoomKeeper(self._plan(room_prefix, max_participants + 1, owner=None), access)
             self._shared = SharedRoom(keeper, self._adopt, stats.lost_in)
         connector.on_return_audio(self._return_audio)
         connector.on_return_data(self._return_data)
@@ -101,7 +102,8 @@ class LiveKitConnector:
             await session.open()
         except RoomUnavailable as error:
             await session.close()
-            logger.error("participant %s not admitted: %s", identity, error)
+            who = self._stats.who(identity)
+            logger.error("%s was not admitted: %s", who, who.conceal(error))
             raise JoinRefused(503, "the media server gave no room; try again in a moment") from error
         except asyncio.CancelledError:
             await session.close()
@@ -114,14 +116,14 @@ class LiveKitConnector:
         if self._shared is not None:
             await self._shared.close()
 
-    def _plan(self, name: str, capacity: int, *, is_shared: bool) -> RoomPlan:
-        return RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, is_shared)
+    def _plan(self, name: str, capacity: int, *, owner: Who | None) -> RoomPlan:
+        return RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, owner)
 
     def _room_of(self, identity: str) -> tuple[str, ParticipantRoom]:
         if self._shared is not None:
             return self._room_prefix, self._shared.place_of(identity)
         name = f"{self._room_prefix}-{identity}-{secrets.token_hex(4)}"
-        return name, RoomKeeper(self._plan(name, 1, is_shared=False), self._access)
+        return name, RoomKeeper(self._plan(name, 1, owner=self._stats.who(identity)), self._access)
 
     def _adopt(self, identity: str) -> None:
         """Somebody is in the shared room who was forgotten here: after a long sleep, or with a token still valid."""
@@ -130,7 +132,8 @@ class LiveKitConnector:
             if self._checked(identity) != identity or len(self._sessions) >= self._max_participants:
                 raise JoinRefused(503, "the hub is full")
         except JoinRefused as error:
-            logger.warning("%r is in the shared room and not heard: %s", identity, error)
+            why = personal(str(error), f"refused as /token would, with {error.status}")
+            logger.warning("%s is in the shared room and not heard: %s", personal(identity, "somebody"), why)
             return
         place = self._shared.place_of(identity)
         session = self._sessions[identity] = self._new_session(identity, place)
@@ -195,7 +198,7 @@ class LiveKitConnector:
     def _with_session(self, participant_id: str, act: Callable[[ParticipantSession], None]) -> None:
         session = self._sessions.get(participant_id)
         if session is None:
-            self._unaddressed.log("a reply to %s was dropped: not connected", participant_id)
+            self._unaddressed.log("a reply to %s was dropped: not connected", self._stats.who(participant_id))
             return
         act(session)
 

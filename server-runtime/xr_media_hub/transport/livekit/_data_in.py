@@ -11,6 +11,7 @@ from livekit.rtc.data_stream import StreamError
 
 from xr_media_hub._stats import ParticipantStats
 from xr_media_hub._throttle import Throttled
+from xr_media_hub._who import Who
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +33,12 @@ class DataIn:
 
     def __init__(
         self,
-        participant_id: str,
+        who: Who,
         push: Callable[[str, bytes], Awaitable[None]],
         counts: ParticipantStats,
         max_bytes: int,
     ) -> None:
-        self._participant_id = participant_id
+        self._who = who
         self._push = push
         self._counts = counts
         self._max_bytes = max_bytes
@@ -72,7 +73,7 @@ class DataIn:
             self._lanes[topic].append(reader)
             return
         lane = self._lanes[topic] = deque([reader])
-        task = asyncio.create_task(self._drain(topic, lane), name=f"{self._participant_id} stream")
+        task = asyncio.create_task(self._drain(topic, lane), name="stream")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -125,4 +126,4 @@ class DataIn:
 
     def _refuse(self, why: str) -> None:
         self._counts.dropped_in += 1
-        self._refused.log("data from %s was refused: %s", self._participant_id, why)
+        self._refused.log("data from %s was refused: %s", self._who, why)

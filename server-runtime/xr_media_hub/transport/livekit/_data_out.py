@@ -9,6 +9,7 @@ from xr_ai_agent import DataMessage
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._stats import ParticipantStats
 from xr_media_hub._throttle import Throttled
+from xr_media_hub._who import Who, personal
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +21,8 @@ _LARGEST_MOST = 2
 class DataOut:
     """What cannot be sent is counted and logged."""
 
-    def __init__(self, participant_id: str, counts: ParticipantStats, max_bytes: int) -> None:
-        self._participant_id = participant_id
+    def __init__(self, who: Who, counts: ParticipantStats, max_bytes: int) -> None:
+        self._who = who
         self._counts = counts
         self._max_bytes = max_bytes
         self._queue: deque[DataMessage] = deque()
@@ -65,4 +66,5 @@ class DataOut:
 
     def _lose(self, message: DataMessage, why: str) -> None:
         self._counts.dropped_data_out += 1
-        self._lost.log("data to %s on topic %r was lost: %s", self._participant_id, message.topic, why)
+        topic = personal(message.topic, "a topic of theirs")
+        self._lost.log("data to %s on %s was lost: %s", self._who, topic, self._who.conceal(why))

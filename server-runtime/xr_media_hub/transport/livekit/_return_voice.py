@@ -12,6 +12,7 @@ from livekit import rtc
 from xr_ai_agent import AudioChunk
 from xr_media_hub._stats import ParticipantStats
 from xr_media_hub._throttle import Throttled
+from xr_media_hub._who import Who
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +38,9 @@ class ReturnVoice:
     `push` never waits; `run` feeds LiveKit, which plays at audio rate.
     """
 
-    def __init__(self, participant_id: str, stats: ParticipantStats) -> None:
+    def __init__(self, who: Who, stats: ParticipantStats) -> None:
         self.source = rtc.AudioSource(RATE_HZ, _CHANNELS, queue_size_ms=_SOURCE_QUEUE_MS)
-        self._participant_id = participant_id
+        self._who = who
         self._stats = stats
         self._queue: deque[AudioChunk] = deque()
         self._queued_s = 0.0
@@ -60,7 +61,7 @@ class ReturnVoice:
         fault = _fault_of(chunk)
         if fault:
             self._stats.dropped_audio_out += 1
-            self._refused.log("speech to %s dropped: %s", self._participant_id, fault)
+            self._refused.log("speech to %s dropped: %s", self._who, fault)
             return
         if self._queued_s >= QUEUE_LIMIT_S:
             self._overflow()
@@ -142,7 +143,7 @@ class ReturnVoice:
         self._stats.dropped_audio_out += 1
         self._overflowed.log(
             "speech to %s dropped: %.0f s are queued already, and no more than that is kept",
-            self._participant_id,
+            self._who,
             QUEUE_LIMIT_S,
         )
 

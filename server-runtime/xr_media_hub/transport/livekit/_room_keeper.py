@@ -9,6 +9,7 @@ from typing import Protocol
 from livekit import rtc
 
 from xr_media_hub._errors import RoomUnavailable
+from xr_media_hub._who import Who
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
 from xr_media_hub.transport.livekit._room_link import Event, RoomLink
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
@@ -54,13 +55,23 @@ class ParticipantRoom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RoomPlan:
-    """What distinguishes one room of the hub's from another."""
+    """What distinguishes one room of the hub's from another; ``owner`` is whose it is, None: everybody's."""
 
     name: str
     hub_identity: str
     capacity: int
     max_data_bytes: int
-    is_shared: bool = False
+    owner: Who | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether everybody is in it."""
+        return self.owner is None
+
+    @property
+    def shown(self) -> str:
+        """How the log names the room, whose own name has the participant's in it."""
+        return f"the room {self.name}" if self.owner is None else f"the room of {self.owner}"
 
 
 class RoomKeeper:
@@ -176,7 +187,7 @@ class RoomKeeper:
         if reason in _ENDED_BY_SERVER and not self.is_shared:
             self._on_event(ENDED)
             return
-        logger.warning("the hub lost the room %s; joining it again", self._plan.name)
+        logger.warning("the hub lost %s; joining it again", self._plan.shown)
         self._link_number += 1
         lost, self._link = self._link, None
         self._on_event(LOST)
@@ -187,7 +198,7 @@ class RoomKeeper:
             await lost.close()
         # Both each time: a room that was being removed is still found by the first, and gone for the second.
         await self._until_done(self._enter)
-        logger.info("the hub is back in the room %s", self._plan.name)
+        logger.info("the hub is back in %s", self._plan.shown)
 
     async def _restore(self) -> None:
         """A restarted server has forgotten the room; without it nobody's reconnect succeeds, the hub's included."""
@@ -204,7 +215,7 @@ class RoomKeeper:
                 delay_s = min(delay_s * 2, _RETRY_MOST_S)
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=f"{self._plan.name} {name}")
+        task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(report_failure)

@@ -22,6 +22,7 @@ from xr_ai_program import StartupError
 from xr_media_hub._errors import LiveKitServerDied
 from xr_media_hub.transport.livekit._binary import find_server_binary
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+from xr_media_hub.transport.livekit._server_lines import without_people
 
 logger = logging.getLogger(__name__)
 server_logger = logging.getLogger("livekit-server")
@@ -75,6 +76,8 @@ class LiveKitServer:
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._reader = asyncio.create_task(self._read_output(), name="livekit-server output")
         self._stopping = False
+        # From then on there may be people in what it prints.
+        self._is_ready = False
 
     @classmethod
     async def start(cls, plan: ServerPlan, access: LiveKitAccess) -> "LiveKitServer":
@@ -151,6 +154,7 @@ class LiveKitServer:
             if await access.accepts_our_key():
                 # The secret is in the server's memory now; on disk it serves nobody.
                 shutil.rmtree(self._folder, ignore_errors=True)
+                self._is_ready = True
                 return
             await asyncio.sleep(_READY_POLL_S)
         raise StartupError(
@@ -167,7 +171,8 @@ class LiveKitServer:
                 continue  # longer than the limit: the reader has dropped it
             if not raw:
                 return
-            line = raw.decode(errors="replace").rstrip()[:_SHOWN_CHARS]
+            line = raw.decode(errors="replace").rstrip()
+            line = (without_people(line) if self._is_ready else line)[:_SHOWN_CHARS]
             self._last_lines.append(line)
             is_loud = any(mark in line for mark in _LOUD_LEVELS)
             server_logger.log(logging.WARNING if is_loud else logging.DEBUG, "%s", line)

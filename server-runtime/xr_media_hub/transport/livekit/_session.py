@@ -60,11 +60,12 @@ class ParticipantSession:
         self._connector = connector
         self._stats = stats
         self._on_closed = on_closed
-        self._readers = TrackReaders(participant_id, connector, self.counts)
+        self._who = stats.who(participant_id)
+        self._readers = TrackReaders(self._who, connector, self.counts)
         self._voice: ReturnVoice | None = None
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
-        self._data_in = DataIn(participant_id, self._pass_data, self.counts, max_data_bytes)
-        self._data_out = DataOut(participant_id, self.counts, max_data_bytes)
+        self._data_in = DataIn(self._who, self._pass_data, self.counts, max_data_bytes)
+        self._data_out = DataOut(self._who, self.counts, max_data_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._is_announced = False
         self._overflowed = Throttled(logger)
@@ -125,7 +126,7 @@ class ParticipantSession:
         """Something happened in the room; handled in order."""
         if event[0] == "data_received" and self._inbox.qsize() >= _INBOX_LIMIT:
             self.counts.dropped_in += 1
-            self._overflowed.log("%s sends data faster than the hub takes it; some is dropped", self.participant_id)
+            self._overflowed.log("%s sends data faster than the hub takes it; some is dropped", self._who)
             return
         self._inbox.put_nowait(event)
 
@@ -135,9 +136,9 @@ class ParticipantSession:
             try:
                 await self._handle(event)
             except RoomUnavailable as error:
-                logger.error("participant %s: %s", self.participant_id, error)
+                logger.error("%s: %s", self._who, self._who.conceal(error))
             except Exception:
-                logger.exception("participant %s: event %s failed", self.participant_id, event[0])
+                logger.exception("%s: event %s failed", self._who, event[0])
 
     async def _handle(self, event: Event) -> None:
         match event:
@@ -147,10 +148,10 @@ class ParticipantSession:
                 await self._arrived()
                 await self._readers.start(track)
                 kind = "audio" if track.kind == rtc.TrackKind.KIND_AUDIO else "video"
-                logger.info("participant %s: %s track %s started", self.participant_id, kind, track.sid)
+                logger.info("%s: %s track %s started", self._who, kind, track.sid)
             case ("track_unsubscribed", rtc.Track() as track, _, rtc.RemoteParticipant()):
                 await self._readers.stop(track.sid)
-                logger.info("participant %s: track %s ended", self.participant_id, track.sid)
+                logger.info("%s: track %s ended", self._who, track.sid)
             case ("data_received", rtc.DataPacket() as packet) if self._may_be_from(packet.participant):
                 await self._arrived()
                 await self._data_in.packet(packet.topic or "", packet.data)
@@ -190,10 +191,11 @@ class ParticipantSession:
         self._cancel_timer()
         self.presence = Presence.HERE
         is_new = self._voice is None
-        voice = self._voice = self._voice or ReturnVoice(self.participant_id, self.counts)
+        voice = self._voice = self._voice or ReturnVoice(self._who, self.counts)
         if not self._is_announced:
             self._is_announced = True
             self._stats.joined(self.participant_id, self.counts, self._queues)
+            logger.info("%s joined", self._who)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
         await self._room.publish_voice(self.participant_id, voice)
         if is_new:
@@ -227,6 +229,7 @@ class ParticipantSession:
     async def _announce_left(self) -> None:
         if self._is_announced:
             self._is_announced = False
+            logger.info("%s left", self._who)
             self._stats.left(self.participant_id)
             await self._connector.notify_participant_left(self.participant_id, now_us())
 
@@ -243,7 +246,7 @@ class ParticipantSession:
         return QueueDepths(self._inbox.qsize(), len(self._data_out), self._data_in.open_streams, speech_s)
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=f"{self.participant_id} {name}")
+        task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(report_failure)

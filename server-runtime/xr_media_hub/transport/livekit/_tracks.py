@@ -11,6 +11,7 @@ from livekit import rtc
 from xr_ai_agent import AgentSdkError, AudioChunk, Connector, PixelFormat
 from xr_media_hub._stats import ParticipantStats, TrackStats
 from xr_media_hub._throttle import Throttled
+from xr_media_hub._who import Who
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,9 @@ class TrackReaders:
     closes the stream first and asks questions later.
     """
 
-    def __init__(self, participant_id: str, connector: Connector, stats: ParticipantStats) -> None:
-        self._participant_id = participant_id
+    def __init__(self, who: Who, connector: Connector, stats: ParticipantStats) -> None:
+        self._participant_id = who.participant_id
+        self._who = who
         self._connector = connector
         self._stats = stats
         self._frame_lost = Throttled(logger)
@@ -63,7 +65,7 @@ class TrackReaders:
         else:
             stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420, capacity=_VIDEO_QUEUE_FRAMES)
             reading = self._read_video(track_id, counts, stream)
-        task = asyncio.create_task(reading, name=f"{self._participant_id} {track_id}")
+        task = asyncio.create_task(reading, name=f"track {track_id}")
         task.add_done_callback(self._report)
         self._readers[track_id] = (task, stream)
 
@@ -113,7 +115,7 @@ class TrackReaders:
                 )
             except AgentSdkError as error:
                 self._stats.dropped_in += 1
-                self._frame_lost.log("a frame of %s was dropped: %s", self._participant_id, error)
+                self._frame_lost.log("a frame of %s was dropped: %s", self._who, self._who.conceal(error))
             else:
                 self._stats.video_frames += 1
                 counts.received += 1
