@@ -1,13 +1,18 @@
 """The recorder on a hub of this process: what was pushed is decoded again and compared, picture by picture."""
 
 import asyncio
+import dataclasses
+import gc
 import json
+import os
 import resource
+import shutil
 import sys
 import threading
 import time
 import types
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,18 +21,20 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 
 from xr_ai_agent import AudioChunk, Connector, HubEndpoint, PixelFormat
 from xr_ai_program import StartupError
 from xr_media_hub import _hub
+from xr_media_hub._stats import HubStats
 from xr_media_hub.config import HubConfig, VideoRecording
 from xr_media_hub.recording import Archive, Recorder
 from xr_media_hub.recording._codecs import SoftwareCodec, choose_codec
 from xr_media_hub.recording._names import folder_name
-from xr_media_hub.recording._nvenc import MODULE
+from xr_media_hub.recording._nvenc import MODULE, NvencCodec
 from xr_media_hub.recording._pacing import Pacing
 from xr_media_hub.recording._pictures import Picture
-from xr_media_hub.recording._segment import Limits, VideoSegment
+from xr_media_hub.recording._segment import AudioSegment, Limits, VideoSegment
 from xr_media_hub.recording._track import TrackWriter
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +125,18 @@ def i420(luma: int, width: int, height: int) -> memoryview:
     return memoryview(pixels)
 
 
+def picture_at(at_us: int, luma: int = 90) -> Picture:
+    return Picture(at_us, PixelFormat.I420, 64, 48, bytes(i420(luma, 64, 48)))
+
+
+def playable_us(path: Path) -> list[int]:
+    """The times of all pictures that a player shows of a file whose end may be missing."""
+    times: list[int] = []
+    with suppress(av.error.FFmpegError), av.open(str(path)) as container:
+        times.extend(int(path.stem) + (frame.pts or 0) for frame in container.decode(video=0))
+    return times
+
+
 def noise(width: int, height: int, seed: int) -> memoryview:
     """What no encoder makes small."""
     size = PixelFormat.I420.frame_bytes(width, height)
@@ -125,7 +144,11 @@ def noise(width: int, height: int, seed: int) -> memoryview:
 
 
 def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*.*") if path.is_file() and path.name != ".identity")
+    return sum(
+        path.stat().st_size
+        for path in folder.rglob("*.*")
+        if path.is_file() and path.name not in (".identity", ".lock")
+    )
 
 
 @pytest.fixture
@@ -137,7 +160,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         number = len(running)
         folder = tmp_path / f"recordings-{number}"
         hub = HubEndpoint(f"ipc://{tmp_path}/in{number}", f"ipc://{tmp_path}/pub{number}")
-        recorder = Recorder(VideoRecording(enabled=True, out_dir=folder, **settings), codec, hub)
+        recorder = Recorder(VideoRecording(enabled=True, out_dir=folder, **settings), codec, hub, HubStats().who)
         running.append((hub, asyncio.create_task(hub.run()), recorder))
         connector = hub.connect_local("test")
         for who in ("alice", "bob"):
@@ -436,9 +459,130 @@ def test_earlier_runs_count_and_strangers_files_are_left_alone(tmp_path: Path) -
     assert not (tmp_path / "alice" / "TR_1").exists(), "an empty folder was left behind"
 
 
+@pytest.mark.parametrize("what", [".", "alice"], ids=["the whole folder", "one participant's"])
+async def test_what_is_deleted_by_hand_counts_no_longer(studio: Any, what: str) -> None:
+    scene = await studio(segment_bytes=65_536, bitrate=200_000, max_total_bytes=600_000)
+    await _record_noise(scene, 150)
+    before = scene.recorder.facts()["segments"]
+    shutil.rmtree(scene.folder / what)
+    await _record_noise(scene, 300)
+    facts = scene.recorder.facts()
+    found = await scene.finish()
+
+    assert facts["deleted"] > before, "the cap was not reached; record more"
+    assert (facts["state"], facts["dropped"]) == ("recording", 0)
+    assert scene.recorder.facts()["bytes"] == size_of(scene.folder)
+    assert found[-1].times_us()
+
+
+async def test_a_file_that_cannot_be_deleted_goes_on_counting(
+    studio: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Unlinking fails on a disk that was mounted anew for reading, say; nothing else may fail with it."""
+    unlink = Path.unlink
+
+    def refuse_oldest(self: Path, missing_ok: bool = False) -> None:
+        if self.name == f"{START_US}.mp4":
+            raise PermissionError(1, "Operation not permitted", str(self))
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse_oldest)
+    scene = await studio(segment_bytes=65_536, bitrate=200_000, max_total_bytes=600_000)
+    await _record_noise(scene, 450)
+    facts = scene.recorder.facts()
+    await scene.finish()
+
+    assert (facts["state"], facts["dropped"]) == ("recording", 0)
+    assert facts["deleted"] > 0
+    assert size_of(scene.folder) <= 600_000
+    assert f"{START_US}.mp4 cannot be deleted: Operation not permitted" in caplog.text
+
+
 def test_a_cap_that_holds_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="expected at least 12000000 bytes at this bitrate"):
         VideoRecording(max_total_bytes=1_000_000)
+
+
+# --- one hub to a folder ---
+
+
+async def test_a_second_hub_leaves_the_folder_of_the_first_alone(studio: Any, tmp_path: Path) -> None:
+    scene = await studio()
+    await scene.show(100, START_US)
+    await scene.written(1)
+    hub = HubEndpoint(f"ipc://{tmp_path}/in-second", f"ipc://{tmp_path}/pub-second")
+    settings = VideoRecording(enabled=True, out_dir=scene.folder)
+    with pytest.raises(
+        StartupError, match=rf"another hub \(process {os.getpid()}\) records into it.* out_dir of its own"
+    ):
+        Recorder(settings, "software", hub, HubStats().who)
+    (recorded,) = await scene.finish()
+    assert recorded.times_us() == [START_US]
+
+    await Recorder(settings, "software", hub, HubStats().who).stop()
+    hub.close()
+
+
+# --- what earlier runs left ---
+
+
+def test_what_cannot_be_read_is_left_alone_and_what_is_empty_goes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    track = tmp_path / "alice" / "TR_cam"
+    track.mkdir(parents=True)
+    unreadable, empty = track / f"{START_US}.mp4", track / f"{START_US + 1}.mp4"
+    unreadable.symlink_to(unreadable)
+    empty.touch()
+    archive = Archive(tmp_path, 0, 0, "stop")
+
+    assert unreadable.is_symlink()
+    assert not empty.exists()
+    assert archive.segment_count == 0
+    assert f"{START_US}.mp4 cannot be read and is left alone: Too many levels of symbolic links" in caplog.text
+    assert "alice" not in caplog.text
+
+
+def _cut_off(folder: Path, seconds: int) -> Path:
+    """What a hub leaves of a microphone when it is killed after some seconds."""
+    archive = Archive(folder, 0, 0, "stop")
+    chunk = AudioChunk(START_US, 48_000, 1, 480, beep(48_000, 0.01).astype("<f4").tobytes(), "alice", "TR_mic")
+    segment = AudioSegment(archive.open("alice", "TR_mic", START_US), chunk, 32_000, Limits(60_000_000, 2**20))
+    for number in range(seconds * 100):
+        segment.add(dataclasses.replace(chunk, pts_us=START_US + number * 10_000))
+    (path,) = folder.glob("*/*/*.mp4")
+    left = path.read_bytes()
+    segment.close()
+    archive.close()
+    path.with_suffix(".json").unlink()
+    path.write_bytes(left)
+    return path
+
+
+def test_sound_that_was_cut_off_is_described_as_other_sound_is(tmp_path: Path) -> None:
+    path = _cut_off(tmp_path, 5)
+    Archive(tmp_path, 0, 0, "stop").close()
+
+    facts = json.loads(path.with_suffix(".json").read_text())
+    with av.open(str(path)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert facts["num_samples"] == pytest.approx(samples, abs=960)
+    assert samples > 3 * 48_000
+    assert facts["end_us"] - facts["start_us"] == pytest.approx(samples * 1_000_000 // 48_000, abs=40_000)
+    assert (facts["kind"], facts["codec"], facts["is_cut_off"]) == ("audio", "opus", True)
+    assert (facts["sample_rate"], facts["channels"]) == (48_000, 1)
+
+
+def test_a_full_disk_keeps_no_hub_from_starting(
+    tmp_path: Path, small_files: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _cut_off(tmp_path, 3)
+    small_files(0)
+    archive = Archive(tmp_path, 0, 0, "stop")
+
+    assert (archive.segment_count, archive.size_bytes) == (1, path.stat().st_size)
+    assert "no sidecar for" in caplog.text
+    assert {each.suffix for each in path.parent.iterdir()} == {".mp4"}
 
 
 # --- faults ---
@@ -503,8 +647,87 @@ async def test_a_full_disk_is_said_and_survived(
     found = await scene.finish()
 
     assert (facts["state"], facts["dropped"]) == ("recording", dropped)
-    assert "recording alice video fails" in caplog.text
+    assert "recording the video of a participant who is not here fails" in caplog.text
+    assert "alice" not in caplog.text
     assert len(found[-1].times_us()) == 60
+
+
+def test_the_sidecar_of_a_file_that_lost_its_end_tells_what_is_left(tmp_path: Path, small_files: Any) -> None:
+    archive = Archive(tmp_path, 0, 0, "stop")
+    codec = SoftwareCodec("libx264", bitrate=4_000_000, fps=30)
+    segment = VideoSegment(archive.open("a", "b", START_US), picture_at(START_US), codec, Limits(60_000_000, 2**30))
+    small_files(150_000)
+    shown = 0
+
+    def show_on() -> None:
+        nonlocal shown
+        while True:
+            at_us = START_US + shown * FRAME_US
+            segment.add(Picture(at_us, PixelFormat.I420, 64, 48, bytes(noise(64, 48, shown))))
+            shown += 1
+
+    with pytest.raises(OSError, match="File too large"):
+        show_on()
+    small_files(2**30)
+    segment.close()
+
+    (recorded,) = recordings(tmp_path)
+    left = playable_us(recorded.path)
+    assert 0 < len(left) < shown
+    assert recorded.facts["num_frames"] == len(left)
+    assert recorded.facts["end_us"] == left[-1]
+    assert recorded.facts["is_cut_off"]
+    assert recorded.path.stat().st_size == recorded.facts["size_bytes"] == 150_000, "something followed what was lost"
+
+
+class _UnflushableCodec(SoftwareCodec):
+    """An encoder that fails at the very end."""
+
+    def open(self, *arguments: Any) -> Any:
+        encoder = super().open(*arguments)
+        return types.SimpleNamespace(encode=encoder.encode, flush=self._fail)
+
+    def _fail(self) -> Iterable[Any]:
+        raise OSError(5, "Input/output error")
+
+
+def test_nothing_is_written_to_what_a_closed_files_descriptor_became(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, 0, 0, "stop")
+    file = archive.open("a", "b", START_US)
+    codec = _UnflushableCodec("libx264", bitrate=500_000, fps=30)
+    segment = VideoSegment(file, picture_at(START_US), codec, Limits(60_000_000, 2**20))
+    for number in range(40):
+        segment.add(picture_at(START_US + number * FRAME_US))
+    with pytest.raises(OSError, match="Input/output"):
+        segment.close()
+    somebodys = [os.open(tmp_path / f"somebodys{number}", os.O_CREAT | os.O_RDWR) for number in range(3)]
+    assert file._descriptor in somebodys, "the test needs the number to be used again"
+    with pytest.raises(ValueError, match="takes no more"):
+        file.write(b"late")
+    del segment
+    gc.collect()
+
+    assert [os.fstat(each).st_size for each in somebodys] == [0, 0, 0]
+    for each in somebodys:
+        os.close(each)
+    (recorded,) = recordings(tmp_path)
+    assert recorded.facts["is_cut_off"]
+    assert recorded.facts["num_frames"] == len(playable_us(recorded.path)) == 40
+
+
+async def test_a_stop_waits_once_for_all_that_are_stuck(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xr_media_hub.recording._recorder._STOP_LIMIT_S", 0.5)
+    scene = await studio()
+    stuck = scene.recorder._codec = _StuckCodec()
+    for number in range(100):
+        await scene.show(100, START_US, track=f"TR_{number}")
+    began_s = time.monotonic()
+    await scene.recorder.stop()
+    took_s = time.monotonic() - began_s
+    stuck.permit.set()
+    await scene.written(100)
+
+    assert 0.5 <= took_s < 2.0
 
 
 async def test_a_track_that_falls_silent_is_completed_and_may_go_on(tmp_path: Path) -> None:
@@ -514,7 +737,7 @@ async def test_a_track_that_falls_silent_is_completed_and_may_go_on(tmp_path: Pa
     def start(first: Picture) -> VideoSegment:
         return VideoSegment(archive.open("alice", "cam", first.pts_us), first, codec, Limits(60_000_000, 2**20))
 
-    writer: TrackWriter[Picture] = TrackWriter("alice", archive, start, 8, idle_limit_s=0.05)
+    writer: TrackWriter[Picture] = TrackWriter("video", "alice", archive, start, 8, idle_limit_s=0.05)
     picture = Picture(START_US, PixelFormat.I420, 64, 48, bytes(i420(90, 64, 48)))
     assert writer.offer(picture)
     assert writer.join(LIMIT_S)
@@ -564,7 +787,10 @@ def test_recording_without_pyav_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "av", None)
     config = HubConfig(video_recording=VideoRecording(enabled=True, out_dir=tmp_path))
     with pytest.raises(StartupError, match=r"xr-media-hub\[record\]"):
-        _hub._recorder(config, None)  # type: ignore[arg-type]
+        _hub._recorder(config, None, HubStats())  # type: ignore[arg-type]
+
+
+FORCE_IDR = 2
 
 
 class _Session:
@@ -576,11 +802,15 @@ class _Session:
         self._context.width, self._context.height, self._context.pix_fmt = width, height, "yuv420p"
         self._context.time_base = Fraction(1, 30)
         headers = f"repeat-headers=1:annexb=1:keyint={options['idrperiod']}"
-        self._context.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": headers}
+        self._context.options = {
+            **{"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"},
+            "x264-params": headers,
+        }
         self._count = 0
 
-    def Encode(self, planes: np.ndarray) -> list[dict[str, Any]]:
+    def Encode(self, planes: np.ndarray, flags: int = 0) -> list[dict[str, Any]]:
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pict_type = PictureType.I if flags & FORCE_IDR else PictureType.NONE
         frame.pts, self._count = self._count, self._count + 1
         return self._packets(self._context.encode(frame))
 
@@ -594,7 +824,8 @@ class _Session:
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """The library's surface, for everything around the card itself."""
-    library = types.SimpleNamespace(GetEncoderCaps=lambda **_: {}, CreateEncoder=_Session)
+    flags = types.SimpleNamespace(FORCEIDR=FORCE_IDR, OUTPUT_SPSPPS=4)
+    library = types.SimpleNamespace(GetEncoderCaps=lambda **_: {}, CreateEncoder=_Session, NV_ENC_PIC_FLAGS=flags)
     monkeypatch.setitem(sys.modules, MODULE, library)
     return library
 
@@ -610,6 +841,26 @@ async def test_what_a_card_encodes_is_kept_with_its_times(studio: Any, card: Any
     assert [at_us for each in found for at_us in each.times_us()] == times
     assert {each.facts["codec"] for each in found} == {"nvenc h264"}
     assert found[1].pictures()[0][1].mean() > found[0].pictures()[0][1].mean()
+
+
+@pytest.mark.parametrize("name", ["libx264", "libvpx-vp9", "card"])
+def test_a_slow_camera_can_be_played_up_to_its_last_second_while_it_is_written(
+    tmp_path: Path, card: Any, name: str
+) -> None:
+    """Five pictures a second where thirty may come: what counts pictures would make each fragment six seconds long."""
+    archive = Archive(tmp_path, 0, 0, "stop")
+    settings = {"bitrate": 500_000, "fps": 30.0}
+    codec = NvencCodec(**settings, gpu_id=0) if name == "card" else SoftwareCodec(name, **settings)
+    file = archive.open("a", "b", START_US)
+    segment = VideoSegment(file, picture_at(START_US), codec, Limits(60_000_000, 2**20))
+    times = [START_US + number * 200_000 for number in range(29)]
+    for at_us in times:
+        segment.add(picture_at(at_us))
+
+    seen = playable_us(file.path)
+    segment.close()
+    assert seen == times[: len(seen)]
+    assert times[-1] - seen[-1] <= 1_200_000
 
 
 async def test_a_card_that_takes_no_more_sessions_leaves_the_rest_to_software(

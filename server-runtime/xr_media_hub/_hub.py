@@ -69,7 +69,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         stack.push_async_callback(access.aclose)
         stats = HubStats()
         hub.on_participant(_say_of_others)
-        recorder = _recorder(config, hub)
+        recorder = _recorder(config, hub, stats)
         if recorder is not None:
             stack.push_async_callback(recorder.stop)
         health = Health(hub, stats, config.isolation, recorder.facts if recorder else None)
@@ -169,7 +169,7 @@ def _remote(config: HubConfig) -> RemoteAccess | None:
     return RemoteAccess(remote.server_key, remote.client_keys, remote.host, remote.port)
 
 
-def _recorder(config: HubConfig, hub: HubEndpoint) -> "Recorder | None":
+def _recorder(config: HubConfig, hub: HubEndpoint, stats: HubStats) -> "Recorder | None":
     if not config.video_recording.enabled:
         return None
     try:
@@ -178,7 +178,7 @@ def _recorder(config: HubConfig, hub: HubEndpoint) -> "Recorder | None":
         raise StartupError(
             f"video_recording is enabled, and {error.name} is missing: pip install 'xr-media-hub[record]'"
         ) from error
-    return Recorder(config.video_recording, config.video_codec, hub)
+    return Recorder(config.video_recording, config.video_codec, hub, stats.who)
 
 
 def _certificate(config: HubConfig) -> HubCertificate | None:

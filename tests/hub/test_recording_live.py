@@ -96,6 +96,38 @@ async def test_what_a_participant_shows_and_says_is_recorded(
     await _survives_a_kill(hub, published)
 
 
+async def test_a_hub_that_is_stopped_completes_what_it_records(
+    make_hub: Callable[..., Any], join: Callable[..., Any]
+) -> None:
+    """Whole files with their sidecars, though everybody was talking, and though whoever stops it asks twice."""
+    hub = make_hub(video_recording={"enabled": True, "out_dir": "recordings"})
+    await asyncio.to_thread(lambda: hub.start().wait_ready())
+    names = ("ann", "ben")
+    for name in names:
+        client = await join(hub, name)
+        await client.publish_colour(luma=180)
+        await client.publish_tone(hz=1000, level=0.5)
+    for name in names:
+        await health_until(hub, lambda facts, name=name: _shown(facts, name) > 40, LIMIT_S)
+    os.kill(hub.pid, signal.SIGTERM)
+    os.kill(hub.pid, signal.SIGINT)
+    assert await asyncio.to_thread(hub.wait_exit) == 0
+
+    assert "recording ends: 4 files" in hub.output
+    for name in names:
+        for path in sorted((hub.folder / "recordings" / name).glob("*/*.mp4")):
+            sidecar = json.loads(path.with_suffix(".json").read_text())
+            frames = decoded(path)
+            assert "is_cut_off" not in sidecar
+            assert sidecar["size_bytes"] == path.stat().st_size
+            if sidecar["kind"] == "video":
+                assert sidecar["num_frames"] == len(frames) > 35
+                assert sidecar["end_us"] == int(path.stem) + frames[-1].pts
+            else:
+                heard_us = sum(frame.samples for frame in frames) * 1_000_000 // 48_000
+                assert sidecar["end_us"] - sidecar["start_us"] == pytest.approx(heard_us, abs=40_000)
+
+
 async def _is_shown(hub: Any) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{hub.url}/status") as reply:

@@ -5,10 +5,13 @@ import json
 import logging
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from xr_media_hub._who import personal
+from xr_media_hub.recording._folder_lock import FolderLock
 from xr_media_hub.recording._leftovers import describe_leftover
 from xr_media_hub.recording._names import folder_name
 
@@ -35,19 +38,30 @@ class _Kept:
 
 
 class SegmentFile:
-    """One file that is being written; what a container writes through."""
+    """One file that is being written; what a container writes through.
+
+    It ends in one of three ways: `finish`, `cut_off` or `discard`.
+    """
 
     def __init__(self, archive: "Archive", path: Path, start_us: int) -> None:
         """Create the file. Raises OSError."""
         self.path = path
         self.start_us = start_us
         self.size = 0
+        self.closed = False
         self._archive = archive
         # For the owner alone: it holds what somebody said and showed.
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     def write(self, data: bytes) -> int:
-        """Append to the file. Raises OSError, for example when the disk is full."""
+        """Append to the file.
+
+        Raises:
+            OSError: the disk is full, for example.
+            ValueError: the file has ended; its descriptor may be somebody's connection by now.
+        """
+        if self.closed:
+            raise ValueError(f"{self.path.name} takes no more")
         view = memoryview(data)
         while view:
             written = os.write(self._descriptor, view)
@@ -56,10 +70,33 @@ class SegmentFile:
             view = view[written:]
         return len(data)
 
-    def finish(self, facts: dict[str, Any] | None) -> None:
-        """Close the file; ``facts`` go into its sidecar, and without any the file is taken away."""
-        os.close(self._descriptor)
+    def finish(self, facts: dict[str, Any]) -> None:
+        """End a file that is whole; ``facts`` go into its sidecar."""
+        self._close()
         self._archive.finished(self, facts)
+
+    def cut_off(self) -> None:
+        """End a file that has lost something; its sidecar tells what can be read back of it."""
+        self._close()
+        try:
+            facts = describe_leftover(self.path)
+        except OSError:  # its disk fails altogether; the next start looks again
+            self._archive.finished(self, None)
+            return
+        if facts is None:
+            self._archive.discarded(self)
+        else:
+            self._archive.finished(self, facts)
+
+    def discard(self) -> None:
+        """End a file that is worth nothing, and take it away."""
+        self._close()
+        self._archive.discarded(self)
+
+    def _close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._descriptor)
 
 
 class Archive:
@@ -69,7 +106,12 @@ class Archive:
     """
 
     def __init__(self, folder: Path, max_bytes: int, headroom_bytes: int, when_full: WhenFull) -> None:
-        """Raises OSError when the folder cannot be made or read."""
+        """Take the folder for this hub alone, until `close`.
+
+        Raises:
+            FolderTakenError: another hub has it.
+            OSError: it cannot be made or read.
+        """
         self.deleted = 0
         self._folder = folder
         self._max_bytes = max_bytes
@@ -81,9 +123,17 @@ class Archive:
         self._bytes = 0
         self._is_full_said = False
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder_lock = FolderLock(folder)
         for path in sorted(folder.glob(f"*/*/*{SUFFIX}")):
-            self._adopt(path)
+            try:
+                self._adopt(path)
+            except OSError as error:
+                logger.warning("%s cannot be read and is left alone: %s", _shown(path), _reason(error))
         self._make_room()
+
+    def close(self) -> None:
+        """Leave the folder to other hubs; safe to call again."""
+        self._folder_lock.release()
 
     @property
     def size_bytes(self) -> int:
@@ -109,6 +159,9 @@ class Archive:
         """Start a file; its name tells ``start_us``. Raises OSError."""
         with self._lock:
             self._make_room()
+            if not self._folder_lock.is_in_place:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._folder_lock.renew()
             owner = self._folder / folder_name(participant_id)
             folder = owner / folder_name(track_id)
             for each in (owner, folder):
@@ -129,23 +182,40 @@ class Archive:
             self._make_room()
 
     def finished(self, file: SegmentFile, facts: dict[str, Any] | None) -> None:
-        """A file is complete (or, without ``facts``, not worth keeping)."""
+        """A file is kept; without ``facts`` nobody knows yet what is in it."""
         with self._lock:
             self._open.discard(file.path)
-            if facts is None:
+            if not file.path.exists():  # deleted by hand
                 self._bytes -= file.size
-                _unlink(file.path)
                 return
-            self._bytes += self._describe(file.path, facts | {"size_bytes": file.size})
-            heapq.heappush(self._kept, _Kept(file.start_us, file.path, _size_with_sidecar(file.path)))
+            described = self._describe(file.path, facts | {"size_bytes": file.size}) if facts else 0
+            self._bytes += described
+            heapq.heappush(self._kept, _Kept(file.start_us, file.path, file.size + described))
             self._make_room()
 
+    def discarded(self, file: SegmentFile) -> None:
+        """A file is not worth keeping."""
+        with self._lock:
+            self._open.discard(file.path)
+            self._delete(file.path, file.size)
+
     def _describe(self, path: Path, facts: dict[str, Any]) -> int:
+        """Write the sidecar; returns its size."""
         try:
             return _write_sidecar(path, facts)
         except OSError as error:  # a full disk; the next start makes up for it
-            logger.warning("no sidecar for %s: %s", path, error)
+            logger.warning("no sidecar for %s: %s", _shown(path), _reason(error))
             return 0
+
+    def _delete(self, path: Path, size: int) -> bool:
+        """Take a recording away; what cannot be taken away goes on counting."""
+        try:
+            _unlink(path)
+        except OSError as error:
+            logger.warning("%s cannot be deleted: %s", _shown(path), _reason(error))
+            return False
+        self._bytes -= size
+        return True
 
     def _is_over(self) -> bool:
         if not self._max_bytes:
@@ -160,8 +230,8 @@ class Archive:
             return
         while self._is_over() and self._kept:
             oldest = heapq.heappop(self._kept)
-            _unlink(oldest.path)
-            self._bytes -= oldest.size
+            if not self._delete(oldest.path, oldest.size):
+                continue
             self.deleted += 1
             level = logging.INFO if self.deleted == 1 else logging.DEBUG
             logger.log(level, "recordings reach max_total_bytes: the oldest are deleted (%s)", oldest.path.name)
@@ -177,32 +247,51 @@ class Archive:
             )
 
     def _adopt(self, path: Path) -> None:
-        """Take over a file of an earlier run; one that was cut off gets the sidecar that it lacks."""
+        """Take over a file of an earlier run; one that was cut off gets the sidecar that it lacks.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         if not path.stem.isdecimal():
             return  # not ours
         if not path.with_suffix(_SIDECAR_SUFFIX).exists():
             facts = describe_leftover(path)
             if facts is None:
-                logger.warning("%s was cut off before anything could be played; it is deleted", path)
-                _unlink(path)
+                logger.warning("%s was cut off before anything could be played; it is deleted", _shown(path))
+                self._delete(path, 0)
                 return
-            _write_sidecar(path, facts)
+            self._describe(path, facts)
         size = _size_with_sidecar(path)
         self._bytes += size
         heapq.heappush(self._kept, _Kept(int(path.stem), path, size))
 
 
+def _shown(path: Path) -> str:
+    """How the log names a recording: its folders are called after people."""
+    return personal(str(path), path.name)
+
+
+def _reason(error: OSError) -> str:
+    """What went wrong, without the path."""
+    return error.strerror or type(error).__name__
+
+
 def _size_with_sidecar(path: Path) -> int:
-    return sum(each.stat().st_size for each in (path, path.with_suffix(_SIDECAR_SUFFIX)) if each.exists())
+    sidecar = path.with_suffix(_SIDECAR_SUFFIX)
+    return path.stat().st_size + (sidecar.stat().st_size if sidecar.exists() else 0)
 
 
 def _write_sidecar(path: Path, facts: dict[str, Any]) -> int:
-    """Write the sidecar at once; returns its size."""
+    """Write the sidecar as a whole or not at all; returns its size. Raises OSError."""
     target = path.with_suffix(_SIDECAR_SUFFIX)
     fresh = target.with_suffix(".new")
     text = json.dumps(facts).encode()
-    _write_private(fresh, text)
-    fresh.replace(target)
+    try:
+        _write_private(fresh, text)
+        fresh.replace(target)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     return len(text)
 
 
@@ -213,11 +302,11 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _unlink(path: Path) -> None:
-    """Remove a recording, and the folders that held nothing else."""
+    """Remove a recording, and the folders that held nothing else. Raises OSError; what is gone already is no error."""
     for each in (path, path.with_suffix(_SIDECAR_SUFFIX)):
         each.unlink(missing_ok=True)
     track, owner = path.parent, path.parent.parent
-    if not any(track.iterdir()):
+    with suppress(OSError):  # they hold more than that, or are gone already
         track.rmdir()
         if {each.name for each in owner.iterdir()} <= {_IDENTITY_FILE}:
             (owner / _IDENTITY_FILE).unlink(missing_ok=True)

@@ -17,6 +17,8 @@ __all__ = ("MODULE", "NvencCodec", "NvencUnavailable")
 MODULE = "PyNvVideoCodec"
 # NV_ENC_PIC_TYPE of the Video Codec SDK: the picture that decoding can start at.
 _IDR_PICTURE = 3
+# No file lasts longer.
+_LONGEST_S = 3600
 _FAILURE_CHARS = 200
 
 
@@ -40,6 +42,11 @@ class NvencCodec:
         self._fps = max(1, round(fps))
         self._gpu_id = gpu_id
         try:
+            flags = self._library.NV_ENC_PIC_FLAGS
+            self._key_flags = int(flags.FORCEIDR) | int(flags.OUTPUT_SPSPPS)
+        except AttributeError as error:
+            raise NvencUnavailable(f"{MODULE} cannot be told where a picture starts anew; 2.2 or newer can") from error
+        try:
             self._library.GetEncoderCaps(gpuid=gpu_id, codec="h264")
         except Exception as error:  # the binding raises what its C++ side throws
             raise NvencUnavailable(f"GPU {gpu_id} has no H.264 encoder: {_first_line(error)}") from error
@@ -54,11 +61,12 @@ class NvencCodec:
             "rc": "vbr",
             "bitrate": self._bitrate,
             "fps": self._fps,
-            # No picture waits for a later one, and each second can be played by itself.
+            # No picture waits for a later one. Where one can start to play is said with the picture, by its time: a
+            # camera that is slower than ``fps`` would make a number of pictures last long.
             "bf": 0,
             "lookahead": 0,
-            "gop": self._fps,
-            "idrperiod": self._fps,
+            "gop": self._fps * _LONGEST_S,
+            "idrperiod": self._fps * _LONGEST_S,
             "repeatspspps": 1,
         }
         try:
@@ -66,20 +74,22 @@ class NvencCodec:
         except Exception as error:  # as above
             raise NvencUnavailable(f"GPU {self._gpu_id} takes no further session: {_first_line(error)}") from error
         stream = container.add_mux_stream("h264", width=width, height=height, time_base=MICROSECOND)
-        return _NvencEncoder(session, stream)
+        return _NvencEncoder(session, stream, self._key_flags)
 
 
 class _NvencEncoder:
     """Pictures come out in the order in which they went in, so their times need no more than a queue."""
 
-    def __init__(self, session: Any, stream: Stream) -> None:
+    def __init__(self, session: Any, stream: Stream, key_flags: int) -> None:
         self._session = session
         self._stream = stream
+        self._key_flags = key_flags
         self._times_us: deque[int] = deque()
 
     def encode(self, planes: Planes, pts_us: int, *, is_key: bool) -> Iterable[AnyPacket]:
         self._times_us.append(pts_us)
-        return self._packets(self._session.Encode(planes))
+        encoded = self._session.Encode(planes, self._key_flags) if is_key else self._session.Encode(planes)
+        return self._packets(encoded)
 
     def flush(self) -> Iterable[AnyPacket]:
         return self._packets(self._session.EndEncode())

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from xr_ai_agent import AudioChunk, HubEndpoint, ParticipantEvent, SlotView
 from xr_ai_program import StartupError
+from xr_media_hub._who import Who
 from xr_media_hub.config import VideoRecording
 from xr_media_hub.recording._archive import Archive
 from xr_media_hub.recording._codecs import CodecChoice, choose_codec
+from xr_media_hub.recording._folder_lock import FolderTakenError
 from xr_media_hub.recording._pacing import Pacing
 from xr_media_hub.recording._pictures import Picture
 from xr_media_hub.recording._segment import AudioSegment, Limits, Segment, VideoSegment
@@ -36,8 +39,15 @@ _Key: TypeAlias = tuple[str, str, str]
 class Recorder:
     """Records everybody; create it before the hub runs, `stop` it before the hub is closed."""
 
-    def __init__(self, settings: VideoRecording, codec: CodecChoice, hub: HubEndpoint) -> None:
-        """Raises StartupError: the encoder or the folder cannot be used."""
+    def __init__(
+        self, settings: VideoRecording, codec: CodecChoice, hub: HubEndpoint, who: Callable[[str], Who]
+    ) -> None:
+        """``who`` tells how the log names a participant.
+
+        Raises:
+            StartupError: the encoder or the folder cannot be used.
+        """
+        self._who = who
         self._codec = choose_codec(codec, bitrate=settings.bitrate, fps=settings.sample_fps, gpu_id=settings.gpu_id)
         self._archive = _archive(settings)
         self._settings = settings
@@ -70,14 +80,17 @@ class Recorder:
         }
 
     async def stop(self) -> None:
-        """Complete every file."""
+        """Complete every file, and leave the folder to other hubs."""
         self._is_stopped = True
         writers = [*self._writers.values(), *self._ending]
         for writer in writers:
             writer.end()
-        done = await asyncio.gather(*(asyncio.to_thread(each.join, _STOP_LIMIT_S) for each in writers))
-        if not all(done):
-            logger.error("%d recordings were not completed within %.0f s", done.count(False), _STOP_LIMIT_S)
+        stuck = await asyncio.to_thread(_still_busy, writers, time.monotonic() + _STOP_LIMIT_S)
+        if stuck:
+            logger.error("%d recordings were not completed within %.0f s", stuck, _STOP_LIMIT_S)
+        else:
+            logger.info("recording ends: %d files, %d bytes", self._archive.segment_count, self._archive.size_bytes)
+        self._archive.close()
 
     def _state(self, writers: list[AnyWriter]) -> str:
         if self._archive.is_full:
@@ -132,14 +145,14 @@ class Recorder:
         def start(first: Picture) -> Segment[Picture]:
             return VideoSegment(self._archive.open(key[0], key[1], first.pts_us), first, self._codec, self._limits)
 
-        return TrackWriter(f"{key[0]} video", self._archive, start, _PICTURES_MOST)
+        return TrackWriter("video", self._who(key[0]), self._archive, start, _PICTURES_MOST)
 
     def _sound_writer(self, key: _Key) -> TrackWriter[AudioChunk]:
         def start(first: AudioChunk) -> Segment[AudioChunk]:
             file = self._archive.open(key[0], key[1], first.pts_us)
             return AudioSegment(file, first, self._settings.audio_bitrate, self._limits)
 
-        return TrackWriter(f"{key[0]} audio", self._archive, start, _CHUNKS_MOST)
+        return TrackWriter("audio", self._who(key[0]), self._archive, start, _CHUNKS_MOST)
 
     def _end(self, key: _Key) -> None:
         writer = self._writers.pop(key)
@@ -156,9 +169,19 @@ class Recorder:
             self._gone["dropped"] += writer.dropped
 
 
+def _still_busy(writers: Iterable[AnyWriter], deadline_s: float) -> int:
+    """Wait for all writers until one moment, however many they are; return how many have not ended by then."""
+    return sum(not each.join(max(0.0, deadline_s - time.monotonic())) for each in writers)
+
+
 def _archive(settings: VideoRecording) -> Archive:
     try:
         return Archive(settings.out_dir, settings.max_total_bytes, settings.headroom_bytes, settings.when_full)
+    except FolderTakenError as error:
+        raise StartupError(
+            f"recordings cannot be kept in {settings.out_dir}: {error}; stop that one, or give this hub an out_dir of "
+            f"its own under video_recording"
+        ) from error
     except OSError as error:
         raise StartupError(
             f"recordings cannot be kept in {settings.out_dir}: {error.strerror or error}; make it writable, or set "

@@ -1,6 +1,7 @@
 """One file of a recording: what belongs into it, how it is written, and what its sidecar tells."""
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -48,29 +49,61 @@ class Segment(Protocol[ItemT]):
 
 
 class _File:
-    """The container on a `SegmentFile`."""
+    """The container on a `SegmentFile`.
+
+    The container is closed before the file in any case: one that is forgotten writes its end when it is collected,
+    to a descriptor that belongs to somebody else by then.
+    """
 
     def __init__(self, file: SegmentFile, options: dict[str, str]) -> None:
         self.file = file
-        self.container: OutputContainer = av.open(file, "w", format="mp4", options=options)
+        self._has_failed = False
+        try:
+            self.container: OutputContainer = av.open(file, "w", format="mp4", options=options)
+        except BaseException:
+            file.discard()
+            raise
         # For a file that was moved or renamed.
         self.container.metadata["comment"] = f"start_us={file.start_us}"
 
     def write(self, packets: Iterable[AnyPacket]) -> None:
-        for packet in packets:
-            self.container.mux(packet)
+        try:
+            for packet in packets:
+                self.container.mux(packet)
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def close(self, rest: Iterable[AnyPacket], facts: Callable[[], dict[str, Any]]) -> None:
-        """Write ``rest`` and end the file; ``facts`` are asked for after that."""
-        try:
-            self.write(rest)
-            self.container.close()
-        finally:
-            self.file.finish(facts())
+        """Write ``rest`` and end the file; ``facts`` are asked for after that, unless something was lost."""
+        with ExitStack() as stack:
+            stack.callback(self._end, facts)
+            stack.callback(self._close_container)
+            if not self._has_failed:
+                self.write(rest)
 
     def discard(self) -> None:
         """Take the file away: nothing was written that could be played."""
-        self.file.finish(None)
+        self._has_failed = True
+        self._close_container()
+        self.file.discard()
+
+    def _close_container(self) -> None:
+        if self._has_failed:
+            with suppress(Exception):  # it was said when it happened
+                self.container.close()
+            return
+        try:
+            self.container.close()
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def _end(self, facts: Callable[[], dict[str, Any]]) -> None:
+        if self._has_failed:
+            self.file.cut_off()
+        else:
+            self.file.finish(facts())
 
 
 class VideoSegment:

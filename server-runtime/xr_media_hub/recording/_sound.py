@@ -11,10 +11,10 @@ from av.container import OutputContainer
 from xr_ai_agent import AudioChunk
 from xr_media_hub.recording._units import MICROSECONDS, AnyPacket
 
-__all__ = ("RATE_HZ", "OpusEncoder")
+__all__ = ("FRAME_SAMPLES", "RATE_HZ", "OpusEncoder")
 
 RATE_HZ = 48_000
-_FRAME_SAMPLES = 960  # 20 ms
+FRAME_SAMPLES = 960  # 20 ms
 _LAYOUTS = {1: "mono", 2: "stereo"}
 # Chunks are stamped when they come, and a busy hub stamps some of them late. Only more than this can be time without
 # sound, and only when it is still there once what had to wait has come in a burst.
@@ -75,8 +75,8 @@ class OpusEncoder:
 
     def _add(self, samples: Samples) -> Iterator[AnyPacket]:
         self._pending = np.concatenate([self._pending, samples])
-        while len(self._pending) >= _FRAME_SAMPLES:
-            frame, self._pending = self._pending[:_FRAME_SAMPLES], self._pending[_FRAME_SAMPLES:]
+        while len(self._pending) >= FRAME_SAMPLES:
+            frame, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]
             yield from self._encode(frame)
 
     def flush(self) -> Iterator[AnyPacket]:
@@ -96,12 +96,12 @@ class OpusEncoder:
         yield from self._encode_rest()
         # The encoder's delay puts the beginning of a frame into the packet before it, which still has the old time:
         # so a silent frame goes first.
-        self._position = to - _FRAME_SAMPLES
-        yield from self._encode(np.zeros((_FRAME_SAMPLES, self.channels), np.float32))
+        self._position = to - FRAME_SAMPLES
+        yield from self._encode(np.zeros((FRAME_SAMPLES, self.channels), np.float32))
 
     def _encode_rest(self) -> Iterator[AnyPacket]:
         if len(self._pending):
-            frame = np.zeros((_FRAME_SAMPLES, self.channels), np.float32)
+            frame = np.zeros((FRAME_SAMPLES, self.channels), np.float32)
             frame[: len(self._pending)] = self._pending
             self._pending = self._pending[:0]
             yield from self._encode(frame)

@@ -39,18 +39,20 @@ class TrackWriter(Generic[ItemT]):
 
     def __init__(
         self,
-        name: str,
+        kind: str,
+        who: object,
         archive: Archive,
         start: Callable[[ItemT], Segment[ItemT]],
         queue_most: int,
         *,
         idle_limit_s: float = IDLE_LIMIT_S,
     ) -> None:
-        """``start`` opens a file for its first item."""
+        """``start`` opens a file for its first item; ``who`` is how the log names the participant."""
         self.written = 0
         self.dropped = 0
         self.failure = ""
-        self._name = name
+        self._kind = kind
+        self._who = who
         self._archive = archive
         self._start = start
         self._queue_most = queue_most
@@ -61,7 +63,7 @@ class TrackWriter(Generic[ItemT]):
         self._has_ended = False
         self._segment: Segment[ItemT] | None = None
         self._retry_at_s = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"recording {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"recording {kind}", daemon=True)
         self._thread.start()
 
     @property
@@ -144,6 +146,12 @@ class TrackWriter(Generic[ItemT]):
         self.dropped += 1
         self._retry_at_s = time.monotonic() + _RETRY_S
         level = logging.DEBUG if self.failure else logging.ERROR
-        self.failure = str(error) or type(error).__name__
-        logger.log(level, "recording %s fails, next try in %.0f s: %s", self._name, _RETRY_S, self.failure)
+        self.failure = _reason(error)
+        text = "recording the %s of %s fails, next try in %.0f s: %s"
+        logger.log(level, text, self._kind, self._who, _RETRY_S, self.failure)
         self._close()
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the path that an OSError names: folders are called after people."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
