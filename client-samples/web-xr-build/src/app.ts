@@ -92,14 +92,14 @@ export class App {
 
   async toggleMicrophone(): Promise<void> {
     const session = this.#session;
-    if (!session) return;
+    if (!session || this.#microphone.state === "starting") return;
     this.#microphoneWanted = this.#microphone.state !== "on";
     await this.#attempt(() => (this.#microphoneWanted ? this.#microphone.open(session) : this.#microphone.mute(session)));
   }
 
   async toggleCamera(): Promise<void> {
     const session = this.#session;
-    if (!session) return;
+    if (!session || this.#camera.state === "starting") return;
     await this.#attempt(() => (this.#camera.state === "on" ? this.#camera.stop(session) : this.#camera.start(session)));
   }
 
@@ -189,6 +189,7 @@ export class App {
   get #sessionEvents(): SessionEvents {
     return {
       connection: (state, problem) => this.#connectionChanged(state, problem),
+      recording: (recording) => this.page.update({ recording }),
       roomLost: () => {
         this.#watch.reset();
         this.#microphone.reset();
@@ -213,7 +214,7 @@ export class App {
       this.#watch.reset();
       this.#microphone.reset();
       this.#camera.reset();
-      this.page.update({ playbackBlocked: false, render: "unknown" });
+      this.page.update({ playbackBlocked: false, recording: false, render: "unknown" });
     }
   }
 

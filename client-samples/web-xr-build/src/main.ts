@@ -43,6 +43,7 @@ function connectComposer(): void {
   };
   element("composer", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
+    if (text.readOnly) return;
     const words = text.value.trim();
     text.value = "";
     void say(words);

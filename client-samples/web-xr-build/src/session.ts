@@ -24,6 +24,8 @@ import { type Grant, fetchGrant } from "./token.ts";
 export interface SessionEvents {
   /** `connected` comes again after every interruption: announce yourself each time. */
   connection(state: Connection, problem: ClientError | null): void;
+  /** Whether the hub records; comes before anything is sent to it. */
+  recording(on: boolean): void;
   /** The room is being replaced by a new one: what was published in the old one is gone. */
   roomLost(): void;
   message(topic: string, payload: Uint8Array): void;
@@ -126,6 +128,7 @@ export class Session {
     const grant = await fetchGrant(identity, code);
     if (attempt !== this.#attempt) return;
     this.#grant = grant;
+    this.#events.recording(grant.recording);
     const room = new Room({
       disconnectOnPageLeave: true,
       reconnectPolicy: new DefaultReconnectPolicy(RESUME_DELAYS_MS),

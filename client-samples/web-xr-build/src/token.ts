@@ -7,6 +7,8 @@ export interface Grant {
   readonly room: string;
   /** The name the hub really gave, which may differ from the one asked for. */
   readonly identity: string;
+  /** Whether the hub keeps this participant's camera and microphone. */
+  readonly recording: boolean;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -25,7 +27,7 @@ export async function fetchGrant(identity: string, code: string | null, fetcher:
 }
 
 function grantFrom(body: unknown, asked: string): Grant {
-  const { token, url, room, identity } = (body ?? {}) as Record<string, unknown>;
+  const { token, url, room, identity, recording } = (body ?? {}) as Record<string, unknown>;
   if (typeof token !== "string" || typeof url !== "string") {
     throw new ClientError(
       "token-refused",
@@ -37,6 +39,7 @@ function grantFrom(body: unknown, asked: string): Grant {
     url,
     room: typeof room === "string" ? room : "",
     identity: typeof identity === "string" ? identity : asked,
+    recording: recording === true,
   };
 }
 

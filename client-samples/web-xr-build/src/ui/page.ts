@@ -15,6 +15,7 @@ export interface PageState {
   render: "unknown" | "ready" | "failed";
   settled: boolean;
   playbackBlocked: boolean;
+  recording: boolean;
 }
 
 export const INITIAL_STATE: PageState = {
@@ -28,6 +29,7 @@ export const INITIAL_STATE: PageState = {
   render: "unknown",
   settled: false,
   playbackBlocked: false,
+  recording: false,
 };
 
 const MIC_LABELS: Record<Mic, string> = {
@@ -45,6 +47,7 @@ export class Page {
   readonly #root = document.documentElement;
   readonly #status = element("status", HTMLElement);
   readonly #statusText = element("status-text", HTMLElement);
+  readonly #recordingText = element("recording-text", HTMLElement);
   readonly #join = button("join");
   readonly #joinText = button("join-text");
   readonly #mic = button("mic");
@@ -55,22 +58,28 @@ export class Page {
   readonly #send = button("send");
   readonly #cameraPrompt = element("camera-prompt", HTMLElement);
   readonly #playback = button("playback");
+  readonly #leave = button("leave");
   readonly #state: PageState = { ...INITIAL_STATE };
+  /** The button that the keyboard was on when joining began. */
+  #joinedWith: HTMLButtonElement | null = null;
 
   get state(): Readonly<PageState> {
     return this.#state;
   }
 
   update(change: Partial<PageState>): void {
+    const before = this.#state.connection;
+    const focused = document.activeElement;
     Object.assign(this.#state, change);
     this.#publish();
     this.#showStatus();
     this.#showButtons();
+    if (this.#state.connection !== before) this.#keepFocus(focused);
   }
 
   /** States as attributes of <html>: styles and tests read them, scripts of the page do not. */
   #publish(): void {
-    const { connection, agent, mic, camera, headset, inXr, objects, render, settled } = this.#state;
+    const { connection, agent, mic, camera, headset, inXr, objects, recording, render, settled } = this.#state;
     const values = {
       connection,
       agent: connection === "connected" ? agent : "unknown",
@@ -79,6 +88,7 @@ export class Page {
       headset,
       xr: inXr ? "active" : "inactive",
       objects: String(objects),
+      recording: String(recording),
       render,
       settled: String(settled),
     };
@@ -87,22 +97,37 @@ export class Page {
     }
   }
 
+  /** Buttons that go take the keyboard's place with them: it goes on where the person is now. */
+  #keepFocus(focused: Element | null): void {
+    const { connection } = this.#state;
+    if (connection === "connecting") this.#joinedWith = [this.#join, this.#joinText].find((button) => button === focused) ?? null;
+    if (connection === "connected" && this.#joinedWith) {
+      (this.#joinedWith === this.#join ? this.#mic : this.#text).focus({ preventScroll: true });
+      this.#joinedWith = null;
+    }
+    if (connection === "failed") this.#joinedWith?.focus({ preventScroll: true });
+    if (connection === "idle" && focused === this.#leave) this.#join.focus({ preventScroll: true });
+  }
+
   #showStatus(): void {
-    const { connection, agent, mic } = this.#state;
+    const { connection, agent, mic, recording } = this.#state;
     const phase = phaseOf(connection, agent, mic);
     this.#status.dataset["tone"] = phase.tone;
-    // Screen readers repeat what is written again, changed or not.
-    if (this.#statusText.textContent !== phase.text) this.#statusText.textContent = phase.text;
+    write(this.#statusText, phase.text);
+    write(this.#recordingText, recording ? "Recording" : "");
   }
 
   #showButtons(): void {
     const { connection, mic, camera, playbackBlocked } = this.#state;
     const connected = connection === "connected";
     this.#join.disabled = this.#joinText.disabled = connection === "connecting";
-    this.#text.disabled = this.#send.disabled = !connected;
+    this.#send.disabled = !connected;
+    // Whoever is typing when the connection drops keeps their words and their place.
+    this.#text.readOnly = !connected;
     this.#text.placeholder = connected ? "Type a request" : "Waiting for the connection…";
-    this.#mic.disabled = !connected || mic === "starting";
-    this.#camera.disabled = !connected || camera === "starting";
+    this.#mic.disabled = this.#camera.disabled = !connected;
+    this.#mic.setAttribute("aria-disabled", String(mic === "starting"));
+    this.#camera.setAttribute("aria-disabled", String(camera === "starting"));
     label(this.#mic, MIC_LABELS[mic]);
     this.#mic.setAttribute("aria-pressed", String(mic === "on"));
     label(this.#camera, camera === "on" ? "Turn off camera" : "Turn on camera");
@@ -115,9 +140,14 @@ export class Page {
   #showXr(): void {
     const { headset, inXr } = this.#state;
     const text = inXr ? "Exit XR" : headset === "headset" ? "Enter XR" : "XR";
-    if (this.#xrLabel.textContent !== text) this.#xrLabel.textContent = text;
+    write(this.#xrLabel, text);
     this.#xr.setAttribute("aria-label", inXr ? "Exit XR" : headset === "headset" ? "Enter XR" : "XR options");
   }
+}
+
+/** Screen readers repeat what is written again, changed or not. */
+function write(target: HTMLElement, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
 }
 
 function label(target: HTMLElement, text: string): void {

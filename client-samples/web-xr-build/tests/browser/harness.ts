@@ -124,6 +124,7 @@ const MIME: Record<string, string> = {
 export class PageServer {
   readonly requests: string[] = [];
   joinCode: string | null = null;
+  recording = false;
   url = "";
   readonly #media: MediaServer;
   readonly #server: Server;
@@ -152,7 +153,7 @@ export class PageServer {
     if (this.joinCode !== null && query.get("code") !== this.joinCode) return json(403, { error: "a join code is needed" });
     const identity = query.get("identity") ?? "";
     const room = `room-${identity}`;
-    return json(200, { token: this.#media.token(identity, room), room, identity, url: this.#media.url });
+    return json(200, { token: this.#media.token(identity, room), room, identity, url: this.#media.url, recording: this.recording });
   }
 
   async #file(path: string) {

@@ -65,6 +65,63 @@ test("joining is one click: microphone published, scene asked for, viewpoint tol
   }),
 );
 
+test("a hub that records says so before the microphone opens, and until the person leaves", LIMIT, () =>
+  visit("recorded", async ({ page }) => {
+    const badge = page.locator("[data-testid=recording]");
+    const isShown = async () => ((await badge.boundingBox())?.width ?? 0) > 60;
+    await page.evaluate(() => {
+      const devices = navigator.mediaDevices;
+      const original = devices.getUserMedia.bind(devices);
+      devices.getUserMedia = (wanted) => {
+        document.documentElement.dataset["saidBefore"] = document.querySelector("[data-testid=recording-text]")!.textContent ?? "";
+        return original(wanted);
+      };
+    });
+    assert.equal(await badge.getAttribute("role"), "status");
+    server.recording = true;
+    try {
+      await join(page);
+      assert.equal(await page.evaluate(() => document.documentElement.dataset["saidBefore"]), "Recording");
+      await state(page, { recording: "true" });
+      assert.ok(await isShown());
+      assert.equal((await badge.textContent())?.trim(), "Recording: whoever runs this hub records your camera and microphone.");
+      assert.match((await badge.getAttribute("title")) ?? "", /whoever runs this hub/i);
+      await page.click("[data-testid=leave]");
+      await state(page, { connection: "idle", recording: "false" });
+      assert.ok(!(await isShown()));
+      assert.equal(await page.textContent("[data-testid=recording-text]"), "");
+    } finally {
+      server.recording = false;
+    }
+    await join(page);
+    await state(page, { recording: "false" });
+  }),
+);
+
+test("what is wrong never covers that the hub records, however narrow the window", LIMIT, () =>
+  visit("covered", async ({ page }) => {
+    await page.evaluate(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"));
+    });
+    server.recording = true;
+    try {
+      await page.click("[data-testid=join]");
+      await state(page, { connection: "connected", mic: "denied", recording: "true" });
+      for (const width of [1280, 390, 360]) {
+        await page.setViewportSize({ width, height: 800 });
+        const [status, badge, notice] = await page.evaluate(() =>
+          ["status", "recording", "notice"].map((id) => document.querySelector(`[data-testid=${id}]`)!.getBoundingClientRect().toJSON()),
+        );
+        assert.ok(badge.left >= 0 && badge.right <= width, `at ${width} px the badge is outside`);
+        assert.ok(badge.width > 60 && notice.width > 200 && notice.top >= Math.max(badge.bottom, status.bottom), `at ${width} px something is covered`);
+        assert.ok(badge.left >= status.right || badge.top >= status.bottom, `at ${width} px the badge covers the status`);
+      }
+    } finally {
+      server.recording = false;
+    }
+  }),
+);
+
 test("a red cube two metres ahead is red on the screen, changes colour, and goes", LIMIT, () =>
   visit("scene", async ({ page, hub }) => {
     await join(page);
@@ -126,6 +183,44 @@ test("six steps to the right look along +X, at most ten messages a second", LIMI
     await state(page, { settled: "true" });
     const [red, green, blue] = await pixel(page, 640, 400);
     assert.ok(red > 120 && red > 2.5 * green && red > 2.5 * blue, `the cube is not ahead of the new view: ${red} ${green} ${blue}`);
+  }),
+);
+
+test("the keyboard goes on where the person is, although buttons come and go", LIMIT, () =>
+  visit("keyboard", async ({ page, hub }) => {
+    const focused = () => page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset["testid"] ?? null);
+    await page.focus("[data-testid=join]");
+    await page.keyboard.press("Enter");
+    await state(page, { connection: "connected", mic: "on" });
+    assert.equal(await focused(), "mic");
+    await page.focus("[data-testid=leave]");
+    await page.keyboard.press("Enter");
+    await state(page, { connection: "idle" });
+    assert.equal(await focused(), "join");
+    await page.focus("[data-testid=join-text]");
+    await page.keyboard.press("Enter");
+    await state(page, { connection: "connected" });
+    assert.equal(await focused(), "text");
+
+    await page.keyboard.type("half a sen");
+    await hub.stop();
+    await state(page, { connection: "reconnecting" });
+    await page.keyboard.press("Enter");
+    const second = await Hub.start(media, "keyboard");
+    try {
+      await state(page, { connection: "connected" });
+      await page.keyboard.type("tence");
+      await page.keyboard.press("Enter");
+      await eventually("the words survived the interruption", () => second.received("").includes("half a sentence"));
+    } finally {
+      await second.stop();
+    }
+    await page.click("[data-testid=leave]");
+    await page.route("**/token?*", (route) => route.abort());
+    await page.focus("[data-testid=join-text]");
+    await page.keyboard.press("Enter");
+    await state(page, { connection: "failed" });
+    assert.equal(await focused(), "join-text");
   }),
 );
 

@@ -78,8 +78,15 @@ test("the hub's answer becomes a grant, with the identity it really gave", async
     asked.push(String(url));
     return new Response(JSON.stringify({ token: "t", room: "r", url: "wss://h", identity: "alice-2" }));
   };
-  assert.deepEqual(await fetchGrant("al ice", "4 2", fetcher), { token: "t", room: "r", url: "wss://h", identity: "alice-2" });
+  const grant = { token: "t", room: "r", url: "wss://h", identity: "alice-2", recording: false };
+  assert.deepEqual(await fetchGrant("al ice", "4 2", fetcher), grant);
   assert.deepEqual(asked, ["/token?identity=al+ice&code=4+2"]);
+});
+
+test("only a hub that says so records", async () => {
+  const recorded = async (recording: unknown) =>
+    (await fetchGrant("alice", null, answering(200, { token: "t", url: "wss://h", recording }))).recording;
+  assert.deepEqual(await Promise.all([true, false, undefined, "true", 1].map(recorded)), [true, false, false, false, false]);
 });
 
 test("each refusal says what to do", async () => {
