@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
-from livekit.rtc.participant import PublishTrackError
+from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 from livekit.rtc.room import DataStreamOptions
 
 from xr_ai_client._admission import Admission, ask_admission, is_tls, tls_context
@@ -26,6 +27,8 @@ __all__ = ("HUB_IDENTITY", "Camera", "Participant")
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 HUB_IDENTITY = "xr-hub-connector"
 """Who the hub is in a room."""
 
@@ -36,7 +39,9 @@ _DATA_CAPACITY_BYTES = 4 * MAX_DATA_BYTES
 _DATA_OVERHEAD_BYTES = 1_000
 _CONNECT_TIMEOUT_S = 15.0
 # A server answers within a second; after a failed reconnect the library waits for its answer for ever.
-_PUBLISH_MAX_S = 15.0
+_ANSWER_MAX_S = 15.0
+# Whoever leaves does not depend on being let go; the server finds a lost participant out by itself.
+_LEAVE_MAX_S = 5.0
 
 
 class Participant:
@@ -241,11 +246,24 @@ class Participant:
         return camera
 
     async def close_camera(self, camera: Camera) -> None:
-        """Unpublish a camera."""
-        for sid in [sid for sid, known in self._cameras.items() if known is camera]:
-            del self._cameras[sid]
-            await self._room.local_participant.unpublish_track(sid)
-        await camera.aclose()
+        """Unpublish a camera, and stop it whatever comes of that.
+
+        Raises:
+            ConnectionFailedError: the media server did not answer; it may go on showing the last picture for a while.
+        """
+        try:
+            for sid in [sid for sid, known in self._cameras.items() if known is camera]:
+                del self._cameras[sid]
+                if self.is_connected:
+                    await self._answered(self._room.local_participant.unpublish_track(sid))
+        except (UnpublishTrackError, TimeoutError) as error:
+            raise ConnectionFailedError(
+                f"{self._admission.url}: the camera of {self.identity} was not unpublished: {error}"
+            ) from error
+        except NotConnectedError:
+            pass  # nothing is published any more
+        finally:
+            await camera.aclose()
 
     async def aclose(self) -> None:
         """Leave; safe to call twice."""
@@ -258,7 +276,10 @@ class Participant:
             await self._microphone.aclose()
         for camera in self._cameras.values():
             await camera.aclose()
-        await self._room.disconnect()
+        try:
+            await asyncio.wait_for(self._room.disconnect(), _LEAVE_MAX_S)
+        except TimeoutError:
+            logger.warning("%s: %s left without the media server's answer", self._admission.url, self.identity)
         if self._relay is not None:
             await self._relay.aclose()
         self._on_disconnected()
@@ -283,19 +304,32 @@ class Participant:
 
     async def _publish(self, track: rtc.LocalTrack, source: "rtc.TrackSource.ValueType") -> str:
         options = rtc.TrackPublishOptions(source=source, simulcast=False)
-        publishing = asyncio.ensure_future(self._room.local_participant.publish_track(track, options))
-        leaving = asyncio.ensure_future(self._disconnected.wait())
         try:
-            await asyncio.wait((publishing, leaving), timeout=_PUBLISH_MAX_S, return_when=asyncio.FIRST_COMPLETED)
-            if publishing.done():
-                return publishing.result().sid
+            publication = await self._answered(self._room.local_participant.publish_track(track, options))
         except PublishTrackError as error:
             raise self._not_published(track, f"the media server refused it: {error}") from error
+        except TimeoutError as error:
+            raise self._not_published(track, str(error)) from error
+        return publication.sid
+
+    async def _answered(self, asking: Coroutine[Any, Any, T]) -> T:
+        """Wait for the media server's answer to a request.
+
+        Raises:
+            NotConnectedError: the participant is out of the room meanwhile.
+            TimeoutError: no answer.
+        """
+        answer = asyncio.ensure_future(asking)
+        leaving = asyncio.ensure_future(self._disconnected.wait())
+        try:
+            await asyncio.wait((answer, leaving), timeout=_ANSWER_MAX_S, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
         finally:
-            publishing.cancel()
+            answer.cancel()
             leaving.cancel()
         self._check_connected()
-        raise self._not_published(track, f"the media server did not answer for {_PUBLISH_MAX_S:g} s")
+        raise TimeoutError(f"the media server did not answer for {_ANSWER_MAX_S:g} s")
 
     def _not_published(self, track: rtc.LocalTrack, reason: str) -> NotPublishedError:
         return NotPublishedError(
