@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography import x509
-from kit.processes import eventually
 from kit.proxies import unverified_tls
 from kit.web import serving
 
 from xr_ai_program import StartupError
+from xr_ai_program.testing import eventually
 from xr_media_hub.web import HubCertificate, _authority, load_certificate, self_signed_certificate
 
 DAY = datetime.timedelta(days=1)

@@ -6,12 +6,12 @@ import secrets
 import numpy as np
 import pytest
 from kit.livekit import LiveKitServer
-from kit.processes import eventually, free_udp_port
+from kit.processes import free_udp_port
 from livekit import rtc
 
 from xr_ai_client import ClientError, ConnectionFailedError, NotPublishedError, Participant
 from xr_ai_client import participant as participant_module
-from xr_ai_program.testing import free_port
+from xr_ai_program.testing import eventually, free_port
 
 pytestmark = pytest.mark.anyio
 
