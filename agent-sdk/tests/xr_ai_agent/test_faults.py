@@ -410,26 +410,25 @@ async def test_whom_another_connector_took_over_is_not_taken_back_by_a_new_conne
 
 
 async def test_a_killed_hub_leaves_no_memory_behind_for_long(stage):
-    pattern = f"xr-media-hub-{os.getuid()}-*"
     code = (
         "import asyncio, os, sys; from xr_ai_agent import *\n"
         "async def main():\n"
-        "    connector = HubEndpoint(*sys.argv[1:]).connect_local('lk')\n"
+        "    hub = HubEndpoint(*sys.argv[1:])\n"
+        "    connector = hub.connect_local('lk')\n"
         "    await connector.notify_participant_joined('a', 1)\n"
         "    await connector.push_frame('a', 'v', PixelFormat.I420, 4, 4, 1, bytes(24))\n"
+        "    print(hub._core.frames._folder.path, flush=True)\n"
         "    os._exit(9)\n"
         "asyncio.run(main())"
     )
-    before = set(shm_root().glob(pattern))
     arguments = [sys.executable, "-c", code, stage.pull, stage.pub]
-    died = await asyncio.to_thread(subprocess.run, arguments, check=False)
+    died = await asyncio.to_thread(subprocess.run, arguments, check=False, capture_output=True, text=True)
     assert died.returncode == 9
-    left = set(shm_root().glob(pattern)) - before
-    assert len(left) == 1
+    left = Path(died.stdout.strip())
     connector = stage.hub().connect_local("lk")
     await connector.notify_participant_joined("a", 1)
     await _push_frame(connector, participant_id="a")
-    assert not any(path.exists() for path in left)
+    assert not left.exists()
 
 
 def silenced(hub) -> int:
