@@ -9,6 +9,7 @@ from xr_media_hub import _report
 from xr_media_hub._report import report_stats, stats_line
 from xr_media_hub._stats import HubStats, ParticipantStats, QueueDepths
 from xr_media_hub._throttle import Throttled
+from xr_media_hub._who import WithoutNames
 from xr_media_hub.transport.livekit._server_lines import without_people
 
 
@@ -77,6 +78,23 @@ def test_a_participant_is_a_number_and_a_name_only_where_it_was_asked_for(monkey
         assert str(alice) == "participant 2 (alice)"
         assert alice.conceal("no track of alice") == "no track of alice"
         monkeypatch.delenv(variable)
+
+
+def test_what_a_library_says_of_those_who_are_here_is_said_of_numbers(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats, library = HubStats(), logging.getLogger("a library")
+    for name in ("al", "alice"):
+        stats.joined(name, ParticipantStats(), QueueDepths)
+    library.addFilter(WithoutNames(stats.members))
+    library.warning("no track of %s in %s; always", "alice", "xr-room-alice-1f")
+    monkeypatch.setenv("XR_AI_LOG_NAMES", "1")
+    library.warning("no track of %s", "alice")
+
+    assert caplog.messages == [
+        "no track of participant 2 in xr-room-participant 2-1f; always",
+        "no track of alice",
+    ]
 
 
 @pytest.mark.parametrize(

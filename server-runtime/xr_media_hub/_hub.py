@@ -25,6 +25,7 @@ from xr_media_hub._metrics import metrics_registry
 from xr_media_hub._report import report_stats
 from xr_media_hub._stats import HubStats, measure_rates
 from xr_media_hub._status_page import status_page
+from xr_media_hub._who import WithoutNames
 from xr_media_hub.config import HubConfig
 from xr_media_hub.transport.livekit import LiveKitAccess, LiveKitConnector, LiveKitServer, ServerPlan
 from xr_media_hub.web import (
@@ -69,6 +70,7 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
         stack.push_async_callback(access.aclose)
         stats = HubStats()
         hub.on_participant(_say_of_others)
+        _conceal_names(stats, stack)
         recorder = _recorder(config, hub, stats)
         if recorder is not None:
             stack.push_async_callback(recorder.stop)
@@ -154,6 +156,13 @@ def _bind_hub(config: HubConfig) -> HubEndpoint:
     if hub.remote_addresses is not None:
         logger.info("agents on other machines: XR_HUB_PUB=%s XR_HUB_IN=%s", *hub.remote_addresses)
     return hub
+
+
+def _conceal_names(stats: HubStats, stack: AsyncExitStack) -> None:
+    """LiveKit's SDK warns of tracks, data and rooms by the names of their people."""
+    sdk_logger, without_names = logging.getLogger("livekit"), WithoutNames(stats.members)
+    sdk_logger.addFilter(without_names)
+    stack.callback(sdk_logger.removeFilter, without_names)
 
 
 def _say_of_others(event: ParticipantEvent) -> None:

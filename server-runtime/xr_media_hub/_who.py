@@ -1,12 +1,14 @@
 """How the log names people: by the number of their join, as /status and /metrics do; by name only where asked for."""
 
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from xr_ai_program import names_are_logged
 
-__all__ = ("Numbered", "Who", "personal")
+__all__ = ("Numbered", "Who", "WithoutNames", "personal")
 
 
 class Numbered(Protocol):
@@ -30,6 +32,25 @@ class Who:
     def conceal(self, text: object) -> str:
         """Return what somebody else says, without the participant's name."""
         return str(text) if names_are_logged() else str(text).replace(self.participant_id, "…")
+
+
+class WithoutNames(logging.Filter):
+    """For the logger of a library that knows people by name: those who are connected become their numbers."""
+
+    def __init__(self, members: Mapping[str, Numbered]) -> None:
+        super().__init__()
+        self._members = members
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the line; it is never held back."""
+        if not names_are_logged():
+            text = record.getMessage()
+            for name, member in list(self._members.items()):
+                text = re.sub(
+                    rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", f"participant {member.number}", text
+                )
+            record.msg, record.args = text, ()
+        return True
 
 
 def personal(value: object, stand_in: str) -> str:
