@@ -1,11 +1,13 @@
 """A spoken or typed sentence edits the scene: the whole stack, a real browser, nothing in between replaced."""
 
 import math
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from kit.person import Person, Turn, person
+from kit.person import AUDIBLE, OpenTurn, Person, Turn, person
 from kit.stack import DEMO_URL, RunningStack
 from kit.tools import scene_of
 from playwright.sync_api import Browser
@@ -13,8 +15,8 @@ from playwright.sync_api import Browser
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 PUT = "put a red cube two meters in front of me"
+ADD = "add a green sphere to my left"
 EYE_HEIGHT_M = 1.6
-AUDIBLE = 0.01
 RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 
 Request = Callable[[str], Turn]
@@ -97,24 +99,53 @@ def test_ahead_means_ahead_of_the_turned_view(visitor: Person) -> None:
     wait_until_drawn(visitor, channel=0)
 
 
+def assert_left_alone(listening: OpenTurn) -> None:
+    """What somebody else asked for is neither read nor heard here."""
+    got = listening.so_far()
+    assert (got.heard, got.progress, got.reply) == ("", (), "")
+    assert got.loudest < AUDIBLE
+
+
 def test_two_people_have_scenes_and_replies_of_their_own(demo: RunningStack, chromium: Browser, voices: Path) -> None:
     with person(chromium, DEMO_URL, voices) as alice, person(chromium, DEMO_URL, voices) as bob:
         alice.join()
         bob.join()
         assert alice.name != bob.name
-        heard_by_bob = len(bob.conversation())
+        bob_listens = bob.begin()
         put = by_hand(alice)(PUT)
         assert put.loudest > AUDIBLE
         assert len(scene_of(alice.name)) == 1, put
-        assert scene_of(bob.name) == []
-        assert bob.conversation()[heard_by_bob:] == []
-        assert bob.page.evaluate("window.loudestReply") < AUDIBLE
-        assert bob.objects() == []
+        assert_left_alone(bob_listens)
+        assert (scene_of(bob.name), bob.objects()) == ([], [])
 
-        by_hand(bob)("add a green sphere to my left")
-        assert [item["type"] for item in scene_of(bob.name)] == ["sphere"]
+        alice_listens = alice.begin()
+        added = by_hand(bob)(ADD)
+        assert added.loudest > AUDIBLE
+        assert [item["type"] for item in scene_of(bob.name)] == ["sphere"], added
+        assert_left_alone(alice_listens)
         assert [item["type"] for item in scene_of(alice.name)] == ["box"]
         assert len(alice.objects()) == 1
+
+
+@pytest.mark.parametrize("act", [Person.type, Person.say], ids=["typing", "speaking"])
+def test_two_people_at_once_get_each_their_own_reply(
+    demo: RunningStack, chromium: Browser, voices: Path, act: Callable[[Person, str], None]
+) -> None:
+    wanted = {"alice": (PUT, "box", "red"), "bob": (ADD, "sphere", "green")}
+    with person(chromium, DEMO_URL, voices) as alice, person(chromium, DEMO_URL, voices) as bob:
+        people = {"alice": alice, "bob": bob}
+        for each in people.values():
+            each.join()
+        begun = {who: each.begin(partial(act, each, wanted[who][0])) for who, each in people.items()}
+        turns = {who: turn.end() for who, turn in begun.items()}
+        for who, (_, kind, color) in wanted.items():
+            other = next(value[2] for key, value in wanted.items() if key != who)
+            turn = turns[who]
+            assert [item["type"] for item in scene_of(people[who].name)] == [kind], turn
+            assert color in turn.heard.lower()
+            assert color in turn.reply.lower()
+            assert other not in f"{turn.heard} {turn.reply}".lower()
+            assert turn.loudest > AUDIBLE, turn
 
 
 def test_what_is_asked_about_the_scene_is_answered_from_the_scene(visitor: Person) -> None:
@@ -153,9 +184,18 @@ def test_a_request_that_cannot_be_met_is_refused_and_changes_nothing(visitor: Pe
 
 def test_mumbling_is_said_to_be_one_and_changes_nothing(visitor: Person) -> None:
     visitor.join()
-    turn = by_voice(visitor)("I think we should have dinner at seven")
-    assert turn.reply
+    reply = by_voice(visitor)("I think we should have dinner at seven").reply
+    assert re.search("not sure that I heard|did not understand|do not understand|not sound like a request", reply), (
+        reply
+    )
     assert scene_of(visitor.name) == []
+
+
+def test_the_demo_prints_the_address_of_its_page(demo: RunningStack, visitor: Person) -> None:
+    printed = re.findall(r"^xrstack +│ hub: (\S+)$", demo.output, re.MULTILINE)
+    assert "https://localhost:8080/" in printed
+    visitor.page.goto(printed[-1])
+    assert visitor.page.get_by_test_id("join").is_visible()
 
 
 def test_without_a_microphone_the_page_says_so_and_typing_works(

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from kit.person import CHROMIUM
+from kit.browsers import find_chromium
 from kit.stack import ROOT
 
 SOURCES = ROOT / "client-samples" / "web-xr-build"
@@ -16,7 +16,7 @@ def test_npm_script_passes(script: str) -> None:
     result = subprocess.run(
         ["npm", "run", "--silent", script],
         cwd=SOURCES,
-        env={**os.environ, "CHROMIUM_BIN": CHROMIUM},
+        env={**os.environ, "CHROMIUM_BIN": find_chromium()},
         capture_output=True,
         text=True,
         timeout=380,

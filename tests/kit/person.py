@@ -1,8 +1,6 @@
 """A person at the page: a real headless Chromium, spoken or typed requests, eyes on the canvas, ears on the replies."""
 
 import base64
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,25 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from kit.browsers import FLAGS, find_chromium
 from kit.speech import spoken
 
-__all__ = ("CHROMIUM", "Person", "Turn", "browser", "person")
-
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM_BIN") or next(filter(None, map(shutil.which, _BROWSERS)), "/usr/bin/chromium")
-"""The browser of the system: `$CHROMIUM_BIN`, or the first one on PATH."""
+__all__ = ("AUDIBLE", "OpenTurn", "Person", "Turn", "browser", "person")
 
 _FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
+    *FLAGS,
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )
@@ -42,6 +31,8 @@ _VIEWPORT = {"width": 1280, "height": 800}
 # A turn is speech end + 0.8 s of silence + recognition + a few model calls; the rest is for a busy machine.
 TURN_DEADLINE_S = 30.0
 _POLL_MS = 30
+AUDIBLE = 0.01
+"""Peak RMS of a voice; silence is below 1e-4."""
 
 # The microphone becomes a WebAudio destination, so that the test chooses the moment at which somebody speaks; the
 # page's own capture call, Opus, the SFU and the jitter buffer stay real. Between sentences there is true silence.
@@ -94,15 +85,13 @@ class Person:
         identity: str = self.page.evaluate("window.xrClient.identity")
         return identity
 
-    def join(self, *, button: str = "join") -> None:
+    def join(self) -> None:
         """Press "Join & talk" and return when the agent is ready to listen."""
-        self.page.get_by_test_id(button).click()
+        self.page.get_by_test_id("join").click()
         self.wait_for("document.documentElement.dataset.connection === 'connected'")
         self.wait_for("document.documentElement.dataset.agent === 'idle'")
         # The microphone opens just after the connection; a sentence spoken before would be lost.
-        self.wait_for(
-            "!['off', 'starting'].includes(document.documentElement.dataset.mic)" if button == "join" else "true"
-        )
+        self.wait_for("!['off', 'starting'].includes(document.documentElement.dataset.mic)")
 
     def wait_for(self, condition: str) -> None:
         """Return once the JavaScript expression holds.
@@ -121,9 +110,9 @@ class Person:
             self.page.wait_for_timeout(_POLL_MS)
 
     def say(self, text: str, *, voice: str = "rms") -> None:
-        """Speak a sentence into the microphone and return when it is over."""
+        """Begin to speak a sentence into the microphone; it goes on while this returns."""
         wav = base64.b64encode(spoken(text, self.voices, voice=voice).read_bytes()).decode()
-        self.page.evaluate("wav => window.speakIntoMicrophone(wav)", wav)
+        self.page.evaluate("wav => { window.speakIntoMicrophone(wav); }", wav)
 
     def type(self, text: str) -> None:
         """Type a request and send it."""
@@ -133,18 +122,14 @@ class Person:
 
     def turn(self, act: Callable[[], None]) -> "Turn":
         """Do ``act`` (say or type something); return what came of it once the agent replied and is idle again."""
+        return self.begin(act).end()
+
+    def begin(self, act: Callable[[], None] = lambda: None) -> "OpenTurn":
+        """Do ``act`` without waiting for what comes of it; without an ``act``, just listen."""
         before = len(self.conversation())
         self.page.evaluate("window.loudestReply = 0")
         act()
-        self.wait_for(f"window.xrClient.conversation().slice({before}).some((entry) => entry.kind === 'agent')")
-        self.wait_for("document.documentElement.dataset.agent === 'idle'")
-        lines = self.conversation()[before:]
-        return Turn(
-            heard=" ".join(line["text"] for line in lines if line["kind"] == "you"),
-            progress=tuple(line["text"] for line in lines if line["kind"] == "progress"),
-            reply=" ".join(line["text"] for line in lines if line["kind"] == "agent"),
-            loudest=self.page.evaluate("window.loudestReply"),
-        )
+        return OpenTurn(self, before)
 
     def conversation(self) -> list[dict[str, Any]]:
         """The lines of the conversation panel, oldest first."""
@@ -178,7 +163,7 @@ class Turn:
 
     Attributes:
         heard: the person's words as the page shows them.
-        loudest: peak RMS of the agent's voice in the page; silence is below 1e-4, speech above 0.01.
+        loudest: peak RMS of the agent's voice in the page; speech is above `AUDIBLE`.
     """
 
     heard: str
@@ -187,10 +172,36 @@ class Turn:
     loudest: float
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """A request that is under way; ``before`` is the number of lines that the conversation had."""
+
+    person: Person
+    before: int
+
+    def end(self) -> Turn:
+        """Return what came of it once the agent's reply stands there and sounds, and it is idle again."""
+        replied = f"window.xrClient.conversation().slice({self.before}).some((entry) => entry.kind === 'agent')"
+        self.person.wait_for(replied)
+        self.person.wait_for(f"window.loudestReply > {AUDIBLE}")
+        self.person.wait_for("document.documentElement.dataset.agent === 'idle'")
+        return self.so_far()
+
+    def so_far(self) -> Turn:
+        """Return what came of it until now."""
+        lines = self.person.conversation()[self.before :]
+        return Turn(
+            heard=" ".join(line["text"] for line in lines if line["kind"] == "you"),
+            progress=tuple(line["text"] for line in lines if line["kind"] == "progress"),
+            reply=" ".join(line["text"] for line in lines if line["kind"] == "agent"),
+            loudest=self.person.page.evaluate("window.loudestReply"),
+        )
+
+
 @contextmanager
-def browser(playwright: Playwright, *extra_flags: str) -> Iterator[Browser]:
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """A headless Chromium of the system."""
-    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_FLAGS, *extra_flags])
+    chromium = playwright.chromium.launch(executable_path=find_chromium(), args=list(_FLAGS))
     try:
         yield chromium
     finally:
@@ -198,12 +209,10 @@ def browser(playwright: Playwright, *extra_flags: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def person(
-    chromium: Browser, url: str, voices: Path, *, permissions: tuple[str, ...] = ("microphone", "camera")
-) -> Iterator[Person]:
+def person(chromium: Browser, url: str, voices: Path) -> Iterator[Person]:
     """A person who has opened ``url`` in a window of their own but not joined yet."""
     context: BrowserContext = chromium.new_context(
-        ignore_https_errors=True, viewport=_VIEWPORT, permissions=list(permissions)
+        ignore_https_errors=True, viewport=_VIEWPORT, permissions=["microphone", "camera"]
     )
     context.add_init_script(_MICROPHONE_SCRIPT)
     context.add_init_script(_EARS_SCRIPT)
