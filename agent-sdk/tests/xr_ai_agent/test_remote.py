@@ -234,6 +234,26 @@ async def test_an_agent_with_a_wrong_hub_key_says_so_once_and_gets_in_with_the_r
         await remote_agent(stage, hub, keys).wait_connected()
 
 
+async def test_a_refused_connector_says_so_once_and_its_people_are_here_when_its_key_is_laid_down(
+    stage, hub, access, eventually, caplog, monkeypatch
+):
+    monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
+    connector = stage.start(access.connector(hub, "patient"))
+    public = access.settings.client_keys / "patient.key"
+    kept = public.read_bytes()
+    public.unlink()
+    await connector.notify_participant_joined("alice", 1)
+    await eventually(lambda: connector.losses.get("key refused", 0) >= 5)
+    (line,) = told(caplog, "key refused")
+    assert "copy patient.key into the hub's folder of client keys" in line
+    public.write_bytes(kept)
+    await eventually(lambda: hub.connected_participants == {"alice"})
+    agent, heard = await stage.agent(), []
+    agent.on_frame(heard.append)
+    await connector.push_frame("alice", "v", PixelFormat.I420, 4, 4, 7, FRAME)
+    await eventually(lambda: heard)
+
+
 async def test_an_agent_without_a_key_is_told_to_have_one_and_counted(stage, hub, eventually, caplog, monkeypatch):
     monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
     agent = remote_agent(stage, hub, None)

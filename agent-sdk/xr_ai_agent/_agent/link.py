@@ -11,7 +11,7 @@ from xr_ai_agent._agent.video_channel import VideoChannel
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.markers import SubscriptionMarkers
-from xr_ai_agent._net.refusal import RefusalWatch
+from xr_ai_agent._net.refusal import RefusalWatch, connect_watched
 from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.addresses import reachable
@@ -143,16 +143,7 @@ class AgentLink:
         return tuple(self._video_topics)
 
     def _connect(self, socket: zmq.Socket[bytes], address: str) -> RefusalWatch | None:
-        if self._keys is not None:
-            self._keys.apply(socket)
-        refusal = RefusalWatch(socket, address, self._keys, self._losses) if address.startswith("tcp://") else None
-        try:
-            socket.connect(address)
-        except zmq.ZMQError:
-            if refusal is not None:
-                refusal.close()
-            raise
-        return refusal
+        return connect_watched(socket, address, self._keys, self._losses)
 
     def _connect_and_watch(self, socket: zmq.Socket[bytes], address: str) -> RefusalWatch | None:
         refusal = self._connect(socket, address)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import zmq
 
 from xr_ai_agent._loss import LossCounter
+from xr_ai_agent._net.refusal import RefusalWatch
 from xr_ai_agent._net.sockets import SocketReader, open_socket
 from xr_ai_agent._wire import topics
 
@@ -21,28 +22,33 @@ class FlushChannel:
         self._losses = losses
         self._socket: zmq.Socket[bytes] | None = None
         self._reader: SocketReader | None = None
+        self._refusal: RefusalWatch | None = None
         self._address = ""
 
-    def open(self, address: str, prepare: Callable[[zmq.Socket[bytes]], None]) -> None:
+    def open(self, address: str, connect: Callable[[zmq.Socket[bytes], str], RefusalWatch | None]) -> None:
         """Connect; a hub that restarted at the same address is found by ZeroMQ itself."""
         if address == self._address:
             return
         self.close()
         self._socket = open_socket(zmq.SUB)
-        prepare(self._socket)
         self._socket.subscribe(self._inbox)
         self._reader = SocketReader(self._socket, self._handle, self._losses)
         try:
-            self._socket.connect(address)
+            self._refusal = connect(self._socket, address)
         except zmq.ZMQError as error:
             self._losses.count("announced address unusable", f"{address}: {error}")
             self.close()
             return
         self._address = address
         self._reader.start()
+        if self._refusal is not None:
+            self._refusal.start()
 
     def close(self) -> None:
         """Disconnect; safe to call twice."""
+        if self._refusal is not None:
+            self._refusal.close()
+            self._refusal = None
         if self._socket is not None and self._reader is not None:
             self._reader.stop()
             self._socket.close()

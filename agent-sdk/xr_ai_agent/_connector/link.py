@@ -9,6 +9,7 @@ from xr_ai_agent._connector.flush_channel import FlushChannel
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.markers import SubscriptionMarkers
+from xr_ai_agent._net.refusal import RefusalWatch, connect_watched
 from xr_ai_agent._net.sockets import PushSender, SocketReader, open_socket
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.addresses import reachable
@@ -50,16 +51,18 @@ class ConnectorLink:
         self._flushes = FlushChannel(connector_id, on_flush, losses)
         self._markers = SubscriptionMarkers(connector_id, self.subscribe, self.unsubscribe)
         self._is_closed = False
+        self._losses = losses
         for topic in (topics.HUB, topics.inbox(connector_id)):
             self._sub.subscribe(topic)
-        for socket, address in ((self._push, push_addr), (self._sub, self._sub_addr)):
-            self._prepare(socket)
-            socket.connect(address)
+        self._refusals = [self._connect(self._push, push_addr), self._connect(self._sub, self._sub_addr)]
 
     def start(self) -> None:
         """Begin to read on the running loop."""
         self._reader.start()
         self.sender.start()
+        for refusal in self._refusals:
+            if refusal is not None:
+                refusal.start()
 
     def stop(self) -> None:
         """Read no more."""
@@ -70,6 +73,9 @@ class ConnectorLink:
         """Disconnect."""
         self._is_closed = True
         self.stop()
+        while self._refusals:
+            if (refusal := self._refusals.pop()) is not None:
+                refusal.close()
         self.sender.stop()
         self._push.close()
         self._sub.close()
@@ -92,11 +98,10 @@ class ConnectorLink:
 
     def follow(self, welcome: HubWelcome) -> None:
         """Use what a hub announces beside the contract's two sockets."""
-        self._flushes.open(reachable(welcome.video, self._sub_addr), self._prepare)
+        self._flushes.open(reachable(welcome.video, self._sub_addr), self._connect)
 
-    def _prepare(self, socket: zmq.Socket[bytes]) -> None:
-        if self._keys is not None:
-            self._keys.apply(socket)
+    def _connect(self, socket: zmq.Socket[bytes], address: str) -> RefusalWatch | None:
+        return connect_watched(socket, address, self._keys, self._losses)
 
     def _on_message(self, parts: list[bytes]) -> None:
         self._markers.on_topic(parts[0])

@@ -101,3 +101,19 @@ class RefusalWatch:
         with contextlib.suppress(zmq.ZMQError):
             self._socket.disconnect(self._address)
         self._socket.connect(self._address)
+
+
+def connect_watched(
+    socket: zmq.Socket[bytes], address: str, keys: CurveKeys | None, losses: LossCounter
+) -> RefusalWatch | None:
+    """Connect with keys or without; returns the watch to start, where the hub may refuse (TCP)."""
+    if keys is not None:
+        keys.apply(socket)
+    watch = RefusalWatch(socket, address, keys, losses) if address.startswith("tcp://") else None
+    try:
+        socket.connect(address)
+    except zmq.ZMQError:
+        if watch is not None:
+            watch.close()
+        raise
+    return watch
