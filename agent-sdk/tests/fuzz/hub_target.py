@@ -35,10 +35,12 @@ from xr_ai_agent._hub.core import HubCore
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._wire.messages import (
     LEASE_UNTIL_RELEASED,
+    LOCK_CHECK_FROM,
     AgentPulse,
     AgentReport,
     FrameAsk,
     FrameRelease,
+    LockCheck,
     RosterQuery,
     SignalsQuery,
     Speech,
@@ -179,6 +181,7 @@ def seeds() -> list[bytes]:
                 for inline in (False, True)
             ),
             (1, encode(MsgType.FRAME_RELEASE, FrameRelease(AGENT, 1))),
+            (1, encode(MsgType.LOCK_CHECK, LockCheck(AGENT, "alice", "v", LOCK_CHECK_FROM))),
             (1, encode(MsgType.SIGNALS_QUERY, SignalsQuery(AGENT))),
             (0, encode(MsgType.TRACK_END, TrackEnd("alice", "v"))),
         ],

@@ -252,14 +252,14 @@ async def test_whatever_was_made_of_a_frame_keeps_its_memory(stage, connector, e
     gc.collect()
     assert not len(agent._frames._releases)
     ring = connector._core.frames._tracks[("alice", "v")].ring
-    assert sum(map(ring._is_held, ring._leases)) == 1
+    assert sum(map(ring.is_held, ring._leases)) == 1
     for value in range(50):
         await push(connector, value)
         await agent.request_frame(TRACK)
     assert part == bytes([7]) * 10
     del part
     await agent.request_frame(TRACK)
-    await eventually(lambda: not any(map(ring._is_held, ring._leases)))
+    await eventually(lambda: not any(map(ring.is_held, ring._leases)))
 
 
 async def test_who_hoards_frames_gets_copies_and_the_camera_goes_on(stage, hub, connector):
@@ -290,9 +290,9 @@ async def test_an_agent_that_goes_gives_back_what_it_held(stage, hub, connector,
     await push(connector)
     frame = await agent.request_frame(TRACK, copy=False)
     ring = connector._core.frames._tracks[("alice", "v")].ring
-    assert any(map(ring._is_held, ring._leases))
+    assert any(map(ring.is_held, ring._leases))
     agent.close()
-    await eventually(lambda: not any(map(ring._is_held, ring._leases)))
+    await eventually(lambda: not any(map(ring.is_held, ring._leases)))
     assert frame.data[0] == 0
 
 

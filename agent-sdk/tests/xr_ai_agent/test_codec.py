@@ -113,6 +113,8 @@ CONTRACT: dict[int, tuple[st.SearchStrategy, ...]] = {
     43: (lists_of(st.tuples(text, i64)),),
     44: (text, u64),
     45: (text, u64, u32, u32, u32),
+    46: (text, text, text, st.integers(2**62, 2**63 - 2)),
+    47: (st.integers(2**62, 2**63 - 2), flag),
 }
 CASES = st.sampled_from(sorted(CONTRACT)).flatmap(lambda kind: st.tuples(st.just(kind), st.tuples(*CONTRACT[kind])))
 

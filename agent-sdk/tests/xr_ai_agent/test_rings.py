@@ -13,8 +13,9 @@ import pytest
 
 from xr_ai_agent import FrameSignal, FrameTooLargeError, PixelFormat, RingError, RingFullError
 from xr_ai_agent._frames.connector_ring import ConnectorRing
+from xr_ai_agent._frames.ring_map import RingMap
 from xr_ai_agent._frames.shm import ShmFolder, shm_root, sweep_stale_folders
-from xr_ai_agent._frames.track_ring import NewestFrame, RingMap, TrackRing
+from xr_ai_agent._frames.track_ring import NewestFrame, TrackRing
 
 
 @pytest.fixture
@@ -374,7 +375,7 @@ def test_a_name_that_a_living_connector_has_is_refused_and_a_dead_one_s_is_taken
 def test_an_agent_process_that_opened_a_ring_and_ended_leaves_it_in_place(ring):
     place = ring.write(_frame(7))
     code = (
-        "import sys; from xr_ai_agent._frames.track_ring import RingMap;"
+        "import sys; from xr_ai_agent._frames.ring_map import RingMap;"
         "m = RingMap(sys.argv[1], bytes.fromhex(sys.argv[2])); print(m.view(int(sys.argv[3]), 1)[0])"
     )
     arguments = [str(ring.path), ring.token.hex(), str(place.data_offset)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from xr_ai_agent._frames.track_ring import RingMap
+from xr_ai_agent._frames.ring_map import RingMap
 from xr_ai_agent._wire.messages import FrameData, FrameReply, FrameStatus, FrameView, PixelFormat
 
 

@@ -333,6 +333,8 @@ class ProcessorEndpoint:
         if msg_type == MsgType.FRAME_REPLY:
             reply: FrameReply = message
             self._frames.on_reply(replace(reply, data=parts[1]) if len(parts) > 1 else reply)
+        elif msg_type == MsgType.LOCK_SEEN:
+            self._frames.holds.on_seen(message)
         elif msg_type == MsgType.NEWEST_SIGNALS:
             sessions = dict(message.sessions)
             decoded = (decode_or_count(part, self._losses) for part in parts[1:])

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from xr_ai_agent._agent.borrowed import BorrowedFrame, inline_frame, lent_frame, owned_frame, view_of
+from xr_ai_agent._agent.holds import Holds
 from xr_ai_agent._agent.leases import Releases
 from xr_ai_agent._errors import RingError
+from xr_ai_agent._frames.ring_map import RingMap
 from xr_ai_agent._frames.ring_maps import RingMaps
-from xr_ai_agent._frames.track_ring import RingMap
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._wire.codec import encode
 from xr_ai_agent._wire.messages import (
@@ -77,6 +78,7 @@ class FrameFetcher:
         self._broadcasts: dict[_TrackKey, asyncio.Future[FrameData]] = {}
         self._fetches: dict[tuple[_TrackKey, bool], asyncio.Task[FrameData | FrameView | None]] = {}
         self._releases = Releases()
+        self.holds = Holds(agent_id, ask)
         self._wants_inline = False
 
     async def fetch(self, track: _TrackKey, timeout_s: float) -> FrameData | None:
@@ -93,6 +95,11 @@ class FrameFetcher:
 
     async def fetch_view(self, track: _TrackKey, timeout_s: float) -> FrameView | None:
         """As `fetch`, read in place where memory is shared."""
+        ring = self._known_ring(track)
+        known = None if ring is None else self.holds.newest(ring, track)
+        if known is not None:
+            await asyncio.sleep(0)
+            return known
         frame = await self._share_fetch(track, timeout_s, copy=False)
         return view_of(frame) if isinstance(frame, FrameData) else frame
 
@@ -148,6 +155,7 @@ class FrameFetcher:
         self._maps.close()
         self._wants_inline = False
         self._releases.clear()
+        self.holds.reset()
         for future in self._replies.values():
             if not future.done():
                 future.set_result(None)
@@ -158,6 +166,7 @@ class FrameFetcher:
 
     def sweep(self) -> None:
         """Unmap rings of tracks that ended, and give back frames that nobody reads any more."""
+        self.holds.give_back()
         self._maps.sweep()
         # By what was unmapped, not by what is closed: the hub may close a ring between the two looks.
         self._rings = {track: ring for track, ring in self._rings.items() if ring.is_mapped}
@@ -194,13 +203,15 @@ class FrameFetcher:
         except TimeoutError:
             return None
 
+    def _known_ring(self, track: _TrackKey) -> RingMap | None:
+        is_silent = time.monotonic() - self._hub_seen_at > _HUB_SILENT_S
+        return None if is_silent else self._rings.get(track)
+
     def _read_newest(self, track: _TrackKey) -> FrameData | None:
         """Copy the newest frame out of a ring that is mapped already; None: ask the hub."""
-        ring = self._rings.get(track)
-        if ring is None or time.monotonic() - self._hub_seen_at > _HUB_SILENT_S:
-            return None
-        newest = ring.newest
-        if newest is None:
+        ring = self._known_ring(track)
+        newest = None if ring is None else ring.newest
+        if ring is None or newest is None:
             return None
         pixels = bytes(ring.view(newest.data_offset, newest.size))
         if ring.generation(newest.generation_offset) != newest.generation:
@@ -217,6 +228,8 @@ class FrameFetcher:
         if not reply.lease_id:
             # The hub has no slot to spare, because this or another agent holds many.
             return await self._fetch_copy(track)
+        self._rings[track] = ring
+        self.holds.check(ring, track)
         try:
             pixels = ring.map_frame(reply.data_offset, reply.data_sz)
         except (OSError, RingError) as error:

@@ -1,6 +1,6 @@
 """The hub's rings that this agent has mapped."""
 
-from xr_ai_agent._frames.track_ring import RingMap
+from xr_ai_agent._frames.ring_map import RingMap
 from xr_ai_agent._wire.messages import FrameReply
 
 

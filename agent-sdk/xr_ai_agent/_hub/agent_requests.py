@@ -16,6 +16,8 @@ from xr_ai_agent._wire.messages import (
     FrameAsk,
     FrameRelease,
     FrameStatus,
+    LockCheck,
+    LockSeen,
     MsgType,
     NewestSignals,
     SignalsQuery,
@@ -54,6 +56,7 @@ class AgentRequests:
         return {
             MsgType.FRAME_ASK: self._on_frame_ask,
             MsgType.FRAME_RELEASE: self._on_frame_release,
+            MsgType.LOCK_CHECK: self._on_lock_check,
             MsgType.AGENT_REPORT: self._on_agent_report,
             MsgType.AGENT_PULSE: self._on_agent_pulse,
             MsgType.SIGNALS_QUERY: self._on_signals_query,
@@ -87,6 +90,11 @@ class AgentRequests:
 
     def _on_frame_release(self, release: FrameRelease, _: bytes) -> None:
         self._frames.release(release.agent_id, release.lease_id)
+
+    def _on_lock_check(self, check: LockCheck, _: bytes) -> None:
+        if self._is_here(check.agent_id, "lock check"):
+            seen = LockSeen(check.at, self._frames.sees_lock((check.participant_id, check.track_id), check.at))
+            self._outlets.answer(check.agent_id, encode(MsgType.LOCK_SEEN, seen))
 
     def _on_signals_query(self, query: SignalsQuery, _: bytes) -> None:
         if not self._is_here(query.agent_id, "signals query"):

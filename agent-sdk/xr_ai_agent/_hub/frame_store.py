@@ -196,6 +196,11 @@ class FrameStore:
             b"",
         )
 
+    def sees_lock(self, track: _Track, at: int) -> bool:
+        """Whether a reader has locked a byte of a track's ring: one in another container may have locked it in vain."""
+        state = self._tracks.get(track)
+        return state is not None and state.ring.is_locked(at)
+
     def release(self, agent_id: str, lease_id: int) -> None:
         """Take back what an agent borrowed; an unknown lease is not an error."""
         lease = self._leases.get(agent_id, {}).pop(lease_id, None)

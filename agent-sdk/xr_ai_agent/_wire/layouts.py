@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from xr_ai_agent._wire.messages import (
+    LOCK_CHECK_FROM,
     AgentPulse,
     AgentReport,
     AudioChunk,
@@ -23,6 +24,8 @@ from xr_ai_agent._wire.messages import (
     HubHeartbeat,
     HubTick,
     HubWelcome,
+    LockCheck,
+    LockSeen,
     MsgType,
     NewestSignals,
     ParticipantEvent,
@@ -162,6 +165,7 @@ _text = Field(str)
 _binary = Field(bytes)
 _boolean = Field(bool)
 _format = _member(PixelFormat)
+_lock_place = _integer(LOCK_CHECK_FROM, _I64_MAX - 1)
 _roster = _rows_of(str, str, int)
 
 _AUDIO = (_pts, _integer(1, _SAMPLE_RATE_MAX_HZ), _integer(1, _CHANNELS_MAX), _u32, _binary, _text, _text)
@@ -199,5 +203,7 @@ LAYOUTS: Final = {
     MsgType.NEWEST_SIGNALS: Layout(NewestSignals, _rows_of(str, int)),
     MsgType.HUB_TICK: Layout(HubTick, _text, _u64),
     MsgType.AGENT_PULSE: Layout(AgentPulse, _text, _u64, _u32, _u32, _u32),
+    MsgType.LOCK_CHECK: Layout(LockCheck, _text, _text, _text, _lock_place),
+    MsgType.LOCK_SEEN: Layout(LockSeen, _lock_place, _boolean),
 }
 """Every message of the contract and of ours."""

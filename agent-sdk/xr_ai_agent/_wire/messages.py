@@ -42,6 +42,8 @@ class MsgType(IntEnum):
     NEWEST_SIGNALS = 43
     HUB_TICK = 44
     AGENT_PULSE = 45
+    LOCK_CHECK = 46
+    LOCK_SEEN = 47
 
 
 class PixelFormat(IntEnum):
@@ -282,6 +284,28 @@ class FrameReply:
     generation: int
     lease_id: int
     data: bytes
+
+
+LOCK_CHECK_FROM = 2**62
+"""Bytes from here on, far behind the end of any ring, may be locked to see whether the hub sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockCheck:
+    """Ask whether the hub sees a lock at ``at`` in the ring of a track: only then may slots be held by locks."""
+
+    agent_id: str
+    participant_id: str
+    track_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockSeen:
+    """The answer to a `LockCheck`."""
+
+    at: int
+    is_seen: bool
 
 
 @dataclass(frozen=True, slots=True)
