@@ -7,7 +7,7 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -22,6 +22,7 @@ from xr_ai_agent._agent.media import MediaIn
 from xr_ai_agent._agent.signal_queue import SignalQueue
 from xr_ai_agent._agent.speaker import Speaker
 from xr_ai_agent._callbacks import Callback, CallbackList, CallbackRunner
+from xr_ai_agent._life import Life
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.inbound import decode_or_count
@@ -57,7 +58,7 @@ _SETTLE_S = 0.1
 _ROSTER_REPEAT_S = (0.4, 1.0, 2.0, 4.0)
 
 
-class ProcessorEndpoint:
+class ProcessorEndpoint(Life):
     """Connects an agent to a hub; the hub may come, go and come back at any time.
 
     Order: per participant, joins and leaves alternate, and frames, sound and data of a session (from join to leave) are
@@ -91,6 +92,7 @@ class ProcessorEndpoint:
         Raises:
             KeyFileError: a key file is missing or holds no key.
         """
+        super().__init__()
         pub_default, pull_default = hub_addresses()
         self._agent_id = secrets.token_hex(8)
         self._auto_subscribe = auto_subscribe
@@ -106,8 +108,6 @@ class ProcessorEndpoint:
         self._attendance = Attendance(self._on_event, self._signals.add)
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
-        self._stopped = asyncio.Event()
-        self._is_closed = False
         addresses = (sub_addr or pub_default, push_addr or pull_default)
         keys = keys or CurveKeys.for_address(addresses[0])
         handlers = (self._on_published, self._on_video, self._on_answer)
@@ -250,18 +250,6 @@ class ProcessorEndpoint:
 
     # --- life ---
 
-    async def run(self) -> None:
-        """Receive until `stop`."""
-        if self._is_closed:
-            return
-        self._link.start()
-        roster = asyncio.create_task(self._ask_roster_until_known())
-        try:
-            await self._stopped.wait()
-        finally:
-            roster.cancel()
-            self._link.stop()
-
     async def wait_connected(self) -> None:
         """Return once a hub is there and sees this agent's subscriptions (v0.1 hubs never say so). Needs `run`."""
         await self._welcomed.wait()
@@ -271,16 +259,17 @@ class ProcessorEndpoint:
         """Return once the hub sees every subscription made so far (v0.1 hubs never say so). Needs `run`."""
         await self._link.wait_subscribed()
 
-    def stop(self) -> None:
-        """Let `run` return."""
-        self._stopped.set()
+    @contextlib.contextmanager
+    def _serving(self) -> Iterator[None]:
+        self._link.start()
+        roster = asyncio.create_task(self._ask_roster_until_known())
+        try:
+            yield
+        finally:
+            roster.cancel()
+            self._link.stop()
 
-    def close(self) -> None:
-        """Cancel running callbacks and disconnect; safe to call twice."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self.stop()
+    def _free(self) -> None:
         self._runner.close()
         self._frames.close()
         self._link.close()

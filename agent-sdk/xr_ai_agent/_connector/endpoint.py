@@ -5,6 +5,7 @@ import contextlib
 import logging
 import secrets
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from xr_ai_agent._callbacks import CallbackRunner
@@ -16,6 +17,7 @@ from xr_ai_agent._connector.link import ConnectorLink
 from xr_ai_agent._connector.picture import check_picture
 from xr_ai_agent._connector.returns import ReturnCallbacks
 from xr_ai_agent._frames.connector_ring import DEFAULT_MAX_FRAME_BYTES, DEFAULT_NUM_SLOTS, ConnectorRing
+from xr_ai_agent._life import Life
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.inbound import decode_or_count
@@ -42,7 +44,7 @@ logger = logging.getLogger(__name__)
 _SEND_TIMEOUT_S = 1.0
 
 
-class ConnectorEndpoint(ReturnCallbacks):
+class ConnectorEndpoint(ReturnCallbacks, Life):
     """See the `Connector` protocol for each method; call `register` once, and `run` to receive.
 
     On the hub's machine frames go through a shared-memory ring. To a hub on another machine (``keys``) they go inside
@@ -81,13 +83,12 @@ class ConnectorEndpoint(ReturnCallbacks):
         self._connector_id = connector_id = validate_connector_id(connector_id or secrets.token_hex(16))
         self._losses = LossCounter(logger)
         self._runner = CallbackRunner(self._losses)
-        super().__init__(self._runner)
+        ReturnCallbacks.__init__(self, self._runner)
+        Life.__init__(self)
         self._roster = Roster()
         self._seqs: Counter[tuple[str, str]] = Counter()
         self._hub_epoch: str | None = None
         self._welcomed = asyncio.Event()
-        self._stopped = asyncio.Event()
-        self._is_closed = False
 
         handlers = (self._on_published, self._on_sent_ahead)
         self._link = ConnectorLink(connector_id, addresses, keys, self._losses, *handlers)
@@ -190,30 +191,19 @@ class ConnectorEndpoint(ReturnCallbacks):
             # A v0.1 hub does not know this message, and frees the track when its participant leaves.
             await self._send(MsgType.TRACK_END, TrackEnd(participant_id, track_id), "end of track")
 
-    async def run(self) -> None:
-        """Receive until `stop`."""
-        if self._is_closed:
-            return
-        self._link.start()
-        try:
-            await self._stopped.wait()
-        finally:
-            self._link.stop()
-
     async def wait_connected(self) -> None:
         """Return once a hub sees this connector's subscriptions (hubs of v0.1 never say so). Needs `run`."""
         await self._welcomed.wait()
 
-    def stop(self) -> None:
-        """Let `run` return."""
-        self._stopped.set()
+    @contextlib.contextmanager
+    def _serving(self) -> Iterator[None]:
+        self._link.start()
+        try:
+            yield
+        finally:
+            self._link.stop()
 
-    def close(self) -> None:
-        """Disconnect and remove the ring; safe to call twice."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self.stop()
+    def _free(self) -> None:
         self._runner.close()
         self._link.close()
         self._frames.close()

@@ -1,8 +1,9 @@
 """The hub's sockets and its life: bind, run, stop, close."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from xr_ai_agent._callbacks import Callback
@@ -11,6 +12,7 @@ from xr_ai_agent._hub.frame_store import SlotView
 from xr_ai_agent._hub.local_connector import LocalConnector
 from xr_ai_agent._hub.pulses import TICK_PERIOD_S, Pulse
 from xr_ai_agent._hub.sockets import HubSockets
+from xr_ai_agent._life import Life
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import RemoteAccess
 from xr_ai_agent._wire.addresses import HubAddresses, hub_addresses
@@ -50,7 +52,7 @@ class HubStats:
     agents: tuple[AgentStats, ...] = ()
 
 
-class HubEndpoint:
+class HubEndpoint(Life):
     """Serves connectors and agents. Callbacks are hub-local observers; publishing never waits for them."""
 
     def __init__(
@@ -68,6 +70,7 @@ class HubEndpoint:
             InsecureAddressError: ``pull_addr`` or ``pub_addr`` could be reached from other machines.
             KeyFileError: the keys of ``remote`` are missing or broken.
         """
+        super().__init__()
         pub_default, pull_default = hub_addresses()
         losses = LossCounter(logger)
         self._sockets = HubSockets(pull_addr or pull_default, pub_addr or pub_default, remote, losses)
@@ -75,8 +78,6 @@ class HubEndpoint:
         self._sockets.connect(
             self._core.receive, self._core.receive_control, self._core.inbox_changed, self._core.video_marker_seen
         )
-        self._stopped = asyncio.Event()
-        self._is_closed = False
 
     @property
     def remote_addresses(self) -> HubAddresses | None:
@@ -136,28 +137,17 @@ class HubEndpoint:
         """Broadcast a control message to every program."""
         self._core.send_control(ControlMessage(topic, payload))
 
-    async def run(self) -> None:
-        """Serve until `stop`; peers may already have sent messages, which wait in the sockets."""
-        if self._is_closed:
-            return
+    @contextlib.contextmanager
+    def _serving(self) -> Iterator[None]:
         self._sockets.start()
         heartbeat = _Every(TICK_PERIOD_S, self._core.heartbeat)
         try:
-            await self._stopped.wait()
+            yield
         finally:
             heartbeat.cancel()
             self._sockets.stop()
 
-    def stop(self) -> None:
-        """Let `run` return."""
-        self._stopped.set()
-
-    def close(self) -> None:
-        """Free sockets, memory and addresses; safe to call twice."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self.stop()
+    def _free(self) -> None:
         self._sockets.stop()
         self._core.close()
         self._sockets.close()
