@@ -719,15 +719,15 @@ async def test_a_stop_waits_once_for_all_that_are_stuck(studio: Any, monkeypatch
     monkeypatch.setattr("xr_media_hub.recording._recorder._STOP_LIMIT_S", 0.5)
     scene = await studio()
     stuck = scene.recorder._codec = _StuckCodec()
-    for number in range(100):
-        await scene.show(100, START_US, track=f"TR_{number}")
+    for number in range(60):  # one participant may have no more than half of them
+        await scene.show(100, START_US, who=("alice", "bob")[number % 2], track=f"TR_{number}")
     began_s = time.monotonic()
     await scene.recorder.stop()
     took_s = time.monotonic() - began_s
     stuck.permit.set()
-    await scene.written(100)
+    await scene.written(60)
 
-    assert 0.5 <= took_s < 2.0
+    assert 0.5 <= took_s < 3.0, "one after the other it takes ten times as long as it may"
 
 
 async def test_a_track_that_falls_silent_is_completed_and_may_go_on(tmp_path: Path) -> None:
