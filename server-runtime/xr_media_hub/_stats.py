@@ -81,10 +81,12 @@ class HubStats:
         self.members[participant_id] = Member(self.joins, counts, queues)
 
     def left(self, participant_id: str) -> None:
-        """Forget a participant; what they counted stays in the totals."""
+        """Forget a participant; what they counted stays in the totals, and whoever comes back starts from nothing."""
         member = self.members.pop(participant_id, None)
         if member is not None:
             self._gone.update(_totals_of(member.counts))
+            for name in COUNTED:
+                setattr(member.counts, name, 0)
 
     def lost_in(self, count: int) -> None:
         """Count what came from somebody who could not be told from others."""
