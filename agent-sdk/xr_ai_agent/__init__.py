@@ -72,7 +72,7 @@ from xr_ai_agent._hub.pulses import Pulse
 from xr_ai_agent._net.curve import CurveKeys, RemoteAccess, create_key_pair
 from xr_ai_agent._wire.addresses import DEFAULT_PUB_ADDR, DEFAULT_PULL_ADDR, HubAddresses, hub_addresses
 from xr_ai_agent._wire.codec import decode, encode, register_decoder, register_encoder
-from xr_ai_agent._wire.ids import validate_participant_id
+from xr_ai_agent._wire.ids import validate_participant_id, validate_topic
 from xr_ai_agent._wire.messages import (
     AGENT_STATUS_TOPIC,
     AudioChunk,
@@ -140,4 +140,5 @@ __all__ = (
     "register_decoder",
     "register_encoder",
     "validate_participant_id",
+    "validate_topic",
 )

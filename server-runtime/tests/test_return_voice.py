@@ -1,7 +1,7 @@
 """The queue before a return track: bounded, resampled without loss, empty after a flush."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from xr_ai_agent import AudioChunk
 from xr_media_hub._stats import ParticipantStats
 from xr_media_hub._who import Who
 from xr_media_hub.transport.livekit import _return_voice
-from xr_media_hub.transport.livekit._return_voice import QUEUE_LIMIT_S, RATE_HZ, ReturnVoice
+from xr_media_hub.transport.livekit._return_voice import CHUNKS_MOST, QUEUE_LIMIT_S, RATE_HZ, ReturnVoice
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +51,12 @@ def chunk(rate_hz: int, seconds: float, channels: int = 1, level: float = 0.5, h
     wave = level * np.sin(2 * np.pi * hz * np.arange(samples) / rate_hz)
     data = np.repeat(wave, channels).astype("<f4").tobytes()
     return AudioChunk(0, rate_hz, channels, samples, data, "alice", "voice")
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - LiveKit tells nobody
+            await asyncio.sleep(0.005)
 
 
 async def _settled(speaker: Speaker) -> None:
@@ -95,6 +101,20 @@ async def test_a_flush_leaves_at_most_the_frame_under_way(speaker: Speaker) -> N
     assert len(speaker.samples) >= RATE_HZ // 10, "nothing is heard after a flush"
 
 
+async def test_a_flush_takes_back_what_livekit_has_not_played() -> None:
+    voice = ReturnVoice(Who("alice", {}), ParticipantStats())
+    running = asyncio.create_task(voice.run())
+    for _ in range(50):
+        voice.push(chunk(48_000, 0.1))
+    await _until(lambda: voice.source.queued_duration > 0.12)
+    voice.flush()
+
+    assert voice.source.queued_duration < 0.1
+    running.cancel()
+    await asyncio.wait({running})
+    await voice.aclose()
+
+
 async def test_the_queue_is_bounded_and_says_what_it_drops(speaker: Speaker, caplog: pytest.LogCaptureFixture) -> None:
     speaker.go.clear()
     for _ in range(int(QUEUE_LIMIT_S) + 20):
@@ -103,6 +123,33 @@ async def test_the_queue_is_bounded_and_says_what_it_drops(speaker: Speaker, cap
     assert speaker.voice.queued_s <= QUEUE_LIMIT_S + 1
     assert speaker.counts.dropped_audio_out >= 18
     assert len([line for line in caplog.messages if "no more than that is kept" in line]) == 1
+
+
+async def test_chunks_of_no_length_are_bounded_as_well(speaker: Speaker) -> None:
+    speaker.go.clear()
+    for _ in range(CHUNKS_MOST + 20):
+        speaker.voice.push(AudioChunk(0, 48_000, 1, 0, b"", "alice", "voice"))
+
+    assert speaker.counts.return_audio_chunks <= CHUNKS_MOST
+    assert speaker.counts.dropped_audio_out >= 20
+
+
+async def test_speech_that_livekit_does_not_take_is_counted_and_the_next_is_heard(
+    speaker: Speaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = speaker.voice.source.capture_frame
+
+    async def refuse(_frame: object) -> None:
+        raise Exception("InvalidState")
+
+    speaker.voice.source.capture_frame = refuse  # type: ignore[method-assign]
+    speaker.voice.push(chunk(48_000, 0.1))
+    await _until(lambda: speaker.counts.dropped_audio_out)
+    assert "LiveKit did not take it: InvalidState" in caplog.text
+    speaker.voice.source.capture_frame = record  # type: ignore[method-assign]
+    speaker.voice.push(chunk(48_000, 0.1))
+    await _settled(speaker)
+    assert len(speaker.samples) == RATE_HZ // 10
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from xr_media_hub._errors import RoomUnavailable
-from xr_media_hub.transport.livekit._room_link import Event
+from xr_media_hub.transport.livekit._events import Event
 from xr_media_hub.transport.livekit._unattributed import _HELD_MOST, Unattributed
 
 pytestmark = pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 _WATCH_PERIOD_S = 1.0
 # What agents want dropped is no loss.
 _CANCELLED = "speech cancelled by a flush"
+# A reconnect that succeeds takes less; whoever is in a room that stays lost is not heard.
+_LOST_LIMIT_S = 10.0
 # Agents choose their names.
 _NAME_CHARS = 64
 
@@ -46,7 +49,9 @@ class Health:
         ipc = self._hub.stats()
         members = self._stats.members
         return {
-            "status": "ok" if self.livekit_answers else "media server unreachable",
+            "status": self._status(),
+            "livekit_answers": self.livekit_answers,
+            "rooms_lost": len(self._stats.lost_since_s),
             "uptime_s": round(time.monotonic() - self._started_at_s, 1),
             "isolation": self._isolation,
             "participant_count": len(members),
@@ -68,6 +73,12 @@ class Health:
                 for name, each in members.items()
             },
         }
+
+    def _status(self) -> str:
+        if not self.livekit_answers:
+            return "media server unreachable"
+        since_s = min(self._stats.lost_since_s.values(), default=math.inf)
+        return "a room is lost" if time.monotonic() - since_s > _LOST_LIMIT_S else "ok"
 
 
 def _agents(ipc: IpcStats) -> list[dict[str, Any]]:

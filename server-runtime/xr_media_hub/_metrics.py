@@ -12,6 +12,7 @@ __all__ = ("metrics_registry",)
 _GAUGES = {
     "participants": ("Participants who are connected", "participant_count"),
     "agents": ("Agents that listen", "agents"),
+    "rooms_lost": ("Rooms that the hub has lost and is on its way back to", "rooms_lost"),
     "tasks": ("Tasks of the event loop", "tasks"),
     "uptime_seconds": ("Seconds since the hub started", "uptime_s"),
 }
@@ -46,7 +47,7 @@ class _HubCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         facts = self._facts()
         yield InfoMetricFamily("xr_hub", "How this hub is set up", {"isolation": facts["isolation"]})
-        yield GaugeMetricFamily("xr_hub_livekit_up", "Whether LiveKit answers", facts["status"] == "ok")
+        yield GaugeMetricFamily("xr_hub_livekit_up", "Whether LiveKit answers", facts["livekit_answers"])
         for name, (text, key) in _GAUGES.items():
             yield GaugeMetricFamily(f"xr_hub_{name}", text, facts[key])
         yield CounterMetricFamily("xr_hub_joins", "Joins since the start", facts["joins"])

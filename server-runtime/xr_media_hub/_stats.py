@@ -69,6 +69,8 @@ class HubStats:
 
     members: dict[str, Member] = field(default_factory=dict)
     joins: int = 0
+    lost_since_s: dict[str, float] = field(default_factory=dict)
+    """When (monotonic) the hub lost each room that it is not back in."""
     _gone: Counter[str] = field(default_factory=Counter)
 
     def who(self, participant_id: str) -> Who:

@@ -75,6 +75,7 @@ def _figures(facts: dict[str, Any]) -> str:
         "Participants": facts["participant_count"],
         "Joins": facts["joins"],
         "Agents": facts["agents"],
+        "Rooms lost": facts["rooms_lost"],
         "Video memory": f"{ipc['ring_bytes'] / 2**20:.1f} MiB",
         "Sent to agents": f"{ipc['published']:,}".replace(",", " "),
         "Speech cut short": f"{ipc['speech_cancelled']} chunks",

@@ -65,15 +65,25 @@ class OwnLiveKit:
 
     def __init__(self, binary: Path, hub: HubProcess) -> None:
         self.hub = hub
-        ports = {"port": hub.config["lk_port_ws"], "udp_port": hub.config["lk_port_udp"]}
-        self._server = LiveKitServer(binary, hub.folder, **ports, key="xr-hub", secret=SPARE_SECRET, makes_rooms=False)
+        self._binary = binary
+        self._server = self._with_secret(SPARE_SECRET, hub.folder)
         hub.config["livekit_url"] = self._server.url
+
+    def of_another_secret(self) -> LiveKitServer:
+        """A server in the same place whom the hub's key says nothing."""
+        folder = self.hub.folder / "stranger"
+        folder.mkdir()
+        return self._with_secret("stranger" * 4, folder)
 
     async def start(self) -> None:
         await asyncio.to_thread(self._server.start)
 
     def kill(self) -> None:
         self._server.kill()
+
+    def _with_secret(self, secret: str, folder: Path) -> LiveKitServer:
+        ports = {"port": self.hub.config["lk_port_ws"], "udp_port": self.hub.config["lk_port_udp"]}
+        return LiveKitServer(self._binary, folder, **ports, key="xr-hub", secret=secret, makes_rooms=False)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,13 @@ from kit.hub import MAX_DATA_BYTES, get_json, health_until
 from kit.participants import Client
 
 from xr_ai_program.testing import eventually
-from xr_media_hub.transport.livekit._data_in import OPEN_STREAMS_MOST
+from xr_media_hub.transport.livekit._data_in import OPEN_STREAMS_MOST, WAITING_BYTES_MOST
+from xr_media_hub.transport.livekit._room_link import PACKET_BYTES
 
 pytestmark = pytest.mark.anyio
 
 HUB = "xr-hub-connector"
+_FLOOD = 30
 
 
 def digests(messages: list[bytes]) -> list[tuple[int, str]]:
@@ -86,6 +89,40 @@ async def test_too_much_is_refused_and_counted_and_the_rest_goes_on(
     assert not agent.texts("greedy", f"t{OPEN_STREAMS_MOST}")
 
 
+async def test_whoever_floods_the_hub_is_refused_and_costs_it_no_memory(
+    hub: Any, agent: Any, join: Callable[..., Any]
+) -> None:
+    """Topics that no agent may get, packets behind a stream that never ends, streams without number."""
+    flooder = await join(hub, "flooder")
+    await flooder.publish_tone()
+    await eventually(lambda: agent.peak("flooder") > 0)
+    local = flooder.room.local_participant
+    fitting = WAITING_BYTES_MOST // PACKET_BYTES
+
+    for number in range(_FLOOD):
+        await local.send_text("whole", topic=f"{number}-{'x' * 300}")
+        await flooder.send(b"behind it", topic=f"{number}-{'x' * 300}")
+    opened = [await local.stream_bytes("open", topic=f"open-{number}") for number in range(OPEN_STREAMS_MOST)]
+    for writer in opened:
+        await writer.write(b"begun")
+    await health_until(hub, lambda facts: _queues(facts)["streams_in"] == OPEN_STREAMS_MOST)
+    further = [await local.stream_bytes("more", topic=f"more-{number}") for number in range(_FLOOD)]
+    for number in range(fitting + _FLOOD):
+        await flooder.send(bytes(PACKET_BYTES), topic=f"open-{number % 2}")
+        for writer in opened:
+            await writer.write(b".")  # a stream that stands still is given up
+    await flooder.send(b"the end", topic="end")
+    await eventually(lambda: agent.texts("flooder", "end"), within_s=60)
+
+    await health_until(hub, lambda facts: facts["participants"]["flooder"]["dropped_in"] == 4 * _FLOOD)
+    assert len(re.findall("data from .* was refused", hub.output)) < 20
+    assert "Traceback" not in hub.output
+    for writer in (*opened, *further):
+        await writer.aclose()
+    topics = [f"open-{number}" for number in range(2)]
+    await eventually(lambda: sum(len(agent.texts("flooder", topic)) for topic in topics) == len(topics) + fitting)
+
+
 async def test_a_sender_who_goes_in_the_middle_leaves_nothing(hub: Any, agent: Any) -> None:
     _, admission = await get_json(f"{hub.url}/token", params={"identity": "breaker"})
     breaker = await Client().join(admission["url"], admission["token"])
@@ -103,3 +140,7 @@ async def test_a_sender_who_goes_in_the_middle_leaves_nothing(hub: Any, agent: A
 async def _dropped(hub: Any, name: str) -> int:
     _, facts = await get_json(f"{hub.url}/health")
     return int(facts["participants"][name]["dropped_in"])
+
+
+def _queues(facts: Any) -> Any:
+    return facts["participants"]["flooder"]["queues"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -69,6 +70,18 @@ class LiveKitServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def suspend(self) -> None:
+        """Let it hang until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _is_open(self) -> bool:
         with socket.socket() as sock:

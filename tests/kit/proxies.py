@@ -6,7 +6,7 @@ import ssl
 
 import trustme
 
-__all__ = ("AUTHORITY", "ReverseProxy", "authority_contexts", "unverified_tls")
+__all__ = ("AUTHORITY", "ReverseProxy", "authority_contexts", "pump", "unverified_tls")
 
 AUTHORITY = trustme.CA()
 
@@ -85,7 +85,7 @@ class ReverseProxy:
                 self.signalled.append((path, "query" if b"access_token=" in head.split(b"\r\n")[0] else "header"))
             hub_reader, hub_writer = await asyncio.open_connection(*self._hub, ssl=self._hub_tls)
             hub_writer.write(self._forwarded(head, writer.get_extra_info("peername")[0], is_upgrade=is_upgrade))
-            await asyncio.gather(_pump(reader, hub_writer), _pump(hub_reader, writer))
+            await asyncio.gather(pump(reader, hub_writer), pump(hub_reader, writer))
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
 
@@ -103,7 +103,8 @@ class ReverseProxy:
         return head[:-2] + "".join(f"{line}\r\n" for line in added).encode() + b"\r\n"
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy bytes until the reader ends, then close the writer."""
     try:
         while data := await reader.read(65_536):
             writer.write(data)

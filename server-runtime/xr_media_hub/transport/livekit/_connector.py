@@ -13,7 +13,7 @@ from xr_media_hub._stats import HubStats
 from xr_media_hub._throttle import Throttled
 from xr_media_hub._who import Who, personal
 from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, RoomKeeper, RoomPlan
-from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+from xr_media_hub.transport.livekit._rooms import PARTICIPANT_TOKEN_TTL, LiveKitAccess
 from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
 from xr_media_hub.transport.livekit._shared_room import SharedRoom
 
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 _RESERVED = re.compile(r"(hub|xr-hub-.*)", re.IGNORECASE)
 _MAX_ID_CHARS = 64
-# A token that nobody used for this long does not keep its identity from the next one who asks.
-_RESERVATION_S = 15.0
+# As long as a token may still be used, its room waits for whoever has it.
+_RESERVATION_S = PARTICIPANT_TOKEN_TTL.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,11 @@ class LiveKitConnector:
         self._refuses_duplicates = refuses_duplicates
         self._sessions: dict[str, ParticipantSession] = {}
         self._unaddressed = Throttled(logger)
+        self._unheard = Throttled(logger)
         self._shared: SharedRoom | None = None
         if is_shared:
             # The hub itself counts here: it is what keeps the room open.
-            keeper = RoomKeeper(self._plan(room_prefix, max_participants + 1, owner=None), access)
+            keeper = self._keeper(room_prefix, max_participants + 1, owner=None)
             self._shared = SharedRoom(keeper, self._adopt, stats.lost_in)
         connector.on_return_audio(self._return_audio)
         connector.on_return_data(self._return_data)
@@ -116,14 +117,15 @@ class LiveKitConnector:
         if self._shared is not None:
             await self._shared.close()
 
-    def _plan(self, name: str, capacity: int, *, owner: Who | None) -> RoomPlan:
-        return RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, owner)
+    def _keeper(self, name: str, capacity: int, *, owner: Who | None) -> RoomKeeper:
+        plan = RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, owner)
+        return RoomKeeper(plan, self._access, self._stats.lost_since_s)
 
     def _room_of(self, identity: str) -> tuple[str, ParticipantRoom]:
         if self._shared is not None:
             return self._room_prefix, self._shared.place_of(identity)
         name = f"{self._room_prefix}-{identity}-{secrets.token_hex(4)}"
-        return name, RoomKeeper(self._plan(name, 1, owner=self._stats.who(identity)), self._access)
+        return name, self._keeper(name, 1, owner=self._stats.who(identity))
 
     def _adopt(self, identity: str) -> None:
         """Somebody is in the shared room who was forgotten here: after a long sleep, or with a token still valid."""
@@ -133,7 +135,7 @@ class LiveKitConnector:
                 raise JoinRefused(503, "the hub is full")
         except JoinRefused as error:
             why = personal(str(error), f"refused as /token would, with {error.status}")
-            logger.warning("%s is in the shared room and not heard: %s", personal(identity, "somebody"), why)
+            self._unheard.log("%s is in the shared room and not heard: %s", personal(identity, "somebody"), why)
             return
         place = self._shared.place_of(identity)
         session = self._sessions[identity] = self._new_session(identity, place)

@@ -9,9 +9,11 @@ from typing import TypeAlias
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
+from xr_ai_agent import InvalidIdError, validate_topic
 from xr_media_hub._stats import ParticipantStats
 from xr_media_hub._throttle import Throttled
 from xr_media_hub._who import Who
+from xr_media_hub.transport.livekit._tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +21,9 @@ StreamReader: TypeAlias = rtc.ByteStreamReader | rtc.TextStreamReader
 
 # Each may hold as much as the largest message; nobody needs more of them at a time.
 OPEN_STREAMS_MOST = 4
-# Packets that wait behind an unfinished stream of their topic.
-_WAITING_PACKETS_MOST = 500
+# What may wait behind unfinished streams, over all topics of a participant.
+WAITING_PACKETS_MOST = 500
+WAITING_BYTES_MOST = 8 * 2**20
 # A sender that is still there sends at least something within this time.
 IDLE_LIMIT_S = 10.0
 
@@ -28,7 +31,8 @@ IDLE_LIMIT_S = 10.0
 class DataIn:
     """Calls ``push`` with (topic, bytes), one after the other per topic.
 
-    A packet sent after a stream on the same topic never overtakes it; other topics do not wait.
+    A packet sent after a stream on the same topic never overtakes it; other topics do not wait. What exceeds a limit
+    is refused, counted and logged, whoever sends it and however much of it.
     """
 
     def __init__(
@@ -43,7 +47,9 @@ class DataIn:
         self._counts = counts
         self._max_bytes = max_bytes
         self._lanes: dict[str, deque[bytes | StreamReader]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting_packets = 0
+        self._waiting_bytes = 0
+        self._tasks = Tasks()
         self._refused = Throttled(logger)
 
     @property
@@ -54,12 +60,16 @@ class DataIn:
     async def packet(self, topic: str, data: bytes) -> None:
         """Pass a packet on, after what was sent before it on its topic."""
         lane = self._lanes.get(topic)
-        if lane is None:
+        if fault := _fault_of_topic(topic):
+            self._refuse(fault)
+        elif lane is None:
             await self._push(topic, data)
-        elif len(lane) >= _WAITING_PACKETS_MOST:
-            self._refuse("too many packets wait behind an unfinished stream")
+        elif self._waiting_packets >= WAITING_PACKETS_MOST or self._waiting_bytes + len(data) > WAITING_BYTES_MOST:
+            self._refuse("too much waits behind an unfinished stream")
         else:
             lane.append(data)
+            self._waiting_packets += 1
+            self._waiting_bytes += len(data)
 
     def stream(self, reader: StreamReader) -> None:
         """Receive a stream and pass it on once it is whole; one that is too large or too many is refused."""
@@ -73,26 +83,37 @@ class DataIn:
             self._lanes[topic].append(reader)
             return
         lane = self._lanes[topic] = deque([reader])
-        task = asyncio.create_task(self._drain(topic, lane), name="stream")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(self._drain(topic, lane), "stream")
 
     def stop(self) -> None:
         """Forget everything that is not whole."""
-        for task in self._tasks:
-            task.cancel()
-        for item in [item for lane in self._lanes.values() for item in lane]:
-            if not isinstance(item, bytes):
-                item.close()
-        self._lanes.clear()
+        self._tasks.cancel()
+        for topic in list(self._lanes):
+            self._abandon(topic)
 
     async def _drain(self, topic: str, lane: deque[bytes | StreamReader]) -> None:
-        while lane:
-            data = lane[0] if isinstance(lane[0], bytes) else await self._whole(lane[0])
-            lane.popleft()
-            if data is not None:
-                await self._push(topic, data)
-        del self._lanes[topic]
+        try:
+            while lane:
+                item = lane[0]
+                data = item if isinstance(item, bytes) else await self._whole(item)
+                lane.popleft()
+                if isinstance(item, bytes):
+                    self._waiting_packets -= 1
+                    self._waiting_bytes -= len(item)
+                if data is not None:
+                    await self._push(topic, data)
+        finally:
+            if self._lanes.get(topic) is lane:
+                self._abandon(topic)
+
+    def _abandon(self, topic: str) -> None:
+        """Let go of a topic's lane; what still waits there is forgotten."""
+        for item in self._lanes.pop(topic):
+            if isinstance(item, bytes):
+                self._waiting_packets -= 1
+                self._waiting_bytes -= len(item)
+            else:
+                item.close()
 
     async def _whole(self, reader: StreamReader) -> bytes | None:
         parts = bytearray()
@@ -116,6 +137,8 @@ class DataIn:
         return bytes(parts)
 
     def _fault_of(self, reader: StreamReader) -> str:
+        if fault := _fault_of_topic(reader.info.topic):
+            return fault
         if self.open_streams >= OPEN_STREAMS_MOST:
             return f"{OPEN_STREAMS_MOST} streams are open already"
         announced = reader.info.size or 0
@@ -127,3 +150,11 @@ class DataIn:
     def _refuse(self, why: str) -> None:
         self._counts.dropped_in += 1
         self._refused.log("data from %s was refused: %s", self._who, why)
+
+
+def _fault_of_topic(topic: str) -> str:
+    try:
+        validate_topic(topic)
+    except InvalidIdError as error:
+        return str(error)
+    return ""

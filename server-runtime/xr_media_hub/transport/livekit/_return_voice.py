@@ -25,6 +25,8 @@ _SOURCE_QUEUE_MS = 200
 QUEUE_LIMIT_S = 60.0
 # The resampler keeps a few milliseconds back until more comes or the utterance is over.
 _UTTERANCE_GAP_S = 0.1
+# The same limit in chunks: the smallest that make sense are 5 ms long.
+CHUNKS_MOST = 12_000
 _MIN_RATE_HZ = 8_000
 _MAX_RATE_HZ = 192_000
 _MAX_CHANNELS = 8
@@ -48,6 +50,7 @@ class ReturnVoice:
         self._utterance = 0
         self._refused = Throttled(logger)
         self._overflowed = Throttled(logger)
+        self._failed = Throttled(logger)
         self._resampler: rtc.AudioResampler | None = None
         self._input_rate_hz = 0
 
@@ -63,7 +66,7 @@ class ReturnVoice:
             self._stats.dropped_audio_out += 1
             self._refused.log("speech to %s dropped: %s", self._who, fault)
             return
-        if self._queued_s >= QUEUE_LIMIT_S:
+        if self._queued_s >= QUEUE_LIMIT_S or len(self._queue) >= CHUNKS_MOST:
             self._overflow()
             return
         self._queue.append(chunk)
@@ -99,7 +102,12 @@ class ReturnVoice:
         for frame in self._frames(samples):
             if utterance != self._utterance:
                 return
-            await self.source.capture_frame(frame)
+            try:
+                await self.source.capture_frame(frame)
+            except Exception as error:  # the SDK raises nothing narrower
+                self._stats.dropped_audio_out += 1
+                self._failed.log("speech to %s dropped: LiveKit did not take it: %s", self._who, error)
+                return
 
     def _frames(self, samples: np.ndarray) -> Iterator[rtc.AudioFrame]:
         """Cut ``samples`` into frames small enough for a flush to take effect between two."""
@@ -142,9 +150,10 @@ class ReturnVoice:
     def _overflow(self) -> None:
         self._stats.dropped_audio_out += 1
         self._overflowed.log(
-            "speech to %s dropped: %.0f s are queued already, and no more than that is kept",
+            "speech to %s dropped: %.0f s in %d chunks are queued already, and no more than that is kept",
             self._who,
-            QUEUE_LIMIT_S,
+            self._queued_s,
+            len(self._queue),
         )
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,9 +11,12 @@ from livekit import rtc
 
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._who import Who
+from xr_media_hub.transport.livekit._events import Event
+from xr_media_hub.transport.livekit._retry import until_done
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
-from xr_media_hub.transport.livekit._room_link import Event, RoomLink
+from xr_media_hub.transport.livekit._room_link import RoomLink
 from xr_media_hub.transport.livekit._rooms import LiveKitAccess
+from xr_media_hub.transport.livekit._tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +25,6 @@ LOST: Event = ("room_lost",)
 ENDED: Event = ("room_ended",)
 """LiveKit closed the room."""
 
-_RETRY_FIRST_S = 0.1
-_RETRY_MOST_S = 2.0
 _ENDED_BY_SERVER = (rtc.DisconnectReason.ROOM_CLOSED, rtc.DisconnectReason.ROOM_DELETED)
 
 
@@ -30,6 +32,7 @@ class ParticipantRoom(Protocol):
     """What a participant's session needs of the room they are in."""
 
     is_shared: bool
+    name: str
 
     async def open(self, on_event: Callable[[Event], None]) -> None:
         """Be in the room from now on. Raises RoomUnavailable."""
@@ -39,6 +42,9 @@ class ParticipantRoom(Protocol):
 
     def has(self, participant_id: str) -> bool:
         """Whether the participant is in the room."""
+
+    def tracks_of(self, participant_id: str) -> Sequence[rtc.Track]:
+        """The participant's tracks that the hub has subscribed to."""
 
     async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
         """Send to the participant alone. Raises RoomUnavailable."""
@@ -80,14 +86,18 @@ class RoomKeeper:
     A room of one's own ends when LiveKit closes it; a shared one is made again.
     """
 
-    def __init__(self, plan: RoomPlan, access: LiveKitAccess) -> None:
+    def __init__(self, plan: RoomPlan, access: LiveKitAccess, lost_since_s: dict[str, float]) -> None:
+        """``lost_since_s`` has the room's name, with the time (monotonic), while the hub is out of it."""
         self.is_shared = plan.is_shared
+        self.name = plan.name
         self._plan = plan
         self._access = access
+        self._lost_since_s = lost_since_s
+        self._is_created = False
         self._link: RoomLink | None = None
         self._link_number = 0
         self._on_event: Callable[[Event], None] = lambda _event: None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._closing = False
 
     async def open(self, on_event: Callable[[Event], None]) -> None:
@@ -102,16 +112,21 @@ class RoomKeeper:
     async def close(self) -> None:
         """Leave and remove the room."""
         self._closing = True
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
+        self._is_back()
         link, self._link = self._link, None
         if link is not None:
             await link.close()
+        if self._is_created:
             await self._access.delete_room(self._plan.name)
 
     def has(self, participant_id: str) -> bool:
         """Whether LiveKit says that the participant is in the room."""
         return self._link is not None and any(each.identity == participant_id for each in self._link.participants)
+
+    def tracks_of(self, participant_id: str) -> Sequence[rtc.Track]:
+        """See `RoomLink.tracks_of`."""
+        return self._link.tracks_of(participant_id) if self._link is not None else ()
 
     async def announce_all(self) -> set[str]:
         """Have everybody announced whom LiveKit has not announced yet, and return who that is.
@@ -154,6 +169,7 @@ class RoomKeeper:
 
     async def _create(self) -> None:
         await self._access.create_room(self._plan.name, self._plan.capacity)
+        self._is_created = True
 
     async def _join(self) -> None:
         self._link_number += 1
@@ -173,7 +189,10 @@ class RoomKeeper:
             return  # what an old connection still reports is history
         match event:
             case ("reconnecting",):
-                self._spawn(self._restore(), "restore room")
+                self._is_lost()
+                self._tasks.spawn(self._restore(), "restore room")
+            case ("reconnected",):
+                self._is_back()
             case ("local_track_republished", *_) if self._link is not None and self.is_shared:
                 self._link.restrict_voices()
             case ("disconnected", *reason):
@@ -185,43 +204,33 @@ class RoomKeeper:
         if self._closing:
             return
         if reason in _ENDED_BY_SERVER and not self.is_shared:
+            self._is_back()
             self._on_event(ENDED)
             return
         logger.warning("the hub lost %s; joining it again", self._plan.shown)
+        self._is_lost()
         self._link_number += 1
         lost, self._link = self._link, None
         self._on_event(LOST)
-        self._spawn(self._rejoin(lost), "rejoin")
+        self._tasks.spawn(self._rejoin(lost), "rejoin")
+
+    def _is_lost(self) -> None:
+        self._lost_since_s.setdefault(self._plan.name, time.monotonic())
+
+    def _is_back(self) -> None:
+        self._lost_since_s.pop(self._plan.name, None)
 
     async def _rejoin(self, lost: RoomLink | None) -> None:
         if lost is not None:
             await lost.close()
         # Both each time: a room that was being removed is still found by the first, and gone for the second.
-        await self._until_done(self._enter)
+        await until_done(self._enter, self._failed)
+        self._is_back()
         logger.info("the hub is back in %s", self._plan.shown)
 
     async def _restore(self) -> None:
         """A restarted server has forgotten the room; without it nobody's reconnect succeeds, the hub's included."""
-        await self._until_done(self._create)
+        await until_done(self._create, self._failed)
 
-    async def _until_done(self, attempt: Callable[[], Coroutine[None, None, None]]) -> None:
-        delay_s = _RETRY_FIRST_S
-        while True:
-            try:
-                return await attempt()
-            except RoomUnavailable as error:
-                logger.debug("room %s: %s; next try in %.1f s", self._plan.name, error, delay_s)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, _RETRY_MOST_S)
-
-    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(report_failure)
-
-
-def report_failure(task: "asyncio.Task[None]") -> None:
-    """Log what ended a task that nobody waits for."""
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("task %s failed", task.get_name(), exc_info=task.exception())
+    def _failed(self, error: RoomUnavailable) -> None:
+        logger.debug("%s: %s; trying again", self._plan.shown, error)

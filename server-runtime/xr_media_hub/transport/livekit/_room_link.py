@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 from livekit import rtc
 from livekit.rtc._proto.track_pb2 import ParticipantTrackPermission
@@ -13,6 +13,7 @@ from livekit.rtc.participant import PublishDataError, PublishTrackError, Unpubli
 from livekit.rtc.room import DataStreamOptions
 
 from xr_media_hub._errors import RoomUnavailable
+from xr_media_hub.transport.livekit._events import Event
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 _CONNECT_LIMIT_S = 10.0
 # More than a signalling round trip, less than a person waits.
 _DISCONNECT_LIMIT_S = 2.0
+# The server answers within a round trip; after this time the track is published anew.
+_PUBLISH_LIMIT_S = 5.0
 # A client that does not want to hear must not make the queue grow for ever.
 _SUBSCRIBE_LIMIT_S = 5.0
 # LiveKit's data channel takes packets up to about 64 KiB; what is larger goes as a stream of the same topic.
@@ -28,9 +31,6 @@ PACKET_BYTES = 60_000
 _STREAM_LIMIT_S = 10.0
 _STREAM_BYTES_PER_S = 125_000
 
-Event: TypeAlias = tuple[object, ...]
-"""(name, *arguments) of a room event, in the order LiveKit reported it."""
-
 _FORWARDED = (
     "participant_active",
     "participant_disconnected",
@@ -38,6 +38,7 @@ _FORWARDED = (
     "track_unsubscribed",
     "data_received",
     "reconnecting",
+    "reconnected",
     "disconnected",
     "local_track_republished",
 )
@@ -91,6 +92,12 @@ class RoomLink:
         """Who is in the room besides the hub."""
         return list(self.room.remote_participants.values())
 
+    def tracks_of(self, participant_id: str) -> list[rtc.Track]:
+        """The participant's tracks that the hub has subscribed to."""
+        participant = self.room.remote_participants.get(participant_id)
+        publications = participant.track_publications.values() if participant else ()
+        return [each.track for each in publications if each.track is not None]
+
     def restrict_voices(self) -> None:
         """Let each participant subscribe to their own return track alone, from now on and for those that come."""
         self._is_restricted = True
@@ -106,16 +113,24 @@ class RoomLink:
         """Publish the participant's return track; does nothing when it is published already.
 
         Raises:
-            RoomUnavailable: LiveKit refused.
+            RoomUnavailable: LiveKit refused or did not answer in time.
         """
         if participant_id in self._voices:
             return
         track = rtc.LocalAudioTrack.create_audio_track(f"xr-hub-return-{participant_id}", voice.source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True)
+        publishing = asyncio.ensure_future(self.room.local_participant.publish_track(track, options))
         try:
-            self._voices[participant_id] = await self.room.local_participant.publish_track(track, options)
+            async with asyncio.timeout(_PUBLISH_LIMIT_S):
+                self._voices[participant_id] = await asyncio.shield(publishing)
         except PublishTrackError as error:
             raise RoomUnavailable(f"the return track could not be published: {error.message}") from error
+        except TimeoutError as error:
+            raise RoomUnavailable(f"the return track was not published within {_PUBLISH_LIMIT_S:.0f} s") from error
+        finally:
+            if participant_id not in self._voices:
+                # The native side goes on: with two tracks of one voice everything would be heard twice.
+                publishing.add_done_callback(self._take_back)
         if self._is_restricted:
             self.restrict_voices()
 
@@ -131,12 +146,22 @@ class RoomLink:
         voice = self._voices.pop(participant_id, None)
         if voice is None:
             return
-        try:
-            await self.room.local_participant.unpublish_track(voice.sid)
-        except UnpublishTrackError as error:
-            logger.debug("return track %s was not there any more: %s", voice.sid, error.message)
+        await self._unpublish(voice)
         if self._is_restricted:
             self.restrict_voices()
+
+    async def _unpublish(self, voice: rtc.LocalTrackPublication) -> None:
+        try:
+            async with asyncio.timeout(_PUBLISH_LIMIT_S):
+                await self.room.local_participant.unpublish_track(voice.sid)
+        except UnpublishTrackError as error:
+            logger.debug("return track %s was not there any more: %s", voice.sid, error.message)
+        except TimeoutError:
+            logger.warning("LiveKit did not take back the return track %s", voice.sid)
+
+    def _take_back(self, published: "asyncio.Future[rtc.LocalTrackPublication]") -> None:
+        if not published.cancelled() and published.exception() is None:
+            _finish(self._unpublish(published.result()))
 
     async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
         """Send data of any size reliably to the participant alone, as a packet or as a byte stream.
@@ -193,9 +218,13 @@ def _receive_streams(room: rtc.Room, on_event: Callable[[Event], None]) -> None:
 
 def _leave_if_joined(room: rtc.Room, done: "asyncio.Future[None]") -> None:
     if not done.cancelled() and done.exception() is None:
-        task = asyncio.ensure_future(room.disconnect())
-        _leaving.add(task)
-        task.add_done_callback(_leaving.discard)
+        _finish(room.disconnect())
 
 
-_leaving: "set[asyncio.Future[None]]" = set()
+def _finish(coroutine: Coroutine[None, None, None]) -> None:
+    task = asyncio.ensure_future(coroutine)
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
+
+
+_finishing: "set[asyncio.Future[None]]" = set()

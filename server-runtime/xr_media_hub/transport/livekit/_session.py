@@ -3,20 +3,20 @@
 import asyncio
 import enum
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
 from livekit import rtc
 
 from xr_ai_agent import AudioChunk, Connector, DataMessage
-from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._stats import HubStats, ParticipantStats, QueueDepths
-from xr_media_hub._throttle import Throttled
 from xr_media_hub.transport.livekit._data_in import DataIn
 from xr_media_hub.transport.livekit._data_out import DataOut
-from xr_media_hub.transport.livekit._return_voice import ReturnVoice
-from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, report_failure
-from xr_media_hub.transport.livekit._room_link import Event
+from xr_media_hub.transport.livekit._events import Event, discard
+from xr_media_hub.transport.livekit._inbox import Inbox
+from xr_media_hub.transport.livekit._return_track import ReturnTrack
+from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom
 from xr_media_hub.transport.livekit._rooms import EMPTY_ROOM_S
+from xr_media_hub.transport.livekit._tasks import Tasks
 from xr_media_hub.transport.livekit._tracks import TrackReaders, now_us
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 RECONNECT_GRACE_S = 2.0
 # LiveKit tells of a participant who publishes nothing within 3 s; twice that, and they are not there.
 CONFIRM_S = 6.0
-_INBOX_LIMIT = 2_000
 
 
 class Presence(enum.Enum):
@@ -62,14 +61,13 @@ class ParticipantSession:
         self._on_closed = on_closed
         self._who = stats.who(participant_id)
         self._readers = TrackReaders(self._who, connector, self.counts)
-        self._voice: ReturnVoice | None = None
-        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._voice = ReturnTrack(self._who, room, self.counts)
+        self._inbox = Inbox(self._who, self.counts)
         self._data_in = DataIn(self._who, self._pass_data, self.counts, max_data_bytes)
         self._data_out = DataOut(self._who, self.counts, max_data_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._is_announced = False
-        self._overflowed = Throttled(logger)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._closing = False
 
     async def open(self) -> None:
@@ -83,8 +81,8 @@ class ParticipantSession:
 
     def start(self) -> None:
         """Handle what happens in the room, which is open."""
-        self._spawn(self._handle_events(), "events")
-        self._spawn(self._data_out.run(self._send_data), "data out")
+        self._tasks.spawn(self._handle_events(), "events")
+        self._tasks.spawn(self._data_out.run(self._send_data), "data out")
         if self._room.is_shared:
             self._later(EMPTY_ROOM_S, "never came")  # a room of one's own is closed by LiveKit
 
@@ -95,15 +93,14 @@ class ParticipantSession:
         self._closing = True
         self._on_closed(self)
         self._cancel_timer()
-        current = asyncio.current_task()
-        for task in self._tasks - {current}:
-            task.cancel()
+        self._tasks.cancel()
+        self._voice.pause()
         self._data_in.stop()
+        self._inbox.clear()
         await self._readers.stop_all()
         await self._announce_left()
         await self._room.close()
-        if self._voice is not None:
-            await self._voice.aclose()
+        await self._voice.aclose()
 
     def send_data(self, message: DataMessage) -> None:
         """Queue a message for the participant; what cannot be sent is counted and logged."""
@@ -111,32 +108,21 @@ class ParticipantSession:
 
     def play(self, chunk: AudioChunk) -> None:
         """Queue speech for the participant."""
-        if self._voice is None:
-            self.counts.dropped_audio_out += 1
-            return
-        self._voice.push(chunk)
+        self._voice.play(chunk)
 
     def flush(self) -> None:
         """Silence the participant's return track now."""
-        if self._voice is not None:
-            self._voice.flush()
-            self.counts.flushes += 1
+        self._voice.flush()
 
     def note(self, event: Event) -> None:
         """Something happened in the room; handled in order."""
-        if event[0] == "data_received" and self._inbox.qsize() >= _INBOX_LIMIT:
-            self.counts.dropped_in += 1
-            self._overflowed.log("%s sends data faster than the hub takes it; some is dropped", self._who)
-            return
-        self._inbox.put_nowait(event)
+        self._inbox.put(event)
 
     async def _handle_events(self) -> None:
         while True:
             event = await self._inbox.get()
             try:
                 await self._handle(event)
-            except RoomUnavailable as error:
-                logger.error("%s: %s", self._who, self._who.conceal(error))
             except Exception:
                 logger.exception("%s: event %s failed", self._who, event[0])
 
@@ -146,9 +132,7 @@ class ParticipantSession:
                 await self._arrived()
             case ("track_subscribed", rtc.Track() as track, _, rtc.RemoteParticipant() as who) if self._is_ours(who):
                 await self._arrived()
-                await self._readers.start(track)
-                kind = "audio" if track.kind == rtc.TrackKind.KIND_AUDIO else "video"
-                logger.info("%s: %s track %s started", self._who, kind, track.sid)
+                await self._read(track)
             case ("track_unsubscribed", rtc.Track() as track, _, rtc.RemoteParticipant()):
                 await self._readers.stop(track.sid)
                 logger.info("%s: track %s ended", self._who, track.sid)
@@ -158,20 +142,20 @@ class ParticipantSession:
             case ("stream_opened", rtc.ByteStreamReader() | rtc.TextStreamReader() as reader, self.participant_id):
                 await self._arrived()
                 self._data_in.stream(reader)
-            case ("stream_opened", rtc.ByteStreamReader() | rtc.TextStreamReader() as reader, _):
-                reader.close()
+            case ("stream_opened", *_):
+                discard(event)
             case ("participant_disconnected", rtc.RemoteParticipant() as who) if self._is_ours(who):
                 await self._departed()
             case ("room_lost",):
                 await self._departed()
             case ("room_ended",):
-                self._spawn(self.close(), "close")
+                self._tasks.spawn(self.close(), "close")
             case ("unconfirmed",) if not self._room.has(self.participant_id):
                 await self._departed()
             case ("grace over",) if self.presence is Presence.AWAY:
                 await self._gone()
             case ("never came",) if self.presence is Presence.EXPECTED:
-                self._spawn(self.close(), "close")
+                self._tasks.spawn(self.close(), "close")
 
     def _is_ours(self, participant: rtc.RemoteParticipant) -> bool:
         return participant.identity == self.participant_id
@@ -190,25 +174,28 @@ class ParticipantSession:
             return
         self._cancel_timer()
         self.presence = Presence.HERE
-        is_new = self._voice is None
-        voice = self._voice = self._voice or ReturnVoice(self._who, self.counts)
         if not self._is_announced:
             self._is_announced = True
             self._stats.joined(self.participant_id, self.counts, self._queues)
             logger.info("%s joined", self._who)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
-        await self._room.publish_voice(self.participant_id, voice)
-        if is_new:
-            self._spawn(self._speak(voice), "return voice")
+        self._voice.start()
         # Whoever goes before LiveKit has announced them is never said to have gone.
         self._later(CONFIRM_S, "unconfirmed")
 
-    async def _speak(self, voice: ReturnVoice) -> None:
-        await self._room.until_heard(self.participant_id)
-        await voice.run()
+    async def _read(self, track: rtc.Track) -> None:
+        if self._readers.reads(track):
+            return
+        await self._readers.start(track)
+        kind = "audio" if track.kind == rtc.TrackKind.KIND_AUDIO else "video"
+        logger.info("%s: %s track %s started", self._who, kind, track.sid)
 
     async def _departed(self) -> None:
         await self._readers.stop_all()
+        self._away()
+
+    def _away(self) -> None:
+        self._voice.pause()
         self.presence = Presence.AWAY
         self._later(RECONNECT_GRACE_S, "grace over")
 
@@ -220,11 +207,9 @@ class ParticipantSession:
 
     async def _gone(self) -> None:
         await self._announce_left()
-        if self._voice is not None:
-            self._voice.flush()
-        await self._room.unpublish_voice(self.participant_id)
+        await self._voice.remove()
         if self._room.is_shared:
-            self._spawn(self.close(), "close")
+            self._tasks.spawn(self.close(), "close")
 
     async def _announce_left(self) -> None:
         if self._is_announced:
@@ -242,11 +227,4 @@ class ParticipantSession:
         await self._room.send_data(self.participant_id, topic, data)
 
     def _queues(self) -> QueueDepths:
-        speech_s = self._voice.queued_s if self._voice else 0.0
-        return QueueDepths(self._inbox.qsize(), len(self._data_out), self._data_in.open_streams, speech_s)
-
-    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(report_failure)
+        return QueueDepths(len(self._inbox), len(self._data_out), self._data_in.open_streams, self._voice.queued_s)

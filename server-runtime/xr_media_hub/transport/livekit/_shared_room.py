@@ -1,17 +1,15 @@
 """One room for everybody (``isolation: permissions``): each event goes to the session that it concerns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from livekit import rtc
 
+from xr_media_hub.transport.livekit._events import DATA, Event, discard
 from xr_media_hub.transport.livekit._return_voice import ReturnVoice
 from xr_media_hub.transport.livekit._room_keeper import LOST, RoomKeeper
-from xr_media_hub.transport.livekit._room_link import Event
 from xr_media_hub.transport.livekit._unattributed import Unattributed
 
 Listener = Callable[[Event], None]
-
-_DATA = ("data_received", "stream_opened")
 
 
 class SharedRoom:
@@ -55,13 +53,15 @@ class SharedRoom:
                 listener(event)
             return
         identity = _identity_of(event)
-        if event[0] in _DATA:
+        if event[0] in DATA:
             if self._unattributed.take(identity, event):
                 return
         elif identity is not None:
             self._unattributed.announced(identity)
         if identity is not None:
             self._deliver(identity, event)
+        else:
+            discard(event)
 
     def _deliver(self, identity: str, event: Event) -> None:
         if identity not in self._listeners:
@@ -69,6 +69,8 @@ class SharedRoom:
         listener_of = self._listeners.get(identity)
         if listener_of is not None:
             listener_of(event)
+        else:
+            discard(event)
 
 
 class SharedPlace:
@@ -77,6 +79,7 @@ class SharedPlace:
     is_shared = True
 
     def __init__(self, room: SharedRoom, participant_id: str) -> None:
+        self.name = room.keeper.name
         self._room = room
         self._participant_id = participant_id
 
@@ -96,6 +99,10 @@ class SharedPlace:
     def has(self, participant_id: str) -> bool:
         """See `ParticipantRoom`."""
         return self._room.keeper.has(participant_id)
+
+    def tracks_of(self, participant_id: str) -> Sequence[rtc.Track]:
+        """See `ParticipantRoom`."""
+        return self._room.keeper.tracks_of(participant_id)
 
     async def send_data(self, participant_id: str, topic: str, data: bytes) -> None:
         """See `ParticipantRoom`."""

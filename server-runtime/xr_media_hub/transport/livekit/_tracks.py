@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 from livekit import rtc
@@ -30,6 +31,12 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+class _Reader(NamedTuple):
+    track: rtc.Track
+    task: "asyncio.Task[None]"
+    stream: rtc.AudioStream | rtc.VideoStream
+
+
 class TrackReaders:
     """Reads every subscribed track of one participant.
 
@@ -43,12 +50,12 @@ class TrackReaders:
         self._connector = connector
         self._stats = stats
         self._frame_lost = Throttled(logger)
-        self._readers: dict[str, tuple[asyncio.Task[None], rtc.AudioStream | rtc.VideoStream]] = {}
+        self._readers: dict[str, _Reader] = {}
 
-    @property
-    def track_ids(self) -> frozenset[str]:
-        """Ids of the tracks being read."""
-        return frozenset(self._readers)
+    def reads(self, track: rtc.Track) -> bool:
+        """Whether this very track is being read, and not an older one of the same id."""
+        reader = self._readers.get(track.sid)
+        return reader is not None and reader.track is track
 
     async def start(self, track: rtc.Track) -> None:
         """Read ``track`` until `stop`; a track id that is read already is replaced."""
@@ -67,7 +74,7 @@ class TrackReaders:
             reading = self._read_video(track_id, counts, stream)
         task = asyncio.create_task(reading, name=f"track {track_id}")
         task.add_done_callback(self._report)
-        self._readers[track_id] = (task, stream)
+        self._readers[track_id] = _Reader(track, task, stream)
 
     async def stop(self, track_id: str) -> None:
         """Stop reading a track and free what the hub holds for it."""
@@ -75,12 +82,11 @@ class TrackReaders:
         if reader is None:
             return
         self._stats.tracks.pop(track_id, None)
-        task, stream = reader
-        task.cancel()
+        reader.task.cancel()
         with suppress(TimeoutError):
-            await asyncio.wait_for(stream.aclose(), _CLOSE_LIMIT_S)
-        await asyncio.wait({task})
-        if isinstance(stream, rtc.VideoStream):
+            await asyncio.wait_for(reader.stream.aclose(), _CLOSE_LIMIT_S)
+        await asyncio.wait({reader.task})
+        if isinstance(reader.stream, rtc.VideoStream):
             await self._connector.end_track(self._participant_id, track_id)
 
     async def stop_all(self) -> None:

@@ -9,11 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable, Set
 from typing import TypeAlias
 
-from livekit import rtc
-
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._throttle import Throttled
-from xr_media_hub.transport.livekit._room_link import Event
+from xr_media_hub.transport.livekit._events import Event, discard, size_of
 
 __all__ = ("Unattributed",)
 
@@ -47,8 +45,9 @@ class Unattributed:
         """Hold an event that cannot go its way yet; False when nothing holds it up."""
         if sender is not None and not self._held:
             return False
-        size = _size_of(event)
+        size = size_of(event)
         if len(self._held) >= _HELD_MOST or self._held_bytes + size > _HELD_BYTES_MOST:
+            discard(event)
             self._lose(1, f"more than {_HELD_MOST} messages or {_HELD_BYTES_MOST} bytes wait for their sender's name")
             return True
         self._held.append((sender, event))
@@ -68,6 +67,8 @@ class Unattributed:
             self._asking.cancel()
             self._asking = None
         held = self._release()
+        for _, event in held:
+            discard(event)
         if held:
             self._lose(len(held), "the room was lost")
 
@@ -84,6 +85,8 @@ class Unattributed:
             owner = sender or sender_of_all
             if owner is not None:
                 self._deliver(owner, event)
+            else:
+                discard(event)
         lost = sum(sender is None for sender, _ in held) if sender_of_all is None else 0
         if lost:
             self._lose(lost, why)
@@ -96,10 +99,3 @@ class Unattributed:
     def _lose(self, count: int, why: str) -> None:
         self._on_lost(count)
         self._lost.log("%d data messages of somebody LiveKit has not announced yet were dropped: %s", count, why)
-
-
-def _size_of(event: Event) -> int:
-    match event:
-        case (_, rtc.DataPacket() as packet):
-            return len(packet.data)
-    return 0
