@@ -96,7 +96,9 @@ async def serve(config: HubConfig, readiness: Readiness) -> None:
             if sock is not None:
                 app = create_app(_web_settings(config, connector, health, certificate))
                 tls = certificate.context if certificate else None
-                parts["web"] = serve_web(app, sock, config.internal_url, _clients(config), tls, started.set)
+                parts["web"] = serve_web(
+                    app, sock, config.internal_url, _clients(config), tls, started.set, connector.signalling.opened
+                )
             else:
                 started.set()
             await _run_parts(parts, started, lambda: readiness.ready(_ready_text(config)))

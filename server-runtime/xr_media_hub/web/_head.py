@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 from xr_media_hub.web._upstream import Upstream
 
@@ -42,6 +43,15 @@ class RequestHead:
     def is_upgrade(self) -> bool:
         """Whether the client asks for a WebSocket."""
         return self._value(b"upgrade").lower() == b"websocket" and b"upgrade" in self._value(b"connection").lower()
+
+    @property
+    def token(self) -> str:
+        """The client's token for LiveKit, which looks for it in the same places in this order; empty without one."""
+        scheme, _, token = self._value(b"authorization").partition(b" ")
+        if scheme:
+            return token.decode("latin-1") if scheme.lower() == b"bearer" else ""
+        query = parse_qs(self.target.partition(b"?")[2].decode("latin-1"))
+        return query.get("access_token", [""])[0]
 
     @property
     def text_headers(self) -> dict[str, str]:

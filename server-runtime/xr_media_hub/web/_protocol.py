@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._head import BadHead, is_signalling, parse_head
-from xr_media_hub.web._splice import Splice
+from xr_media_hub.web._splice import OnSignalling, Splice
 from xr_media_hub.web._upstream import Upstream
 
 HEAD_LIMIT_BYTES = 32_768  # a token is about 1 kB; some clients send it twice
@@ -25,12 +25,13 @@ _REASONS = {400: "Bad Request", 405: "Method Not Allowed", 431: "Request Header 
 class FrontProtocol(H11Protocol):
     """One client connection.
 
-    ``upstream`` (LiveKit's signalling) and ``clients`` are set by `front_protocol`, which makes a class of its own per
-    server, because uvicorn builds protocols without arguments of ours.
+    ``upstream`` (LiveKit's signalling), ``clients`` and ``on_signalling`` are set by `front_protocol`, which makes a
+    class of its own per server, because uvicorn builds protocols without arguments of ours.
     """
 
     upstream: Upstream
     clients: Clients
+    on_signalling: OnSignalling
 
     def __init__(
         self,
@@ -122,7 +123,8 @@ class FrontProtocol(H11Protocol):
         self._cancel_request_timer()
         peer = self.client[0] if self.client else ""
         address = self.clients.address_of(peer, head.text_headers)
-        self._splice = Splice(self.transport, head, str(address) if address else "unknown", self.upstream)
+        told = str(address) if address else "unknown"
+        self._splice = Splice(self.transport, head, told, self.upstream, type(self).on_signalling)
         self._connecting = self._splice.start(self._unreachable)
 
     def _release(self) -> None:
@@ -166,6 +168,7 @@ class FrontProtocol(H11Protocol):
             self._request_timer = None
 
 
-def front_protocol(upstream: Upstream, clients: Clients) -> type[FrontProtocol]:
+def front_protocol(upstream: Upstream, clients: Clients, on_signalling: OnSignalling) -> type[FrontProtocol]:
     """Return a protocol class whose signalling goes to ``upstream``, which is told of the client's address."""
-    return type("FrontProtocol", (FrontProtocol,), {"upstream": upstream, "clients": clients})
+    attributes = {"upstream": upstream, "clients": clients, "on_signalling": staticmethod(on_signalling)}
+    return type("FrontProtocol", (FrontProtocol,), attributes)

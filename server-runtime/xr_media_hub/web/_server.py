@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from xr_ai_program.http import serve_socket
 from xr_media_hub.web._clients import Clients
 from xr_media_hub.web._protocol import HEAD_LIMIT_BYTES, front_protocol
+from xr_media_hub.web._splice import OnSignalling, nobody_asks
 from xr_media_hub.web._upstream import Upstream
 
 
@@ -19,8 +20,12 @@ async def serve_web(
     clients: Clients,
     tls: ssl.SSLContext | None,
     on_started: Callable[[], None],
+    on_signalling: OnSignalling = nobody_asks,
 ) -> None:
     """Serve ``app`` and LiveKit's signalling on a bound socket until cancelled.
+
+    ``on_signalling`` is told of each signalling connection that LiveKit accepts, and returns what is to be told of its
+    end.
 
     Raises:
         StartupError: the server ended before it answered.
@@ -30,7 +35,7 @@ async def serve_web(
         sock,
         on_started=on_started,
         tls=tls,
-        http=front_protocol(Upstream.of_url(livekit_url), clients),
+        http=front_protocol(Upstream.of_url(livekit_url), clients, on_signalling),
         ws="none",
         lifespan="off",
         server_header=False,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import TypeAlias, cast
 
 from xr_media_hub.web._head import RequestHead
 from xr_media_hub.web._upstream import Upstream
@@ -22,6 +22,15 @@ _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n"
 _CONNECTION_LINE = re.compile(rb"\r\nconnection:[^\r\n]*", re.IGNORECASE)
 
 
+OnSignalling: TypeAlias = Callable[[str], Callable[[], None]]
+"""Called with the token of a connection that LiveKit has accepted; returns what is called when it ends."""
+
+
+def nobody_asks(_token: str) -> Callable[[], None]:
+    """Be an `OnSignalling` that tells nobody."""
+    return lambda: None
+
+
 class Splice(asyncio.Protocol):
     """The upstream side of one proxied connection.
 
@@ -29,10 +38,19 @@ class Splice(asyncio.Protocol):
     request on the same connection would reach LiveKit unchecked.
     """
 
-    def __init__(self, client: asyncio.Transport, head: RequestHead, client_host: str, server: Upstream) -> None:
+    def __init__(
+        self,
+        client: asyncio.Transport,
+        head: RequestHead,
+        client_host: str,
+        server: Upstream,
+        on_signalling: OnSignalling,
+    ) -> None:
         self._client = client
         self._head = head
         self._client_host = client_host
+        self._on_signalling = on_signalling
+        self._on_end: Callable[[], None] | None = None
         self._server = server
         self._upstream: asyncio.Transport | None = None
         self._reply = bytearray()
@@ -78,6 +96,7 @@ class Splice(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """LiveKit hung up: so do we, once the client has what was sent."""
+        self._tell_end()
         self._cancel_timer()
         self._client.close()
 
@@ -99,6 +118,7 @@ class Splice(asyncio.Protocol):
 
     def client_lost(self) -> None:
         """The client is gone."""
+        self._tell_end()
         self._cancel_timer()
         if self._upstream is not None:
             self._upstream.close()
@@ -125,6 +145,7 @@ class Splice(asyncio.Protocol):
         reply, self._reply = bytes(self._reply), bytearray()
         if self._head.is_upgrade and reply.startswith(b"HTTP/1.1 101 "):
             self._is_open = True
+            self._on_end = self._on_signalling(self._head.token)
             self._client.write(reply)
             self._client.resume_reading()
             return
@@ -144,6 +165,11 @@ class Splice(asyncio.Protocol):
             self._refusal_bytes_left -= len(body)
             if self._refusal_bytes_left <= 0:
                 self._client.close()
+
+    def _tell_end(self) -> None:
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -16,6 +16,7 @@ from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, RoomKee
 from xr_media_hub.transport.livekit._rooms import PARTICIPANT_TOKEN_TTL, LiveKitAccess
 from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
 from xr_media_hub.transport.livekit._shared_room import SharedRoom
+from xr_media_hub.transport.livekit._signalling import Signalling
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class LiveKitConnector:
 
         The identity of somebody who is here gets a number behind it, or is refused with ``refuses_duplicates``.
         """
+        self.signalling = Signalling()
+        """To be told of each signalling connection of a participant that passes the hub."""
         self._access = access
         self._connector = connector
         self._stats = stats
@@ -148,6 +151,7 @@ class LiveKitConnector:
             room,
             connector=self._connector,
             stats=self._stats,
+            signalling=self.signalling,
             max_data_bytes=self._max_data_bytes,
             on_closed=self._forget,
         )

@@ -13,9 +13,11 @@ from xr_media_hub.transport.livekit._data_in import DataIn
 from xr_media_hub.transport.livekit._data_out import DataOut
 from xr_media_hub.transport.livekit._events import Event, discard
 from xr_media_hub.transport.livekit._inbox import Inbox
+from xr_media_hub.transport.livekit._pulse import Pulse
 from xr_media_hub.transport.livekit._return_track import ReturnTrack
 from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom
 from xr_media_hub.transport.livekit._rooms import EMPTY_ROOM_S
+from xr_media_hub.transport.livekit._signalling import Signalling
 from xr_media_hub.transport.livekit._tasks import Tasks
 from xr_media_hub.transport.livekit._tracks import TrackReaders, now_us
 
@@ -48,6 +50,7 @@ class ParticipantSession:
         *,
         connector: Connector,
         stats: HubStats,
+        signalling: Signalling,
         max_data_bytes: int,
         on_closed: Callable[["ParticipantSession"], None],
     ) -> None:
@@ -66,6 +69,8 @@ class ParticipantSession:
         self._data_in = DataIn(self._who, self._pass_data, self.counts, max_data_bytes)
         self._data_out = DataOut(self._who, self.counts, max_data_bytes)
         self._timer: asyncio.TimerHandle | None = None
+        self._signalling = signalling
+        self._pulse = Pulse(self._heard, lambda: self.note(("silent",)))
         self._is_announced = False
         self._tasks = Tasks()
         self._closing = False
@@ -83,6 +88,7 @@ class ParticipantSession:
         """Handle what happens in the room, which is open."""
         self._tasks.spawn(self._handle_events(), "events")
         self._tasks.spawn(self._data_out.run(self._send_data), "data out")
+        self._signalling.watch(self._room.name, self.participant_id, lambda is_open: self.note(("signalling", is_open)))
         if self._room.is_shared:
             self._later(EMPTY_ROOM_S, "never came")  # a room of one's own is closed by LiveKit
 
@@ -93,6 +99,8 @@ class ParticipantSession:
         self._closing = True
         self._on_closed(self)
         self._cancel_timer()
+        self._signalling.forget(self._room.name, self.participant_id)
+        self._pulse.stop()
         self._tasks.cancel()
         self._voice.pause()
         self._data_in.stop()
@@ -129,7 +137,8 @@ class ParticipantSession:
     async def _handle(self, event: Event) -> None:
         match event:
             case ("participant_active", rtc.RemoteParticipant() as who) if self._is_ours(who):
-                await self._arrived()
+                if not self._pulse.is_cut:  # else LiveKit tells of somebody who is gone already
+                    await self._arrived()
             case ("track_subscribed", rtc.Track() as track, _, rtc.RemoteParticipant() as who) if self._is_ours(who):
                 await self._arrived()
                 await self._read(track)
@@ -148,6 +157,12 @@ class ParticipantSession:
                 await self._departed()
             case ("room_lost",):
                 await self._departed()
+            case ("signalling", bool() as is_open):
+                self._pulse.connection(is_open=is_open)
+                if is_open and self.presence is Presence.AWAY and self._room.has(self.participant_id):
+                    await self._arrived()
+            case ("silent",) if self._pulse.is_cut and self.presence is Presence.HERE:
+                self._away()
             case ("room_ended",):
                 self._tasks.spawn(self.close(), "close")
             case ("unconfirmed",) if not self._room.has(self.participant_id):
@@ -173,15 +188,20 @@ class ParticipantSession:
         if self.presence is Presence.HERE:
             return
         self._cancel_timer()
-        self.presence = Presence.HERE
+        was_away, self.presence = self.presence is Presence.AWAY, Presence.HERE
         if not self._is_announced:
             self._is_announced = True
             self._stats.joined(self.participant_id, self.counts, self._queues)
             logger.info("%s joined", self._who)
             await self._connector.notify_participant_joined(self.participant_id, now_us())
         self._voice.start()
+        self._pulse.watch()
         # Whoever goes before LiveKit has announced them is never said to have gone.
         self._later(CONFIRM_S, "unconfirmed")
+        if was_away:
+            # A client whose connection was cut tells LiveKit nothing new when it is back, and LiveKit us nothing.
+            for track in self._room.tracks_of(self.participant_id):
+                await self._read(track)
 
     async def _read(self, track: rtc.Track) -> None:
         if self._readers.reads(track):
@@ -206,9 +226,10 @@ class ParticipantSession:
         self._timer = loop.call_later(delay_s, lambda: self.note((name,)))
 
     async def _gone(self) -> None:
+        await self._readers.stop_all()
         await self._announce_left()
         await self._voice.remove()
-        if self._room.is_shared:
+        if self._room.is_shared and not self._room.has(self.participant_id):
             self._tasks.spawn(self.close(), "close")
 
     async def _announce_left(self) -> None:
@@ -225,6 +246,9 @@ class ParticipantSession:
 
     async def _send_data(self, topic: str, data: bytes) -> None:
         await self._room.send_data(self.participant_id, topic, data)
+
+    def _heard(self) -> int:
+        return self.counts.data_in + self.counts.video_frames + self.counts.dropped_in
 
     def _queues(self) -> QueueDepths:
         return QueueDepths(len(self._inbox), len(self._data_out), self._data_in.open_streams, self._voice.queued_s)
