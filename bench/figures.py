@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ("Figure", "Must", "as_table", "least", "most")
+__all__ = ("Figure", "Must", "Verdict", "as_table", "least", "most")
+
+_SLICES_WITH_QUARTERS = 8
+Verdict = Literal["", "pass", "MISS", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,8 @@ class Must:
     """A bound: of our own value, of its ratio to the base, or of what it adds to the base.
 
     Ratios and differences are formed slice by slice, between neighbours in time, and their median counts. An own value
-    cannot be told from what else runs on the machine, so its best quarter counts (`Figure.quiet`).
+    cannot be told from what else runs on the machine, so its best quarter counts (`Figure.quiet`). A slice in which
+    nothing came at all (an infinite value) is no noise: no figure with one keeps its bound.
     """
 
     of: Literal["ours", "ratio", "added"]
@@ -29,6 +34,8 @@ class Must:
         value = {"ours": figure.quiet, "ratio": figure.ratio, "added": figure.added}[self.of]
         if value is None:
             return None
+        if not all(map(math.isfinite, figure.ours)):
+            return False
         if self.or_ratio is not None and figure.ratio is not None and figure.ratio <= self.or_ratio:
             return True
         return value <= self.bound if self.is_upper else value >= self.bound
@@ -40,7 +47,7 @@ class Must:
         return {
             "ours": f"{sign} {short(self.bound)} {unit}".rstrip() + instead,
             "ratio": f"{sign} {short(self.bound)} ×",
-            "added": f"{sign} base + {short(self.bound)} {unit}",
+            "added": f"{sign} base + {short(self.bound)} {unit}{instead}",
         }[self.of]
 
 
@@ -85,21 +92,26 @@ class Figure:
 
     @property
     def quiet(self) -> float | None:
-        """Ours in the best quarter of the slices: what the machine allows when it is least disturbed."""
-        if not self.ours:
-            return None
+        """Ours in the best quarter of the slices: what the machine allows when it is least disturbed.
+
+        Of few slices that would be the single best one, so there the median counts.
+        """
+        if len(self.ours) < _SLICES_WITH_QUARTERS:
+            return _median(self.ours)
         ordered = sorted(self.ours, reverse=self.must is not None and not self.must.is_upper)
         return ordered[(len(ordered) - 1) // 4]
 
     @property
-    def verdict(self) -> str:
-        """Return "pass", "MISS" or nothing."""
-        met = self.must.is_met(self) if self.must else None
-        return "" if self.must is None else {True: "pass", False: "MISS", None: "not measured"}[met]
+    def verdict(self) -> Verdict:
+        """Return whether the bound is kept; nothing where there is none."""
+        if self.must is None:
+            return ""
+        met = self.must.is_met(self)
+        return "not measured" if met is None else "pass" if met else "MISS"
 
     @property
     def _pairs(self) -> list[tuple[float, float]]:
-        return list(zip(self.ours, self.base, strict=False))
+        return [pair for pair in zip(self.ours, self.base, strict=False) if math.isfinite(pair[1])]
 
     def as_json(self) -> dict[str, object]:
         """Return everything for a program to read."""
@@ -107,11 +119,11 @@ class Figure:
             "part": self.part,
             "name": self.name,
             "unit": self.unit,
-            "ours": list(self.ours),
-            "base": list(self.base),
+            "ours": list(map(_or_none, self.ours)),
+            "base": list(map(_or_none, self.base)),
             "base_name": self.base_name,
-            "peer": list(self.peer),
-            "ratio": self.ratio,
+            "peer": list(map(_or_none, self.peer)),
+            "ratio": _or_none(self.ratio),
             "must": self.must.words(self.unit) if self.must else "",
             "verdict": self.verdict,
         }
@@ -146,6 +158,8 @@ def as_table(figures: Iterable[Figure]) -> str:
 
 def short(value: float) -> str:
     """Return three digits of a number."""
+    if math.isinf(value):
+        return "∞"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -155,12 +169,19 @@ def _ratio_words(figure: Figure) -> str:
     ratios = figure.ratios
     if len(ratios) < 3:
         return f"{statistics.median(ratios):.2f}" if ratios else ""
+    if not all(map(math.isfinite, ratios)):
+        return "∞ among them"
     low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
 def _quiet_note(figure: Figure) -> str:
-    if figure.must is None or figure.must.of != "ours" or figure.quiet is None or len(figure.ours) < 3:
+    if (
+        figure.must is None
+        or figure.must.of != "ours"
+        or figure.quiet is None
+        or len(figure.ours) < _SLICES_WITH_QUARTERS
+    ):
         return ""
     return f" (best quarter {short(figure.quiet)})"
 
@@ -168,6 +189,11 @@ def _quiet_note(figure: Figure) -> str:
 def _middle(values: Sequence[float], unit: str) -> str:
     middle = _median(values)
     return "" if middle is None else f"{short(middle)} {unit}".rstrip()
+
+
+def _or_none(value: float | None) -> float | None:
+    """Return what JSON has a word for."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _median(values: Sequence[float]) -> float | None:

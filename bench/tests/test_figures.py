@@ -1,5 +1,8 @@
 """Verdicts follow from slices as the table says, and a figure that was not measured is never a pass."""
 
+import json
+import math
+
 import pytest
 from figures import Figure, as_table, least, most
 
@@ -19,10 +22,35 @@ def test_what_is_added_is_compared_slice_by_slice() -> None:
 
 
 def test_an_own_value_counts_by_its_best_quarter() -> None:
-    busy = Figure("p", "fetch", "µs", ours=[290, 500, 700, 900, 280], must=most(300))
-    assert busy.verdict == "pass"
-    assert Figure("p", "rate", "/s", ours=[31_000, 5_000, 32_000, 6_000], must=least(30_000)).verdict == "pass"
+    assert Figure("p", "fetch", "µs", ours=[290, 500, 700, 900, 280] * 2, must=most(300)).verdict == "pass"
+    assert Figure("p", "fetch", "µs", ours=[290, 500, 700, 900, 310, 400, 800, 600], must=most(300)).verdict == "MISS"
+    assert Figure("p", "rate", "/s", ours=[31_000, 5_000, 32_000, 6_000] * 2, must=least(30_000)).verdict == "pass"
     assert Figure("p", "rate", "/s", ours=[29_000, 5_000], must=least(30_000)).verdict == "MISS"
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_of_few_slices_the_best_one_is_not_enough(count: int) -> None:
+    lucky = [280.0, *[500.0] * (count - 1)]
+    figure = Figure("p", "fetch", "µs", ours=lucky, must=most(300))
+    assert figure.verdict == ("pass" if count == 1 else "MISS")
+    assert "best quarter" not in as_table([figure])
+
+
+def test_a_slice_in_which_nothing_came_is_a_miss_and_shown() -> None:
+    figure = Figure("p", "signal", "µs", ours=[100, math.inf, 100], base=[100, 100, 100], must=most(1.5, "ratio"))
+    assert figure.verdict == "MISS"
+    assert "∞" in as_table([figure])
+    assert "Infinity" not in json.dumps(figure.as_json())
+
+
+def test_a_base_of_which_nothing_came_is_compared_with_nothing() -> None:
+    figure = Figure("p", "signal", "µs", ours=[200, 100], base=[math.inf, 100], must=most(1.5, "ratio"))
+    assert figure.ratios == [1.0]
+
+
+def test_every_way_to_keep_a_bound_is_shown() -> None:
+    assert most(300, or_ratio=1.8).words("µs") == "≤ 300 µs or 1.8 ×"
+    assert most(50, "added", or_ratio=3).words("µs") == "≤ base + 50 µs or 3 ×"
 
 
 def test_a_ratio_may_stand_in_for_an_own_value_on_a_busy_machine() -> None:
