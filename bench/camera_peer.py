@@ -4,25 +4,25 @@
     camera_peer.py agent SUB_ADDRESS PUSH_ADDRESS
     camera_peer.py subscriber LIVEKIT_URL TOKEN
 
-Each answers "take" on stdin with a JSON map of what it has seen since: number of a frame → time in ms. The publisher
-writes the number of each frame into its picture; the time is when it was captured, or when its pixels were there.
+Each answers "take" with what it has seen since: number of a frame → time in ms. The publisher writes the number of each
+frame into its picture; the time is when it was captured, or when its pixels were there. The agent is told by "fetch"
+whether it wants pixels of its own (what `request_frame` gives unless told otherwise) or reads them in place.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx2
 import numpy as np
 import numpy.typing as npt
+from child import serve
 from livekit import rtc
 
-from xr_ai_agent import FrameSignal, ProcessorEndpoint
+from xr_ai_agent import FrameData, FrameSignal, FrameView, ProcessorEndpoint
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 _BITS, _BLOCK_PX = 16, 48
@@ -31,15 +31,16 @@ _BITRATE_BPS = 2_000_000
 _STEP_PX = 4
 
 Picture = npt.NDArray[np.uint8]
-_Role = Callable[..., Coroutine[Any, Any, None]]
 
 
 class _Seen:
-    """Number of a frame → when."""
+    """Number of a frame → when. Its coroutines are commands."""
 
     def __init__(self) -> None:
         self.times_ms: dict[int, float] = {}
         self.height = 0
+        self.wants_copies = True
+        self.running: asyncio.Task[None] | None = None
 
     def note(self, number: int) -> None:
         self.times_ms[number] = time.monotonic_ns() / 1e6
@@ -54,9 +55,17 @@ class _Seen:
         number = int(sum(1 << place for place, bit in enumerate(bits) if bit))
         self.times_ms.setdefault(number, now_ms)
 
-    def take(self) -> dict[str, Any]:
+    async def take(self) -> dict[str, Any]:
+        """Return what was seen since the last time."""
+        if self.running is not None and self.running.done():
+            self.running.result()
+            raise RuntimeError("it has ended")
         taken, self.times_ms = self.times_ms, {}
         return {"times_ms": taken, "height": self.height}
+
+    async def fetch(self, copied: bool) -> None:
+        """As agent: get pixels of one's own from now on, or read them in place."""
+        self.wants_copies = copied
 
 
 async def _publish(seen: _Seen, hub_url: str) -> None:
@@ -101,7 +110,11 @@ async def _fetch(seen: _Seen, sub_addr: str, push_addr: str) -> None:
     endpoint = ProcessorEndpoint(sub_addr=sub_addr, push_addr=push_addr, name="bench")
 
     async def on_frame(signal: FrameSignal) -> None:
-        frame = await endpoint.request_frame(signal, copy=False)
+        frame: FrameData | FrameView | None
+        if seen.wants_copies:
+            frame = await endpoint.request_frame(signal)
+        else:
+            frame = await endpoint.request_frame(signal, copy=False)
         if frame is not None:
             seen.note_pixels(frame.width, frame.height, frame.data)
 
@@ -119,26 +132,17 @@ async def _subscribe(seen: _Seen, url: str, token: str) -> None:
         seen.note_pixels(event.frame.width, event.frame.height, event.frame.data)
 
 
-async def _serve(role: str, *arguments: str) -> None:
+async def _play(role: str, *arguments: str) -> None:
     seen = _Seen()
-    roles: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
-        "publisher": _publish,
-        "agent": _fetch,
-        "subscriber": _subscribe,
-    }
-    running = asyncio.create_task(roles[role](seen, *arguments))
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.readline():
-        answer = {"error": repr(running.exception())} if running.done() else seen.take()
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    begin = {"publisher": _publish, "agent": _fetch, "subscriber": _subscribe}[role]
+    seen.running = asyncio.create_task(begin(seen, *arguments))
+    await serve(seen)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "agent":
         import uvloop
 
-        uvloop.run(_serve(*sys.argv[1:]))
+        uvloop.run(_play(*sys.argv[1:]))
     else:
-        asyncio.run(_serve(*sys.argv[1:]))
+        asyncio.run(_play(*sys.argv[1:]))

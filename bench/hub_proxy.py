@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -16,9 +15,12 @@ from typing import Any
 
 import psutil
 import trustme
+from child import Child
 from figures import Figure, most
-from hub_process import LOOPBACK, free_port, running_hub
+from hub_process import LOOPBACK, running_hub
 from hub_slices import Slices, in_turns, progress, values
+
+from xr_ai_program.testing import free_port
 
 __all__ = ("measure_proxy",)
 
@@ -74,18 +76,18 @@ def _rows(pings: Slices, floods: Slices, idle: Slices) -> list[Figure]:
     ]
 
 
-def _ping(client: _Peer, way: _Way) -> dict[str, Any]:
+def _ping(client: Child, way: _Way) -> dict[str, Any]:
     found: dict[str, Any] = client("pingpong", port=way.port, tls=way.is_tls, n=_PINGS)
     return found
 
 
-def _flood(client: _Peer, way: _Way) -> dict[str, Any]:
+def _flood(client: Child, way: _Way) -> dict[str, Any]:
     before_s = _cpu_s(way.process)
     rate = client("flood", port=way.port, tls=way.is_tls, secs=_FLOOD_S)
     return {"mb_per_s": rate, "cpu_ms": 1e3 * (_cpu_s(way.process) - before_s) / (rate * _FLOOD_S)}
 
 
-def _idle(client: _Peer, way: _Way) -> dict[str, Any]:
+def _idle(client: Child, way: _Way) -> dict[str, Any]:
     assert way.process is not None
     client("idle", port=way.port, tls=way.is_tls, n=_WARM_UP)
     before = way.process.memory_info().rss
@@ -103,7 +105,7 @@ def _cpu_s(process: psutil.Process | None) -> float:
 
 
 @contextmanager
-def _three_ways(folder: Path) -> Iterator[tuple[dict[str, _Way], _Peer]]:
+def _three_ways(folder: Path) -> Iterator[tuple[dict[str, _Way], Child]]:
     upstream, splice = free_port(), free_port()
     issued = trustme.CA().issue_cert(LOOPBACK)
     certificate, key = folder / "cert.pem", folder / "key.pem"
@@ -122,7 +124,7 @@ def _three_ways(folder: Path) -> Iterator[tuple[dict[str, _Way], _Peer]]:
                 key_file=str(key),
             )
         )
-        client = stack.enter_context(_Peer())
+        client = stack.enter_context(Child(_PEER, "client"))
         yield (
             {
                 _DIRECT: _Way(upstream, False, None),
@@ -154,29 +156,3 @@ def _until_listening(port: int) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_POLL_S)
-
-
-class _Peer:
-    """The client process; call it with a command."""
-
-    def __enter__(self) -> _Peer:
-        self._process = subprocess.Popen(
-            [sys.executable, str(_PEER), "client"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.terminate()
-        self._process.wait(_END_LIMIT_S)
-
-    def __call__(self, command: str, **arguments: object) -> Any:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"cmd": command, **arguments}) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline() or '{"error": "the client ended"}')
-        if "error" in answer:
-            raise RuntimeError(f"{command} {arguments}: {answer['error']}")
-        return answer["ok"]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,65 +11,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from child import Child
+
 __all__ = ("Rig", "Worker", "rigs")
 
 _WORKER = Path(__file__).with_name("hub_worker.py")
-_QUIT_LIMIT_S = 3.0
 _SETTLE_LIMIT_S, _POLL_S = 20.0, 0.01
 # Nothing more comes once so long nothing came: what is missing then is lost.
 _SILENCE_S = 0.4
 
 
-class Worker:
+class Worker(Child):
     """A process that plays hub, connector or agent; see hub_worker.py for what it can be told."""
 
     def __init__(self, spec: str, folder: str, options: dict[str, Any], log: Any) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(_WORKER), spec, folder, json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        self._is_ready = False
-
-    def post(self, command: str, **arguments: Any) -> None:
-        """Tell it something; `get` returns its answer."""
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps({"cmd": command, **arguments}) + "\n")
-        self._process.stdin.flush()
+        super().__init__(_WORKER, spec, folder, json.dumps(options), stderr=log)
 
     def get(self) -> Any:
-        """Return the answer to what was posted; ``{"error": …}`` if it failed."""
-        assert self._process.stdout
-        if not self._is_ready:
-            self._process.stdout.readline()
-            self._is_ready = True
-        line = self._process.stdout.readline()
-        if not line:
-            return {"error": f"process ended ({self._process.poll()})"}
-        answer = json.loads(line)
-        return answer.get("ok", answer) if "ok" in answer else answer
-
-    def __call__(self, command: str, **arguments: Any) -> Any:
-        self.post(command, **arguments)
-        return self.get()
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def quit(self) -> None:
-        """End it; safe to call again."""
-        if self._process.poll() is not None:
-            return
-        try:
-            self.post("quit")
-            self._process.wait(_QUIT_LIMIT_S)
-        except (subprocess.TimeoutExpired, BrokenPipeError):
-            self._process.kill()
-            self._process.wait()
+        """Return the answer to what was posted; ``{"error": …}`` if it failed, which faults are about."""
+        answer = self.answer()
+        return answer.get("ok", answer)
 
 
 class Rig:

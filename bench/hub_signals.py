@@ -8,9 +8,9 @@ from typing import Any
 
 from figures import Figure, least, most
 from hub_rig import Rig, rigs
-from hub_slices import Slices, in_turns, values
+from hub_slices import Slices, in_turns, or_infinite, total, values
 
-__all__ = ("measure_signals",)
+__all__ = ("measure_signals", "signal_rows")
 
 _PARTICIPANTS = (1, 8, 32, 128)
 _RATE_PER_S = 1000
@@ -30,7 +30,7 @@ def measure_signals(subjects: Sequence[str], *, is_quick: bool) -> list[Figure]:
     """1000 frame signals/s in all, sender's call → agent's callback; hub and connector in one process, agent apart.
 
     One rig per hub and number of participants runs all the time and gets half a second in turn. The rate without loss
-    is the highest step of which every signal arrived.
+    is the highest step of which every signal arrived. A slice in which none arrived is a miss, not a gap.
     """
     with ExitStack() as stack:
         started = {
@@ -39,9 +39,9 @@ def measure_signals(subjects: Sequence[str], *, is_quick: bool) -> list[Figure]:
         }
         cells = {f"{spec} {count}": rig for count, each in started.items() for spec, rig in each.items()}
         slices = in_turns(cells, _paced, 4 if is_quick else 12, "frame signals, latency")
-        figures = [figure for count in _PARTICIPANTS for figure in _latency(slices, count, subjects)]
+        figures = [figure for count in _PARTICIPANTS for figure in signal_rows(slices, count, subjects)]
         figures.append(_flatness(slices, subjects[0]))
-        for count in (1, 128):
+        for count in _PARTICIPANTS:
             what = f"frame signals, rate with {count}"
             rates = in_turns(started[count], _lossless, 2 if is_quick else 4, what)
             figures.append(_rate(rates, count, subjects))
@@ -60,8 +60,8 @@ def _paced(rig: Rig) -> dict[str, Any]:
     count = rig.until_received(rig.agent, "frames", sent["sent"])
     used_s, frames = sum(rig.cpu_s()) - before, rig.agent("stats")["frames"]
     return {
-        "p50": frames["p50"],
-        "p99": frames["p99"],
+        "p50": or_infinite(frames["p50"]),
+        "p99": or_infinite(frames["p99"]),
         "lost": sent["sent"] - count,
         "cpu_us": 1e6 * used_s / sent["sent"],
     }
@@ -79,20 +79,33 @@ def _lossless(rig: Rig) -> dict[str, Any]:
     return {"per_s": best}
 
 
-def _latency(slices: Slices, count: int, subjects: Sequence[str]) -> list[Figure]:
+def signal_rows(slices: Slices, count: int, subjects: Sequence[str]) -> list[Figure]:
+    """Return the rows of so many participants at 1000 signals/s."""
     people = f"{count} participant{'s' * (count > 1)}"
     rows = (("p50", "µs", most(_P50_MUST_RATIO, "ratio")), ("p99", "µs", None), ("cpu_us", "µs", None))
     names = {"p50": f"signal p50, {people}", "p99": f"signal p99, {people}", "cpu_us": f"signal CPU, {people}"}
+    ours, base, last = (f"{subject} {count}" for subject in (subjects[0], _BASE, subjects[-1]))
+    has_peer = len(subjects) > 1
     return [
+        *(
+            Figure(
+                *(_PART, names[key], unit),
+                ours=values(slices, ours, key),
+                base=values(slices, base, key),
+                base_name=_BASE,
+                must=must,
+                peer=values(slices, last, key) if has_peer else (),
+            )
+            for key, unit, must in rows
+        ),
         Figure(
-            *(_PART, names[key], unit),
-            ours=values(slices, f"{subjects[0]} {count}", key),
-            base=values(slices, f"{_BASE} {count}", key),
+            *(_PART, f"signals lost of {_RATE_PER_S}/s, {people}", ""),
+            ours=[total(slices, ours, "lost")],
+            base=[total(slices, base, "lost")],
             base_name=_BASE,
-            must=must,
-            peer=values(slices, f"{subjects[-1]} {count}", key) if len(subjects) > 1 else (),
-        )
-        for key, unit, must in rows
+            must=most(0),
+            peer=[total(slices, last, "lost")] if has_peer else (),
+        ),
     ]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-__all__ = ("Slices", "in_turns", "progress", "say", "values")
+__all__ = ("Slices", "in_turns", "or_infinite", "progress", "say", "total", "values")
 
 Subject = TypeVar("Subject")
 Slices = dict[str, list[dict[str, Any]]]
@@ -37,6 +38,16 @@ def values(slices: Slices, subject: str, key: str) -> list[float]:
         if all(isinstance(found[index].get(key), int | float) for found in slices.values())
     ]
     return [float(slices[subject][index][key]) for index in complete] if subject in slices else []
+
+
+def total(slices: Slices, subject: str, key: str) -> float:
+    """Return the sum of a subject's own figure over its slices; infinite if one of them lacks it."""
+    return sum(or_infinite(each.get(key)) for each in slices[subject])
+
+
+def or_infinite(figure: float | None) -> float:
+    """Return a time that was measured; infinite where nothing came, which is worse than any time."""
+    return math.inf if figure is None else figure
 
 
 def progress(text: str) -> None:

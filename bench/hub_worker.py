@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
+from child import serve
 from hub_adapters import Adapter, ConnectorAdapter, ProcessorAdapter, RingFull, frame_bytes, now_us
 from hub_numbers import cpu_s, median_of, resident_mb, summary
 
@@ -275,24 +276,9 @@ class Player:
                     await asyncio.sleep(0)
         return {"sent": sent, "full": full, "secs": now - started}
 
-    async def serve(self) -> None:
-        """Answer commands until told to quit."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=1 << 20)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        with os.fdopen(os.dup(1), "w") as out:
-            os.dup2(2, 1)
-            print('{"ready": 1}', file=out, flush=True)
-            while line := await reader.readline():
-                request = json.loads(line)
-                command = request.pop("cmd")
-                if command == "quit":
-                    break
-                try:
-                    answer = {"ok": await getattr(self, command)(**request)}
-                except Exception as error:  # reported to the driver, not hidden
-                    answer = {"error": f"{type(error).__name__}: {error}"}
-                print(json.dumps(answer), file=out, flush=True)
+    async def play(self) -> None:
+        """Answer commands until told to quit, and take leave."""
+        await serve(self)
         for endpoint in (self._agent, self._connector):
             if endpoint is not None:
                 await endpoint.stop()
@@ -323,4 +309,4 @@ def load_adapter(spec: str, folder: str, options: dict[str, Any]) -> Adapter:
 if __name__ == "__main__":
     chosen = load_adapter(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
     chosen.install_loop()
-    asyncio.run(Player(chosen).serve())
+    asyncio.run(Player(chosen).play())

@@ -8,7 +8,6 @@ import os
 import pty
 import select
 import signal
-import socket
 import struct
 import subprocess
 import termios
@@ -113,12 +112,6 @@ def oncpu(pid: int) -> tuple[float, frozenset[str], float]:
 def cpu_delta_ms(a, b) -> float:
     """Threads that came or went make the precise figure wrong; then the ticks are used."""
     return b[0] - a[0] if a[1] and a[1] == b[1] else b[2] - a[2]
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Launched:

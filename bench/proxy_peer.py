@@ -8,13 +8,13 @@ proxy_peer.py client            # answers a JSON line per command on stdin
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import sys
 import time
 from typing import Any, cast
 
 import uvloop
+from child import serve
 from hub_numbers import summary
 
 _LOOPBACK = "127.0.0.1"
@@ -216,19 +216,9 @@ class _Client:
         await connection.opened()
         return connection
 
-    async def serve(self) -> None:
-        """Answer commands until stdin ends."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
-            request = json.loads(line)
-            try:
-                answer = {"ok": await getattr(self, request.pop("cmd"))(**request)}
-            except Exception as error:  # reported to the driver, not hidden
-                answer = {"error": f"{type(error).__name__}: {error}"}
-            sys.stdout.write(json.dumps(answer) + "\n")
-            sys.stdout.flush()
+
+async def _serve_client() -> None:
+    await serve(_Client())
 
 
 async def _serve_forever(factory: Any, port: int, context: ssl.SSLContext | None = None) -> None:
@@ -246,7 +236,7 @@ def _main(role: str, *arguments: str) -> None:
         context.load_cert_chain(certificate, key)
         uvloop.run(_serve_forever(lambda: _BareSplice(int(upstream)), int(port), context))
     else:
-        uvloop.run(_Client().serve())
+        uvloop.run(_serve_client())
 
 
 if __name__ == "__main__":
