@@ -1,4 +1,4 @@
-/** The conversation panel: one list item per entry, touched only where something changed. */
+/** The conversation panel: one element per entry, touched only where something changed. */
 import { type ConversationListener, type Entry, type EntryKind } from "./conversation.ts";
 import { element } from "./dom.ts";
 
@@ -8,7 +8,7 @@ const FOLLOW_WITHIN_PX = 60;
 
 export class TranscriptView implements ConversationListener {
   readonly #log = element("conversation", HTMLElement);
-  readonly #items = new Map<number, HTMLLIElement>();
+  readonly #items = new Map<number, HTMLElement>();
 
   #following = true;
   #height = 0;
@@ -30,7 +30,7 @@ export class TranscriptView implements ConversationListener {
   }
 
   added(entry: Entry): void {
-    const item = document.createElement("li");
+    const item = document.createElement("div");
     this.#items.set(entry.key, item);
     fill(item, entry);
     this.#log.append(item);
@@ -60,7 +60,7 @@ export class TranscriptView implements ConversationListener {
   }
 }
 
-function fill(item: HTMLLIElement, entry: Entry): void {
+function fill(item: HTMLElement, entry: Entry): void {
   item.className = `entry entry-${entry.kind}`;
   item.dataset["testid"] = `entry-${entry.kind}`;
   item.dataset["pending"] = String(entry.pending);
