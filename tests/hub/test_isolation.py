@@ -8,15 +8,38 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
-from kit.hub import get_json
+from kit.hub import SPARE_SECRET, get_json
 from kit.participants import Client
-from kit.signalling import first_signal
-from livekit import rtc
+from kit.signalling import first_signal, signals_after
+from livekit import api, rtc
+from livekit.protocol.models import ParticipantTracks, SubscriptionError
+from livekit.protocol.rtc import SignalRequest, UpdateSubscription
 
 from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
+
+_ROOMS = 8
+# As a browser would offer to send a microphone's sound.
+_OFFER = """v=0
+o=- 1 1 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=ice-ufrag:abcd
+a=ice-pwd:abcdefghijklmnopqrstuvwx
+a=fingerprint:sha-256 AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99
+a=setup:actpass
+a=mid:0
+a=sendonly
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+""".replace("\n", "\r\n")
 
 
 async def test_a_hostile_client_gets_nothing_of_another_participant(
@@ -105,6 +128,156 @@ async def test_a_participants_token_orders_nothing_at_the_media_server(hub: Any,
                     assert reply.status == 401, name
     assert not victim.disconnected
     assert victim.data == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "Egress/ListEgress",
+        "Egress/StartRoomCompositeEgress",
+        "Ingress/ListIngress",
+        "Ingress/CreateIngress",
+        "SIP/ListSIPInboundTrunk",
+        "SIP/CreateSIPParticipant",
+        "AgentDispatchService/ListDispatch",
+        "AgentDispatchService/CreateDispatch",
+        "RoomService/ForwardParticipant",
+        "RoomService/MoveParticipant",
+        "RoomService/UpdateParticipant",
+        "RoomService/MutePublishedTrack",
+    ],
+)
+async def test_no_other_service_of_the_media_server_obeys_a_participant(
+    hub: Any, join: Callable[..., Any], call: str
+) -> None:
+    victim = await join(hub, "served")
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "server"})
+    server = f"http://127.0.0.1:{hub.config['lk_port_ws']}/twirp/livekit."
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {admission['token']}"}) as session:
+        for room in (admission["room"], victim.room.name):
+            body = {"room": room, "room_name": room, "identity": "served", "destination_room": admission["room"]}
+            async with session.post(f"{server}{call}", json=body) as reply:
+                assert reply.status in (401, 404), (reply.status, await reply.text())
+    assert not victim.disconnected
+
+
+async def test_a_stranger_at_the_media_servers_other_doors_reaches_nobody(
+    hub: Any, agent: Any, join: Callable[..., Any]
+) -> None:
+    """WHIP, on the server's own port, with a token that is valid."""
+    victim = await join(hub, "whipped")
+    await victim.send(b"here")
+    await eventually(lambda: agent.texts("whipped"))
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "whipper"})
+    headers = {"Authorization": f"Bearer {admission['token']}", "Content-Type": "application/sdp"}
+    server = f"http://127.0.0.1:{hub.config['lk_port_ws']}/whip/v1"
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for query in ("", f"?room={victim.room.name}", f"?room={victim.room.name}&identity=whipped"):
+            async with session.post(f"{server}{query}", data=_OFFER) as reply:
+                answer = await reply.text()
+                assert victim.room.name not in answer, reply.status
+    await victim.send(b"still here")
+    await eventually(lambda: len(agent.texts("whipped")) == 2)
+    assert victim.others == {"xr-hub-connector"}
+    assert not victim.disconnected
+
+
+async def test_a_subscription_to_anothers_track_is_not_given(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
+    """Asked for in LiveKit's own words, with the ids of the victim's tracks."""
+    victim = await join(hub, "tapped")
+    sids = [await victim.publish_tone(hz=300), await victim.publish_colour(luma=90)]
+    await eventually(lambda: agent.peak("tapped") > 0.1)
+    tracks = ParticipantTracks(participant_sid=victim.room.local_participant.sid, track_sids=sids)
+    asked = SignalRequest(subscription=UpdateSubscription(track_sids=sids, subscribe=True, participant_tracks=[tracks]))
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "tapper"})
+    async with aiohttp.ClientSession() as session:
+        said = await signals_after(session, admission, asked)
+
+    told = b"".join(each.SerializeToString() for each in said if each.WhichOneof("message") != "subscription_response")
+    for secret in (*sids, "tapped", victim.room.name, victim.room.local_participant.sid):
+        assert secret.encode() not in told
+    refused = [each.subscription_response for each in said if each.WhichOneof("message") == "subscription_response"]
+    assert all(each.err != SubscriptionError.SE_UNKNOWN for each in refused)
+
+
+async def test_a_data_track_reaches_nobody_else(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
+    victim, hostile = await join(hub, "untracked"), await join(hub, "tracker")
+    seen: list[object] = []
+    victim.room.on("data_track_published", seen.append)
+    for client, name in ((victim, "untracked"), (hostile, "tracker")):
+        await client.send(b"here")
+        await eventually(lambda name=name: agent.texts(name))
+    track = await hostile.room.local_participant.publish_data_track(name="psst")
+    track.try_push(rtc.DataTrackFrame(payload=b"psst"))
+    await hostile.send(b"after it")
+    await victim.send(b"still here")
+    await eventually(lambda: len(agent.texts("tracker")) == 2 and len(agent.texts("untracked")) == 2)
+
+    assert seen == []
+    assert victim.data == []
+    assert b"psst" not in [each.data for each in agent.data]
+
+
+async def test_a_second_connection_with_ones_own_token_takes_only_ones_own_place(
+    hub: Any, agent: Any, join: Callable[..., Any]
+) -> None:
+    victim = await join(hub, "bystander")
+    await victim.send(b"here")
+    await eventually(lambda: agent.texts("bystander"))
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "doubled"})
+    first = await Client().join(admission["url"], admission["token"])
+    second = await Client().join(admission["url"], admission["token"])
+    await eventually(lambda: first.disconnected)
+    await second.send(b"of the second")
+    await eventually(lambda: agent.texts("doubled"))
+
+    assert second.others == {"xr-hub-connector"}
+    assert not victim.disconnected
+    assert agent.texts("bystander") == [b"here"]
+    await first.leave()
+    await second.leave()
+
+
+async def test_a_token_that_the_server_renewed_ends_with_its_room(spare_hub: Any) -> None:
+    _, admission = await get_json(f"{spare_hub.url}/token", params={"identity": "revoked"})
+    client = await Client().join(admission["url"], admission["token"])
+    await eventually(lambda: client.room._token != admission["token"])
+    renewed = client.room._token
+    server = f"http://127.0.0.1:{spare_hub.config['lk_port_ws']}"
+    async with api.LiveKitAPI(server, "xr-hub", SPARE_SECRET) as livekit:
+        await livekit.room.delete_room(api.DeleteRoomRequest(room=admission["room"]))
+        for token in (renewed, admission["token"]):
+            with pytest.raises(rtc.ConnectError):
+                await Client().join(admission["url"], token)
+        listed = await livekit.room.list_rooms(api.ListRoomsRequest(names=[admission["room"]]))
+        assert not listed.rooms
+    await client.leave()
+
+
+async def test_clients_are_sent_to_the_address_that_was_set_and_nowhere_else(hub: Any) -> None:
+    _, admission = await get_json(f"{hub.url}/token", params={"identity": "pathfinder"})
+    async with aiohttp.ClientSession() as session:
+        said = await signals_after(session, admission)
+    (joined,) = [each.join for each in said if each.WhichOneof("message") == "join"]
+    urls = [url for server in joined.ice_servers for url in server.urls]
+    assert all(url.startswith("stun:127.0.0.1:") for url in urls), urls
+    assert urls
+
+
+async def test_a_hub_of_many_rooms_is_light(spare_hub: Any) -> None:
+    """Whoever has a token and did not come yet: no track is sent there, and few files are open."""
+    process = psutil.Process(spare_hub.pid)
+    await get_json(f"{spare_hub.url}/token")
+    before, rooms = process.num_fds(), []
+    for _ in range(_ROOMS):
+        _, admission = await get_json(f"{spare_hub.url}/token")
+        rooms.append(admission["room"])
+    assert process.num_fds() - before < 15 * _ROOMS, "LiveKit's default takes more than 50 of each room"
+    server = f"http://127.0.0.1:{spare_hub.config['lk_port_ws']}"
+    async with api.LiveKitAPI(server, "xr-hub", SPARE_SECRET) as livekit:
+        for room in rooms:
+            listed = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))
+            assert [(who.identity, len(who.tracks)) for who in listed.participants] == [("xr-hub-connector", 0)]
 
 
 def test_the_media_servers_signalling_is_for_this_machine_alone(hub: Any) -> None:

@@ -4,9 +4,9 @@ import base64
 
 import aiohttp
 from livekit.protocol.models import ClientInfo
-from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
+from livekit.protocol.rtc import JoinRequest, Ping, SignalRequest, SignalResponse, WrappedJoinRequest
 
-__all__ = ("first_signal",)
+__all__ = ("first_signal", "signals_after")
 
 
 async def first_signal(
@@ -23,6 +23,22 @@ async def first_signal(
         message = await websocket.receive(timeout=10)
         assert message.type is aiohttp.WSMsgType.BINARY, message
         return bytes(message.data)
+
+
+async def signals_after(
+    session: aiohttp.ClientSession, admission: dict[str, str], *asked: SignalRequest
+) -> list[SignalResponse]:
+    """Join, send LiveKit what is ``asked``, and return all that it said until it answered a ping after that."""
+    params = {"access_token": admission["token"], "protocol": "16", "sdk": "python", "auto_subscribe": "1"}
+    said: list[SignalResponse] = []
+    async with session.ws_connect(f"{admission['url']}/rtc", params=params) as websocket:
+        for request in (*asked, SignalRequest(ping_req=Ping(timestamp=1))):
+            await websocket.send_bytes(request.SerializeToString())
+        while not said or said[-1].WhichOneof("message") != "pong_resp":
+            message = await websocket.receive(timeout=10)
+            assert message.type is aiohttp.WSMsgType.BINARY, message
+            said.append(SignalResponse.FromString(message.data))
+    return said
 
 
 def _join_request() -> str:
