@@ -118,6 +118,31 @@ async def test_replies_stay_private_when_the_media_server_comes_back(
         assert not hostile.loud_since(0), "the other's reply was heard"
 
 
+async def test_a_leavers_streams_never_carry_the_next_ones_sound_or_picture(
+    shared_hub: Any, agent: Any, join: Callable[..., Any]
+) -> None:
+    """The transport gives the place of a track that ended to the next one, whoever it is of."""
+    _, admission = await get_json(f"{shared_hub.url}/token", params={"identity": "before"})
+    before = await Client().join(admission["url"], admission["token"])
+    await before.publish_tone(level=MURMUR)
+    await before.publish_colour(luma=40)
+
+    def of(identity: str) -> tuple[int, int]:
+        both = (agent.audio, agent.frames)
+        heard, seen = (sum(each.participant_id == identity for each in kind) for kind in both)
+        return heard, seen
+
+    await eventually(lambda: min(of("before")) > 10)
+    await before.leave()
+    after = await join(shared_hub, "after")
+    await after.publish_tone(level=MURMUR)
+    await after.publish_colour(luma=200)
+    await eventually(lambda: min(of("after")) > 5)
+    count = of("before")
+    await eventually(lambda: min(of("after")) > 50)
+    assert of("before") == count, "the leaver's streams still deliver"
+
+
 async def test_data_is_of_whoever_sent_it(shared_hub: Any, agent: Any, join: Callable[..., Any]) -> None:
     one, two = await join(shared_hub, "one"), await join(shared_hub, "two")
     for client in (one, two):
