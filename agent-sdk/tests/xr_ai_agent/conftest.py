@@ -103,8 +103,3 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.fixture(name="eventually")
 def eventually_fixture() -> Callable[..., Awaitable[None]]:
     return eventually
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

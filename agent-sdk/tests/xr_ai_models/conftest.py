@@ -8,11 +8,6 @@ from xr_ai_models.testing import ScriptedServer, scripted_server
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
 async def _shared_server(anyio_backend: str) -> AsyncIterator[ScriptedServer]:
     async with scripted_server() as running:
         yield running

@@ -24,11 +24,6 @@ DEADLINE_S = 15.0
 TTS_RATE_HZ = 8000
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def until(condition: Callable[[], Any], what: str = "") -> None:
     """Wait for a state that nothing announces."""
     end = time.monotonic() + DEADLINE_S
