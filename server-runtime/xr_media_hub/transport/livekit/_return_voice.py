@@ -20,8 +20,8 @@ RATE_HZ = 48_000  # Opus' own rate: what the client hears is never resampled aga
 _CHANNELS = 1
 _FRAME_SAMPLES = RATE_HZ // 50
 # LiveKit plays from this buffer; long enough for a busy machine, and a flush empties it anyway.
-# It fills pauses with silence, which costs 3 % of a core. Without it that is 0.6 %, but the stream's clock stands still in a
-# pause: the receiver takes what follows for late, and from then on plays everything half a second later.
+# It fills pauses with silence, which costs 3 % of a core. Without it that is 0.6 %, but the stream's clock stands still
+# in a pause: the receiver takes what follows for late, and from then on plays everything half a second later.
 _SOURCE_QUEUE_MS = 200
 # A spoken answer is shorter; more than this means a runaway agent, and memory must stay bounded.
 QUEUE_LIMIT_S = 60.0
