@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +160,7 @@ def test_what_a_kind_refuses_is_said_in_its_own_words(here: Path) -> None:
     assert run.stderr == "setup plant: 101 is more than grows here; ask for 100 at most\n"
 
 
-def test_interrupt_leaves_no_half_result_and_the_next_start_makes_it(
-    here: Path, wait_for: Callable[[Callable[[], Any], str], Any]
-) -> None:
+def test_interrupt_leaves_no_half_result_and_the_next_start_makes_it(here: Path) -> None:
     Path("stack.yaml").write_text(_stack("{grow: {to: plant, wait_for: rain}, export: PLANT}"))
     with subprocess.Popen([XRSTACK, "up"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         assert run.stdout is not None
