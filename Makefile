@@ -3,6 +3,7 @@
 
 VENV := .venv/bin
 PACKAGES := xr_ai_launcher program-sdk agent-sdk client-sdk server-runtime services agent-samples bench
+UNIT := $(VENV)/pytest -n 4 --dist loadfile $(PACKAGES)
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -13,13 +14,13 @@ demo: setup ## prepare everything, run xr_render_demo and print its URL
 setup: ## prepare everything: .venv/, web bundle, LiveKit server
 	@./setup.sh
 
-test: ## everything the tests need, then all tests
+test: ## everything the tests need, then all tests: first the fast ones side by side, then what crosses processes
 	@./setup.sh --with-tests
-	@$(VENV)/pytest
+	@code=0; $(UNIT) || code=$$?; $(VENV)/pytest tests || code=$$?; exit $$code
 
 unit: ## the fast tests beside each package
 	@./setup.sh --with-tests
-	@$(VENV)/pytest -n 4 --dist loadfile $(PACKAGES)
+	@$(UNIT)
 
 e2e: ## a spoken sentence puts a cube in the scene: real browser, real stack
 	@./setup.sh --with-tests

@@ -35,13 +35,15 @@ class LogFile:
     def write(self, data: bytes) -> bool:
         """Append data and return whether that was possible."""
         self.open()
-        if self._size >= self._limit_bytes:
-            line_end = data.find(b"\n") + 1
-            if line_end:
-                is_written = self._append(data[:line_end])
+        is_written = True
+        while data:
+            room = self._limit_bytes - self._size
+            line_end = data.find(b"\n", max(room - 1, 0)) + 1
+            is_written = self._append(data[:line_end] if line_end else data) and is_written
+            if room <= 0 and line_end:
                 self._rotate()
-                return self._append(data[line_end:]) and is_written
-        return self._append(data)
+            data = data[line_end:] if line_end else b""
+        return is_written
 
     def close(self) -> None:
         """Close the files."""
@@ -60,8 +62,6 @@ class LogFile:
         self._noted_ns = 0
 
     def _append(self, data: bytes) -> bool:
-        if not data:
-            return True
         now_ns = time.time_ns()
         # A clock that was set back is noted, too.
         if not 0 <= now_ns - self._noted_ns < _TIMES_STEP_NS:

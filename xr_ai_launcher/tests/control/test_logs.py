@@ -103,6 +103,15 @@ def test_nothing_is_kept_when_nothing_is_to_be_kept(tmp_path, monkeypatch):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.log", "a.times"]
 
 
+def test_a_part_is_larger_than_the_limit_by_a_line_at_most_however_much_comes_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "a.log"
+    flood = b"".join(b"%09d\n" % number for number in range(1000))
+    write(path, [flood], monkeypatch, limit=1000, kept=20)
+    parts = parts_of(path)
+    assert max(part.stat().st_size for part in parts) <= 1010
+    assert b"".join(part.read_bytes() for part in parts) == flood
+
+
 def test_tail_reaches_into_the_part_before(tmp_path):
     path = tmp_path / "a.log"
     log = LogFile(str(path), limit_bytes=10, kept=1)
