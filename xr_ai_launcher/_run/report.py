@@ -26,15 +26,23 @@ class Report:
     """Writes the launcher's own lines."""
 
     def __init__(
-        self, screen: Screen, width: int, *, colored: bool, clean: Callable[[str], str] = lambda text: text
+        self,
+        screen: Screen,
+        width: int,
+        *,
+        colored: bool,
+        clean: Callable[[str], str] = lambda text: text,
+        has_table: bool = False,
     ) -> None:
-        """``clean`` takes secrets out of a text."""
+        """``clean`` takes secrets out of a text; with a table, what changes from moment to moment is in sight anyway.
+
+        That holds from the beginning: what is said before the table is there is what it shows first.
+        """
         self._clean = clean
         self._screen = screen
         self._margin = f"{_SPEAKER.ljust(width)} │ "
         self.is_colored = colored
-        self.has_table = False
-        """Whether what changes from moment to moment is in sight anyway."""
+        self._has_table = has_table
 
     def note(self, text: str) -> None:
         """Say something ordinary."""
@@ -42,7 +50,7 @@ class Report:
 
     def progress(self, text: str) -> None:
         """Say how far something is, unless a table shows it already."""
-        if not self.has_table:
+        if not self._has_table:
             self.note(text)
 
     def good(self, text: str) -> None:

@@ -34,10 +34,11 @@ def tend(
     """Run the stack until nothing of it is left; return the launcher's exit code. ``width`` is that of prefixes."""
     gc.freeze()  # as in `guard`, for what was loaded since
     gc.enable()
-    report = Report(screen, width, colored=color_for(job.stderr, job.environment), clean=mask.clean)
+    has_table = wants_table(job.wishes, job.stderr, job.environment)
+    colored = color_for(job.stderr, job.environment)
+    report = Report(screen, width, colored=colored, clean=mask.clean, has_table=has_table)
     record = Record(run_dir.logs, mask.clean)
     record.begin(_identity(job, run_dir))
-    has_table = wants_table(job.wishes, job.stderr, job.environment)
     supervisor = Supervisor(
         roles,
         environment=job.environment,

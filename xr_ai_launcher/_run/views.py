@@ -65,7 +65,6 @@ def open_views(
 
         table = LiveTable(loop, screen, screen.stderr, steering.status, colored=report.is_colored)
         news.listen(table.take)
-        report.has_table = True
         views.append(table)
     if wishes.metrics_port is not None:
         from xr_ai_launcher._view.metrics import serve_metrics
