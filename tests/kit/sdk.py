@@ -60,3 +60,5 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(_main())
+    # LiveKit's threads call into Python; one that does so while the interpreter is taken down aborts the process.
+    os._exit(0)

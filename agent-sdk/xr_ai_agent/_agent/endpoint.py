@@ -378,15 +378,17 @@ class ProcessorEndpoint(Life):
         if self._attendance.is_behind(heartbeat.roster_digest):
             self._losses.count("join or leave lost", "asking the hub who is connected")
             self._link.sender.send_now(encode(MsgType.ROSTER_QUERY, RosterQuery(self._agent_id)))
-        elif self._attendance.has_video and self._attendance.is_apart and not self._link.video.markers.is_waiting:
-            # Its answer comes in order with what is still on its way.
-            self._runner.spawn(self._link.video.markers.wait())
         self._report()
 
     def _on_tick(self, tick: HubTick) -> None:
-        if tick.hub_epoch == self._hub_epoch:
-            pulse = AgentPulse(self._agent_id, tick.tick_us, *self._interest.counts)
-            self._link.control.send_now(encode(MsgType.AGENT_PULSE, pulse))
+        if tick.hub_epoch != self._hub_epoch:
+            return
+        pulse = AgentPulse(self._agent_id, tick.tick_us, *self._interest.counts)
+        self._link.control.send_now(encode(MsgType.AGENT_PULSE, pulse))
+        # Once a second: right after a leave the sockets tell differently as a rule, and nothing is lost.
+        if self._attendance.has_video and self._attendance.is_apart and not self._link.video.markers.is_waiting:
+            # Its answer comes in order with what is still on its way.
+            self._runner.spawn(self._link.video.markers.wait())
 
     def _take_control(self, message: ControlMessage) -> None:
         self._media.loss.received(topics.CONTROL)
