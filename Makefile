@@ -3,7 +3,7 @@
 
 VENV := .venv/bin
 PACKAGES := xr_ai_launcher program-sdk agent-sdk client-sdk server-runtime services agent-samples bench
-UNIT := $(VENV)/pytest -n 4 --dist loadfile $(PACKAGES)
+UNIT := $(VENV)/pytest -n 3 --dist loadfile $(PACKAGES)
 # Hubs of their own on free ports; what is left in tests/ runs whole stacks on their own ports, one at a time.
 HUBS := $(VENV)/pytest -n 2 --dist loadfile tests/hub tests/client
 STACKS := $(VENV)/pytest $(wildcard tests/test_*.py)

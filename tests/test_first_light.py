@@ -12,6 +12,8 @@ from kit.stack import DEMO_URL, RunningStack
 from kit.tools import scene_of
 from playwright.sync_api import Browser
 
+from xr_ai_launcher.testing import wait_for
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 PUT = "put a red cube two meters in front of me"
@@ -166,10 +168,17 @@ def test_looking_around_asks_for_the_camera_and_does_not_wait_for_it(visitor: Pe
     assert blind.reply.startswith("Your camera is off, so I only see the scene: a red cube 2 meters ahead.")
     visitor.page.get_by_test_id("camera-allow").click()
     visitor.wait_for("document.documentElement.dataset.camera === 'on'")
+    wait_for(lambda: _pictures_of(visitor), "the first picture at the hub")
     seeing = request("what do you see").reply
     assert "camera is off" not in seeing
     assert seeing.endswith("In the scene there is a red cube.")
     assert len(seeing) > len("In the scene there is a red cube.")
+
+
+def _pictures_of(person: Person) -> int:
+    """How many the hub has had; on a busy machine the first takes its time behind the page's own "on"."""
+    facts = person.page.request.get(f"{DEMO_URL}/health").json()
+    return int(facts["participants"][person.name]["video_frames"])
 
 
 def test_a_request_that_cannot_be_met_is_refused_and_changes_nothing(visitor: Person) -> None:
