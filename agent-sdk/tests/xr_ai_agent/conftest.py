@@ -103,3 +103,17 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.fixture(name="eventually")
 def eventually_fixture() -> Callable[..., Awaitable[None]]:
     return eventually
+
+
+@pytest.fixture
+async def hub(stage):
+    """A hub that no other test uses."""
+    return stage.hub()
+
+
+@pytest.fixture
+async def connector(hub):
+    """A connector in its process, through which alice is here."""
+    connector = hub.connect_local("lk")
+    await connector.notify_participant_joined("alice", 1)
+    return connector

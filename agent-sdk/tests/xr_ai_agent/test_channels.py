@@ -39,18 +39,6 @@ def push(connector, value: int = 0, track: str = "v"):
     return connector.push_frame("alice", track, PixelFormat.I420, SIDE_PX, SIDE_PX, 1, bytes([value]) * SIZE_BYTES)
 
 
-@pytest.fixture
-async def hub(stage):
-    return stage.hub()
-
-
-@pytest.fixture
-async def connector(hub):
-    connector = hub.connect_local("lk")
-    await connector.notify_participant_joined("alice", 1)
-    return connector
-
-
 def speech(number: int) -> AudioChunk:
     return AudioChunk(number, 48_000, 1, 1, bytes(4), "alice", "tts")
 

@@ -186,18 +186,6 @@ def push(connector, value: int = 0):
     return connector.push_frame("alice", "v", PixelFormat.I420, SIDE_PX, SIDE_PX, 1, pixels)
 
 
-@pytest.fixture
-async def hub(stage):
-    return stage.hub()
-
-
-@pytest.fixture
-async def connector(hub):
-    connector = hub.connect_local("lk")
-    await connector.notify_participant_joined("alice", 1)
-    return connector
-
-
 def asks(agent) -> list[int]:
     """Record the ids of what an agent sends on its control channel about frames."""
     sent: list[int] = []

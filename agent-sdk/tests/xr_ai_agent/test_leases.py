@@ -26,18 +26,6 @@ def push(connector, value: int = 0, track: str = "v", side: int = SIDE_PX, parti
 
 
 @pytest.fixture
-async def hub(stage):
-    return stage.hub()
-
-
-@pytest.fixture
-async def connector(hub):
-    connector = hub.connect_local("lk")
-    await connector.notify_participant_joined("alice", 1)
-    return connector
-
-
-@pytest.fixture
 def store(hub) -> FrameStore:
     return hub._core.frames
 
