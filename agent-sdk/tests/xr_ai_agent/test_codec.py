@@ -55,6 +55,18 @@ def test_each_contract_message_has_exactly_the_bytes_of_the_contract(msg_type, m
     assert decode(wire) == (msg_type, message)
 
 
+@pytest.mark.parametrize(("msg_type", "message", "fields"), GOLDEN, ids=lambda v: v if type(v) is int else "")
+def test_a_decoded_message_is_as_one_that_a_program_made(msg_type, message, fields):
+    """Several callbacks get the same one: none of them can change it for the others."""
+    _, decoded = decode(encode(msg_type, message))
+    assert type(decoded) is type(message)
+    assert repr(decoded) == repr(message)
+    assert dataclasses.replace(decoded) == message
+    for field in dataclasses.fields(decoded):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(decoded, field.name, getattr(message, field.name))
+
+
 def test_two_messages_are_spelled_out_byte_by_byte():
     # Independent of any msgpack library: fixarray, fixstr, true, positive fixint.
     assert encode(MsgType.PARTICIPANT_EVENT, ParticipantEvent("al", True, 4, "c")) == b"\x07\x94\xa2al\xc3\x04\xa1c"

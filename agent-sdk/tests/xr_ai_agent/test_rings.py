@@ -15,7 +15,7 @@ from xr_ai_agent import FrameSignal, FrameTooLargeError, PixelFormat, RingError,
 from xr_ai_agent._frames.connector_ring import ConnectorRing
 from xr_ai_agent._frames.ring_map import RingMap
 from xr_ai_agent._frames.shm import ShmFolder, shm_root, sweep_stale_folders
-from xr_ai_agent._frames.track_ring import NewestFrame, TrackRing
+from xr_ai_agent._frames.track_ring import DEFAULT_SLOTS, NewestFrame, TrackRing
 
 
 @pytest.fixture
@@ -165,6 +165,18 @@ def test_when_all_slots_are_leased_the_oldest_goes_and_its_reader_can_tell(ring)
     taken = ring.write(_frame(9))
     assert taken.slot == places[0].slot
     assert taken.generation != places[0].generation
+
+
+def test_a_ring_that_nobody_was_told_of_heeds_no_locks_until_it_is_shared(tmp_path):
+    ring = TrackRing(tmp_path, 10_000, is_shared=False)
+    places = [ring.write(_frame(value)) for value in range(DEFAULT_SLOTS)]
+    reader = RingMap(str(ring.path), ring.token)
+    held = [place.generation_offset for place in places]
+    assert all(map(reader.lock, held))
+    assert ring.write(_frame(9)).generation_offset in held
+    ring.share()
+    assert ring.write(_frame(10)).generation_offset not in held
+    ring.close()
 
 
 def test_a_frame_too_large_for_its_slot_is_refused_and_hurts_no_neighbour(ring):

@@ -80,8 +80,18 @@ class TrackRing:
     `hold`, or by a reader's lock) is never overwritten; so many may be held that the writer has two others.
     """
 
-    def __init__(self, folder: Path, capacity: int, slots: int = DEFAULT_SLOTS, more_slots: int = MORE_SLOTS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        capacity: int,
+        slots: int = DEFAULT_SLOTS,
+        more_slots: int = MORE_SLOTS,
+        *,
+        is_shared: bool = True,
+    ) -> None:
         """Create a ring whose slots hold ``capacity`` bytes; it grows by up to ``more_slots`` while frames are held.
+
+        One that is not ``is_shared`` is written without the kernel's locks, until `share` is called.
 
         Raises:
             RingError: the system has no memory left for it.
@@ -104,8 +114,14 @@ class TrackRing:
         # Per slot, the time at which each lease ends.
         self._leases: dict[int, dict[int, float]] = {slot: {} for slot in range(slots)}
         self._next_lease_id = 1
+        self.is_shared = is_shared
+        """Whether others may have mapped it."""
         self.is_closed = False
         """Whether its file is gone."""
+
+    def share(self) -> None:
+        """Respect readers' locks from now on: somebody is about to be told of this ring."""
+        self.is_shared = True
 
     def write(self, data: memoryview) -> SlotPlace:
         """Copy a frame into a slot.
@@ -122,7 +138,8 @@ class TrackRing:
         self._words[at // 8] = generation - 1
         self._view[at + PAGE : at + PAGE + data.nbytes] = data
         self._words[at // 8] = generation
-        self._locks.drop(at)
+        if self.is_shared:
+            self._locks.drop(at)
         self._oldest_first.remove(slot)
         self._oldest_first.append(slot)
         return SlotPlace(slot, generation, at, at + PAGE)
@@ -205,7 +222,7 @@ class TrackRing:
     def _lock_first(self, slots: list[int], *, may_be_leased: bool = False) -> int | None:
         for slot in slots:
             is_kept = math.inf in self._leases[slot].values() if may_be_leased else self._is_leased(slot)
-            if not is_kept and self._locks.take(self._at(slot)):
+            if not is_kept and (not self.is_shared or self._locks.take(self._at(slot))):
                 return slot
         return None
 

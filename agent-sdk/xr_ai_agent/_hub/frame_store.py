@@ -95,6 +95,12 @@ class TrackState:
         """Bytes of its pixels."""
         return self.fields[6]
 
+    def tell_newest(self) -> None:
+        """Let everybody who has mapped the ring find the frame."""
+        _slot, seq, pts_us, width, height, fmt, size, *_track = self.fields
+        at = self.place.generation_offset
+        self.ring.tell_newest(NewestFrame(seq, pts_us, width, height, int(fmt), size, at, self.place.generation))
+
 
 class FrameStore:
     """Stores, finds and lends frames; nothing of a participant stays after `drop_participant`."""
@@ -146,9 +152,8 @@ class FrameStore:
         if seq is None:
             seq = state.fields[1] + 1
         state.fields = (place.slot, seq, pts_us, *size, fmt, frame_bytes, *track)
-        state.ring.tell_newest(
-            NewestFrame(seq, pts_us, *size, int(fmt), frame_bytes, place.generation_offset, place.generation)
-        )
+        if state.ring.is_shared:
+            state.tell_newest()
         self._tracks[track] = state
         return state
 
@@ -183,6 +188,9 @@ class FrameStore:
         if ask.inline:
             pixels = bytes(ring.read(place, s.data_sz))
             return FrameReply(ask.request_id, FrameStatus.OK, *frame, "", b"", 0, 0, 0, 0, pixels)
+        if not ring.is_shared:
+            ring.share()
+            state.tell_newest()
         return FrameReply(
             ask.request_id,
             FrameStatus.OK,
@@ -267,7 +275,7 @@ class FrameStore:
                 f"the video of participant {track[0]} would take {taken + wanted} bytes of shared memory; at most "
                 f"{allowed} are given to one: lower the resolution, or enlarge {self._folder.path.parent}"
             )
-        return TrackRing(self._folder.path, capacity)
+        return TrackRing(self._folder.path, capacity, is_shared=False)
 
     @staticmethod
     def _fits(ring: TrackRing, frame_bytes: int) -> bool:
