@@ -154,7 +154,7 @@ def test_a_leave_that_waits_for_a_word_that_never_comes_is_told_in_the_end_and_l
     attendance = Attendance(lambda e: seen.append(e.joined), lambda signal: seen.append(signal.seq))
     attendance.restart()
     attendance.has_video = True
-    attendance.on_video_roster((("alice", "lk", 5),))
+    attendance.on_video_roster((("alice", "lk", 5),), 1)
     attendance.replace((("alice", "lk", 5),), 9)
     signal = FrameSignal(0, 1, 1, 4, 4, PixelFormat.I420, 24, "alice", "v")
     assert attendance.admits(signal)

@@ -190,6 +190,33 @@ def test_the_last_frame_before_a_leave_is_shown_before_it_and_nothing_of_the_nex
     assert told == [[("join", 0), ("frame", 1), ("leave", 0), ("join", 0), ("data", 2), ("leave", 0)]] * 2
 
 
+def test_a_list_from_before_a_session_does_not_end_it_before_its_last_frame(world: World) -> None:
+    """The sockets are compared once a second: the hub may have answered just before somebody came and went."""
+
+    async def play() -> None:
+        links = [listener.endpoint._link for listener in world.listeners]
+        for listener in world.listeners:
+            listener.pause("video", True)
+        answered = world.hub._sockets.video.published + len(links)
+        asked = [asyncio.create_task(link.video.markers.wait()) for link in links]
+        async with asyncio.timeout(DEADLINE_S):
+            while world.hub._sockets.video.published < answered:
+                await asyncio.sleep(0.001)
+            for what in ("join", "frame", "leave"):
+                await _say(world, what, "ann", "one", here, [])
+            for listener in world.listeners:
+                await listener.settle("contract")
+                assert listener.endpoint._attendance.is_apart
+                listener.pause("video", False)
+                await listener.settle("video")
+            await asyncio.gather(*asked)
+
+    here: dict[str, tuple[str, int]] = {}
+    world.sessions = itertools.count(1)
+    world.runner.run(play())
+    assert [listener.take("ann") for listener in world.listeners] == [[("join", 0), ("frame", 1), ("leave", 0)]] * 2
+
+
 def _tell(world: World, plan: list[tuple[str, list[Said]]]) -> list[list[Told]]:
     world.sessions = itertools.count(1)
     world.runner.run(_play(world, plan))

@@ -31,6 +31,8 @@ class Attendance:
         self.roster = Roster()
         self.has_video = False
         """Whether frame signals come on a socket of their own."""
+        self.asked: Callable[[], int] = lambda: 0
+        """How often that socket was asked for a complete list."""
         self._has_sessions = False
         self._on_event = on_event
         self._on_signal = on_signal
@@ -42,6 +44,8 @@ class Attendance:
         self._early: dict[str, dict[int, deque[FrameSignal]]] = {}
         # What came of whom after a leave that waits; the first one is the leave.
         self._held: dict[str, deque[Callable[[], None]]] = {}
+        # How often had been asked when a leave began to wait: earlier answers are from before it.
+        self._held_at: dict[str, int] = {}
 
     def restart(self) -> None:
         """Another hub, which dates sessions, tells from now on."""
@@ -67,6 +71,7 @@ class Attendance:
             self.on_told(event)
         elif not event.joined and known is not None and self._is_video_behind(known):
             self._held[event.participant_id] = deque([partial(self._apply, event)])
+            self._held_at[event.participant_id] = self.asked()
         else:
             self._apply(event)
 
@@ -103,8 +108,12 @@ class Attendance:
         self._compare(participant_id)
         self._recheck(participant_id)
 
-    def on_video_roster(self, roster: tuple[RosterRow, ...]) -> bool:
-        """Take a complete list, told on the socket for frame signals; returns whether it was news."""
+    def on_video_roster(self, roster: tuple[RosterRow, ...], answered: int) -> bool:
+        """Take a complete list, told on the socket for frame signals; returns whether it was news.
+
+        It answers the question of that number. A leave that waits ends by it only if that was asked since: an older
+        list does not hold who came after it either, and what they sent is still on its way.
+        """
         sessions = {row[0]: row[2] for row in roster}
         is_news = sessions != _sessions(self._video)
         for participant_id in self._video.ids - sessions.keys():
@@ -115,7 +124,8 @@ class Attendance:
         for participant_id in self._video.ids | self.roster.ids:
             self._compare(participant_id)
         for participant_id in tuple(self._held):
-            self._recheck(participant_id, is_complete=True)
+            if answered > self._held_at[participant_id]:
+                self._recheck(participant_id, is_complete=True)
         return is_news
 
     def admits(self, signal: FrameSignal, session: int | None = None) -> bool:
@@ -178,6 +188,7 @@ class Attendance:
 
     def _release(self, participant_id: str) -> None:
         held = self._held.pop(participant_id)
+        del self._held_at[participant_id]
         while held:
             held.popleft()()
             if participant_id in self._held:

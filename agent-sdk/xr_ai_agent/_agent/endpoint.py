@@ -26,6 +26,7 @@ from xr_ai_agent._life import Life
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.inbound import decode_or_count
+from xr_ai_agent._net.markers import SubscriptionMarkers
 from xr_ai_agent._wire import topics
 from xr_ai_agent._wire.addresses import hub_addresses
 from xr_ai_agent._wire.codec import encode
@@ -122,6 +123,7 @@ class ProcessorEndpoint(Life):
         self._speaker = Speaker(self._agent_id, self._link, self._send)
         self._frames.maps_memory = not self._link.is_remote
         self._signals.ask_newest = self._ask_newest
+        self._attendance.asked = lambda: self._link.video.markers.asked
         self._handlers = self._make_handlers()
         for topic in (topics.PARTICIPANT, topics.CONTROL, topics.HUB, topics.TICK, topics.inbox(self._agent_id)):
             self._link.subscribe(topic)
@@ -312,7 +314,7 @@ class ProcessorEndpoint(Life):
             self._attendance.on_video_told(message)
         elif (
             msg_type == MsgType.HUB_WELCOME
-            and self._attendance.on_video_roster(message.roster)
+            and self._attendance.on_video_roster(message.roster, SubscriptionMarkers.number_of(parts[0]))
             and self._attendance.has_video
         ):
             self._losses.count("join or leave lost", "on the socket for frame signals")

@@ -16,12 +16,13 @@ class SubscriptionMarkers:
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._pending: dict[bytes, asyncio.Event] = {}
-        self._count = 0
+        self.asked = 0
+        """How many were sent so far, each with a number of its own from 1."""
 
     async def wait(self) -> None:
         """Return once the hub sees every subscription made so far; a v0.1 hub never answers."""
-        self._count += 1
-        marker = topics.inbox(self._endpoint_id, str(self._count))
+        self.asked += 1
+        marker = topics.inbox(self._endpoint_id, str(self.asked))
         seen = self._pending[marker] = asyncio.Event()
         self._subscribe(marker)
         try:
@@ -34,6 +35,12 @@ class SubscriptionMarkers:
         """Ask again, on a new connection, for whoever still waits."""
         for marker in self._pending:
             self._subscribe(marker)
+
+    @staticmethod
+    def number_of(topic: bytes) -> int:
+        """Return which one a message with this topic answers, 0 if none."""
+        _, marker = topics.parse_inbox(topic) or ("", "")
+        return int(marker) if marker.isdigit() else 0
 
     @property
     def is_waiting(self) -> bool:
