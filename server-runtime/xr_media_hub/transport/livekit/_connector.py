@@ -12,6 +12,7 @@ from xr_media_hub._errors import JoinRefused, RoomUnavailable
 from xr_media_hub._stats import HubStats
 from xr_media_hub._throttle import Throttled
 from xr_media_hub._who import Who, personal
+from xr_media_hub.transport.livekit._media_streams import MediaEvents
 from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom, RoomKeeper, RoomPlan
 from xr_media_hub.transport.livekit._rooms import PARTICIPANT_TOKEN_TTL, LiveKitAccess
 from xr_media_hub.transport.livekit._session import ParticipantSession, Presence
@@ -57,6 +58,7 @@ class LiveKitConnector:
         """
         self.signalling = Signalling()
         """To be told of each signalling connection of a participant that passes the hub."""
+        self._media = MediaEvents()
         self._access = access
         self._connector = connector
         self._stats = stats
@@ -119,6 +121,7 @@ class LiveKitConnector:
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())))
         if self._shared is not None:
             await self._shared.close()
+        self._media.close()
 
     def _keeper(self, name: str, capacity: int, *, owner: Who | None) -> RoomKeeper:
         plan = RoomPlan(name, self._hub_identity, capacity, self._max_data_bytes, owner)
@@ -152,6 +155,7 @@ class LiveKitConnector:
             connector=self._connector,
             stats=self._stats,
             signalling=self.signalling,
+            media=self._media,
             max_data_bytes=self._max_data_bytes,
             on_closed=self._forget,
         )

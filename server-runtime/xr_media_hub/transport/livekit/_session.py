@@ -13,6 +13,7 @@ from xr_media_hub.transport.livekit._data_in import DataIn
 from xr_media_hub.transport.livekit._data_out import DataOut
 from xr_media_hub.transport.livekit._events import Event, discard
 from xr_media_hub.transport.livekit._inbox import Inbox
+from xr_media_hub.transport.livekit._media_streams import MediaEvents
 from xr_media_hub.transport.livekit._pulse import Pulse
 from xr_media_hub.transport.livekit._return_track import ReturnTrack
 from xr_media_hub.transport.livekit._room_keeper import ParticipantRoom
@@ -51,6 +52,7 @@ class ParticipantSession:
         connector: Connector,
         stats: HubStats,
         signalling: Signalling,
+        media: MediaEvents,
         max_data_bytes: int,
         on_closed: Callable[["ParticipantSession"], None],
     ) -> None:
@@ -63,7 +65,7 @@ class ParticipantSession:
         self._stats = stats
         self._on_closed = on_closed
         self._who = stats.who(participant_id)
-        self._readers = TrackReaders(self._who, connector, self.counts)
+        self._readers = TrackReaders(self._who, connector, media, self.counts)
         self._voice = ReturnTrack(self._who, room, self.counts)
         self._inbox = Inbox(self._who, self.counts)
         self._data_in = DataIn(self._who, self._pass_data, self.counts, max_data_bytes)

@@ -13,15 +13,10 @@ from xr_ai_agent import AgentSdkError, AudioChunk, Connector, PixelFormat
 from xr_media_hub._stats import ParticipantStats, TrackStats
 from xr_media_hub._throttle import Throttled
 from xr_media_hub._who import Who
+from xr_media_hub.transport.livekit._media_streams import MediaEvents, PictureStream, SoundStream
 
 logger = logging.getLogger(__name__)
 
-AUDIO_RATE_HZ = 48_000  # Opus decodes to this: the source's own rate
-_AUDIO_CHANNELS = 1
-# A second of sound: enough to ride out a stall; older sound is dropped, since speech now matters more.
-_AUDIO_QUEUE_FRAMES = 100
-# The newest picture is the one wanted.
-_VIDEO_QUEUE_FRAMES = 2
 _CLOSE_LIMIT_S = 2.0
 _INT16_FULL_SCALE = 32_768.0
 
@@ -34,7 +29,7 @@ def now_us() -> int:
 class _Reader(NamedTuple):
     track: rtc.Track
     task: "asyncio.Task[None]"
-    stream: rtc.AudioStream | rtc.VideoStream
+    stream: SoundStream | PictureStream
 
 
 class TrackReaders:
@@ -44,10 +39,11 @@ class TrackReaders:
     closes the stream first and asks questions later.
     """
 
-    def __init__(self, who: Who, connector: Connector, stats: ParticipantStats) -> None:
+    def __init__(self, who: Who, connector: Connector, events: MediaEvents, stats: ParticipantStats) -> None:
         self._participant_id = who.participant_id
         self._who = who
         self._connector = connector
+        self._events = events
         self._stats = stats
         self._frame_lost = Throttled(logger)
         self._readers: dict[str, _Reader] = {}
@@ -63,14 +59,12 @@ class TrackReaders:
         await self.stop(track_id)
         is_audio = track.kind == rtc.TrackKind.KIND_AUDIO
         counts = self._stats.tracks[track_id] = TrackStats("audio" if is_audio else "video")
-        stream: rtc.AudioStream | rtc.VideoStream
+        stream: SoundStream | PictureStream
         if is_audio:
-            stream = rtc.AudioStream(
-                track, sample_rate=AUDIO_RATE_HZ, num_channels=_AUDIO_CHANNELS, capacity=_AUDIO_QUEUE_FRAMES
-            )
+            stream = SoundStream(track, self._events)
             reading = self._read_audio(track_id, counts, stream)
         else:
-            stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420, capacity=_VIDEO_QUEUE_FRAMES)
+            stream = PictureStream(track, self._events)
             reading = self._read_video(track_id, counts, stream)
         task = asyncio.create_task(reading, name=f"track {track_id}")
         task.add_done_callback(self._report)
@@ -86,7 +80,7 @@ class TrackReaders:
         with suppress(TimeoutError):
             await asyncio.wait_for(reader.stream.aclose(), _CLOSE_LIMIT_S)
         await asyncio.wait({reader.task})
-        if isinstance(reader.stream, rtc.VideoStream):
+        if isinstance(reader.stream, PictureStream):
             await self._connector.end_track(self._participant_id, track_id)
 
     async def stop_all(self) -> None:
@@ -94,7 +88,7 @@ class TrackReaders:
         for track_id in list(self._readers):
             await self.stop(track_id)
 
-    async def _read_audio(self, track_id: str, counts: TrackStats, stream: rtc.AudioStream) -> None:
+    async def _read_audio(self, track_id: str, counts: TrackStats, stream: SoundStream) -> None:
         async for event in stream:
             frame = event.frame
             samples = np.frombuffer(frame.data, dtype=np.int16).astype("<f4")
@@ -112,12 +106,12 @@ class TrackReaders:
             self._stats.audio_chunks += 1
             counts.received += 1
 
-    async def _read_video(self, track_id: str, counts: TrackStats, stream: rtc.VideoStream) -> None:
-        async for event in stream:
-            frame = event.frame
+    async def _read_video(self, track_id: str, counts: TrackStats, stream: PictureStream) -> None:
+        async for picture in stream.pictures():
+            size = picture.width, picture.height
             try:
                 await self._connector.push_frame(
-                    self._participant_id, track_id, PixelFormat.I420, frame.width, frame.height, now_us(), frame.data
+                    self._participant_id, track_id, PixelFormat.I420, *size, now_us(), picture.pixels
                 )
             except AgentSdkError as error:
                 self._stats.dropped_in += 1
@@ -125,7 +119,7 @@ class TrackReaders:
             else:
                 self._stats.video_frames += 1
                 counts.received += 1
-                counts.width, counts.height = frame.width, frame.height
+                counts.width, counts.height = size
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
