@@ -5,8 +5,9 @@
     camera_peer.py subscriber LIVEKIT_URL TOKEN
 
 Each answers "take" with what it has seen since: number of a frame → time in ms. The publisher writes the number of each
-frame into its picture; the time is when it was captured, or when its pixels were there. The agent is told by "fetch"
-whether it wants pixels of its own (what `request_frame` gives unless told otherwise) or reads them in place.
+frame into its picture; the time is when it was captured, or when its pixels were there. The agent adds for how long the
+hub had each (since LiveKit's library gave it to the hub, `FrameData.pts_us`), and is told by "fetch" whether it wants
+pixels of its own (what `request_frame` gives unless told otherwise) or reads them in place.
 """
 
 from __future__ import annotations
@@ -38,12 +39,17 @@ class _Seen:
 
     def __init__(self) -> None:
         self.times_ms: dict[int, float] = {}
+        self.passing_ms: list[float] = []
         self.height = 0
         self.wants_copies = True
         self.running: asyncio.Task[None] | None = None
 
     def note(self, number: int) -> None:
         self.times_ms[number] = time.monotonic_ns() / 1e6
+
+    def note_passed(self, frame: FrameData | FrameView) -> None:
+        self.passing_ms.append((time.time_ns() // 1000 - frame.pts_us) / 1e3)
+        self.note_pixels(frame.width, frame.height, frame.data)
 
     def note_pixels(self, width: int, height: int, data: Any) -> None:
         now_ms = time.monotonic_ns() / 1e6
@@ -61,7 +67,8 @@ class _Seen:
             self.running.result()
             raise RuntimeError("it has ended")
         taken, self.times_ms = self.times_ms, {}
-        return {"times_ms": taken, "height": self.height}
+        passing, self.passing_ms = self.passing_ms, []
+        return {"times_ms": taken, "passing_ms": passing, "height": self.height}
 
     async def fetch(self, copied: bool) -> None:
         """As agent: get pixels of one's own from now on, or read them in place."""
@@ -116,7 +123,7 @@ async def _fetch(seen: _Seen, sub_addr: str, push_addr: str) -> None:
         else:
             frame = await endpoint.request_frame(signal, copy=False)
         if frame is not None:
-            seen.note_pixels(frame.width, frame.height, frame.data)
+            seen.note_passed(frame)
 
     endpoint.on_frame(on_frame)
     await endpoint.run()
