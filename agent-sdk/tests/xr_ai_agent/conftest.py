@@ -1,7 +1,6 @@
 """A real hub on real sockets in a temporary directory, with endpoints that close themselves."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from xr_ai_agent import ConnectorEndpoint, CurveKeys, HubEndpoint, ProcessorEndpoint, RemoteAccess, create_key_pair
+from xr_ai_program.testing import eventually
 
-# Any wait in these tests; a state that is not there by then will not come.
 DEADLINE_S = 20.0
-
 
 # A machine that is busy with other things makes no example wrong.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
-
-
-async def eventually(condition: Callable[[], Any], what: str = "", deadline_s: float = DEADLINE_S) -> None:
-    """Wait for a state."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_s} s: {what or condition}")
-        await asyncio.sleep(0.002)
 
 
 class Stage:

@@ -183,7 +183,7 @@ async def test_a_leave_lost_on_the_socket_of_the_signals_is_noticed_and_made_up_
     agent.on_frame(lambda signal: seen.append(signal.seq))
     agent._attendance.on_video_told(ParticipantEvent("alice", False, 1))
     await push(connector)
-    await eventually(lambda: agent.losses.get("join or leave lost") == 1, deadline_s=20)
+    await eventually(lambda: agent.losses.get("join or leave lost") == 1, within_s=20)
     await push(connector)
     await eventually(lambda: seen == [2])
 

@@ -273,11 +273,11 @@ async def test_who_falls_silent_on_another_machine_has_left_and_is_back_when_it_
         assert await ready(process) == "ready"
         await eventually(lambda: hub.connected_participants == {"alice"})
         process.send_signal(signal.SIGSTOP)
-        await eventually(lambda: not hub.connected_participants, deadline_s=30)
+        await eventually(lambda: not hub.connected_participants, within_s=30)
         process.send_signal(signal.SIGCONT)
-        await eventually(lambda: hub.connected_participants == {"alice"}, deadline_s=30)
+        await eventually(lambda: hub.connected_participants == {"alice"}, within_s=30)
         go(process)
-        await eventually(lambda: signals, deadline_s=30)
+        await eventually(lambda: signals, within_s=30)
         assert agent.connected_participants == {"alice"}
 
 
@@ -288,7 +288,7 @@ async def test_a_connector_whose_connection_broke_is_back_with_its_ring_and_its_
     for participant_id in ("alice", "bob"):
         await connector.notify_participant_joined(participant_id, 1)
     await eventually(lambda: hub.connected_participants == {"alice", "bob"})
-    connector._link._sub.disconnect(stage.pub)
+    connector._link._sub.socket.disconnect(stage.pub)
     await eventually(lambda: not hub.connected_participants)
     await connector.notify_participant_left("bob", 2)
     # The hub knows no ring of theirs now, so nobody frees what is in it.
@@ -298,7 +298,7 @@ async def test_a_connector_whose_connection_broke_is_back_with_its_ring_and_its_
         await _push_frame(connector)
     agent = await stage.agent()
     agent.on_frame(signals.append)
-    connector._link._sub.connect(stage.pub)
+    connector._link._sub.socket.connect(stage.pub)
     await eventually(lambda: hub.connected_participants == {"alice"})
     await _push_until_seen(connector, signals)
     for _ in range(8):
@@ -350,11 +350,11 @@ async def test_who_leaves_while_their_join_is_being_told_leaves_no_ghost(stage, 
     connector, events = await stage.connector(), []
     hub.on_participant(lambda event: events.append((event.participant_id, event.joined)))
     # The join waits until the hub sees its subscriptions, and the answer to that is not read.
-    connector._link._reader.stop()
+    connector._link._sub.stop()
     joining = asyncio.ensure_future(connector.notify_participant_joined("alice", 1))
     await eventually(lambda: connector._link._markers.is_waiting)
     await connector.notify_participant_left("alice", 2)
-    connector._link._reader.start()
+    connector._link._sub.start()
     await joining
     await connector.notify_participant_joined("bob", 1)
     await eventually(lambda: ("bob", True) in events)
@@ -400,9 +400,9 @@ async def test_whom_another_connector_took_over_is_not_taken_back_by_a_new_conne
     for connector in (first, second):
         await connector.notify_participant_joined("alice", 1)
         await eventually(lambda connector=connector: hub._core.roster.connector_of("alice") == connector.connector_id)
-    first._link._sub.disconnect(stage.pub)
+    first._link._sub.socket.disconnect(stage.pub)
     await eventually(lambda: hub.stats().peers == 1)
-    first._link._sub.connect(stage.pub)
+    first._link._sub.socket.connect(stage.pub)
     await first.notify_participant_joined("bob", 1)
     await eventually(lambda: "bob" in hub.connected_participants and hub.stats().peers == 2)
     await eventually(lambda: first._announcer._questions == 2 and first._announcer._answer.done())
@@ -445,7 +445,7 @@ async def test_a_burst_of_10000_chunks_loses_nothing_and_its_flush_comes_at_once
         assert await ready(process) == "ready"
         go(process)
         # Every chunk is heard, or was overtaken and silenced by the flush; none is lost and none comes after it.
-        await eventually(lambda: "flush" in got and len(got) - 1 + silenced(hub) == 10_000, deadline_s=20)
+        await eventually(lambda: "flush" in got and len(got) - 1 + silenced(hub) == 10_000, within_s=20)
     assert (got.count("flush"), got.index("flush")) == (1, len(got) - 1)
     assert silenced(hub) < 1_000
 

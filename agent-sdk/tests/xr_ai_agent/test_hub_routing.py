@@ -143,12 +143,12 @@ async def test_an_answer_on_its_way_to_who_has_left_is_not_given_to_who_comes_ba
     got = _collect(connector)
     await connector.notify_participant_joined("alice", 1)
     await eventually(lambda: agent.connected_participants)
-    connector._link._reader.stop()
+    connector._link._sub.stop()
     published = hub.stats().published
     await agent.send_return_data(DataMessage("alice", "t", 1, b"old"))
     await eventually(lambda: hub.stats().published > published)
     await connector.notify_participant_left("alice", 2)
-    connector._link._reader.start()
+    connector._link._sub.start()
     await connector._link._markers.wait()
     assert got == []
 

@@ -24,6 +24,7 @@ from xr_ai_agent import (
     PixelFormat,
     ProcessorEndpoint,
 )
+from xr_ai_program.testing import eventually
 
 SIDE_PX = 4
 FRAME = bytes(PixelFormat.I420.frame_bytes(SIDE_PX, SIDE_PX))
@@ -58,8 +59,8 @@ class Listener:
     def pause(self, socket: str, paused: bool) -> None:
         """Let one of the sockets run behind: what comes waits in it."""
         link = self.endpoint._link
-        reader = link._reader if socket == "contract" else link.video._reader
-        (reader.stop if paused else reader.start)()
+        line = link._sub if socket == "contract" else link.video._line
+        (line.stop if paused else line.start)()
 
     def take(self, person: str) -> list[Told]:
         """Return what was told of a person, and forget it."""
@@ -199,9 +200,8 @@ def test_a_list_from_before_a_session_does_not_end_it_before_its_last_frame(worl
             listener.pause("video", True)
         answered = world.hub._sockets.video.published + len(links)
         asked = [asyncio.create_task(link.video.markers.wait()) for link in links]
+        await eventually(lambda: world.hub._sockets.video.published >= answered)
         async with asyncio.timeout(DEADLINE_S):
-            while world.hub._sockets.video.published < answered:
-                await asyncio.sleep(0.001)
             for what in ("join", "frame", "leave"):
                 await _say(world, what, "ann", "one", here, [])
             for listener in world.listeners:

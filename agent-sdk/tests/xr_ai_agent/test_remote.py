@@ -87,7 +87,7 @@ async def test_a_connector_with_a_key_serves_its_participants(stage, hub, access
     side = 1280
     pixels = bytes(range(256)) * (side * side * 3 // 2 // 256)
     assert await connector.push_frame("alice", "v", PixelFormat.I420, side, side, 7, pixels) == 1
-    await eventually(lambda: signals, deadline_s=20)
+    await eventually(lambda: signals, within_s=20)
     assert (signals[0].seq, signals[0].pts_us, signals[0].width) == (1, 7, side)
     assert (await agent.request_frame(TRACK)).data == pixels
     with pytest.raises(FrameTooLargeError, match="at most 4000000"):
@@ -97,7 +97,7 @@ async def test_a_connector_with_a_key_serves_its_participants(stage, hub, access
     # Of one that does not check:
     forged = FrameData(2, 7, 8, 8, PixelFormat.I420, FRAME, "alice", "v")
     assert connector._link.sender.send_now(encode(MsgType.FRAME_DATA, forged))
-    await eventually(lambda: hub.stats().counters.get("malformed frame dropped") == 1, deadline_s=20)
+    await eventually(lambda: hub.stats().counters.get("malformed frame dropped") == 1, within_s=20)
     await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
     await eventually(lambda: said)
     await connector.end_track("alice", "v")
@@ -187,7 +187,7 @@ async def test_a_refused_agent_says_so_once_and_gets_in_when_its_key_is_laid_dow
     kept = public.read_bytes()
     public.unlink()
     agent = remote_agent(stage, hub, keys)
-    await eventually(lambda: agent.losses.get("key refused", 0) >= 5, deadline_s=20)
+    await eventually(lambda: agent.losses.get("key refused", 0) >= 5, within_s=20)
     told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("key refused")]
     assert len(told) == 1
     assert "copy patient.key into the hub's folder" in told[0]
@@ -198,9 +198,9 @@ async def test_a_refused_agent_says_so_once_and_gets_in_when_its_key_is_laid_dow
     said: list = []
     connector.on_return_data(said.append)
     await connector.notify_participant_joined("alice", 1)
-    await eventually(lambda: agent.connected_participants, deadline_s=20)
+    await eventually(lambda: agent.connected_participants, within_s=20)
     assert await agent.send_return_data(DataMessage("alice", "t", 1, b"y"))
-    await eventually(lambda: said, deadline_s=20)
+    await eventually(lambda: said, within_s=20)
 
 
 def hub_on_ports(stage, settings: RemoteAccess) -> tuple[HubEndpoint, RemoteAccess]:

@@ -130,7 +130,7 @@ async def test_sound_and_broadcasts_that_found_no_room_are_counted_to_the_last_o
     def lost() -> dict[str, int]:
         return dict(next(agent.lost for agent in hub.stats().agents))
 
-    await eventually(lambda: {"audio lost", "control lost"} <= lost().keys(), deadline_s=60)
+    await eventually(lambda: {"audio lost", "control lost"} <= lost().keys(), within_s=60)
     told = await listener.ask()
     for kind, count in sent.items():
         assert told["got"][kind] + told["lost"][f"{kind} lost"] == count

@@ -2,8 +2,6 @@
 
 import asyncio
 import io
-import subprocess
-import time
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -19,36 +17,22 @@ from xr_ai_agent import AudioChunk, HubEndpoint, ProcessorEndpoint
 from xr_ai_models import OpenAICompatSTT, OpenAICompatTTS
 from xr_ai_models.testing import ReceivedRequest, ScriptedServer, scripted_server
 from xr_ai_pipecat import BrainProcessor, Query, VadConfig, VoiceConfig, VoiceSession
+from xr_ai_program.testing import eventually, flite_wav
 
 DEADLINE_S = 15.0
 TTS_RATE_HZ = 8000
 
 
-async def until(condition: Callable[[], Any], what: str = "") -> None:
-    """Wait for a state that nothing announces."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, f"never: {what or condition}"
-        await asyncio.sleep(0.005)
-
-
-@pytest.fixture(name="until")
-def until_fixture() -> Callable[..., Awaitable[None]]:
-    return until
-
-
 @pytest.fixture(scope="session")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], np.ndarray]:
+def speech() -> Callable[[str], np.ndarray]:
     """Return float32 speech at 16 kHz, spoken by flite's rms voice."""
-    folder, cache = tmp_path_factory.mktemp("speech"), {}
+    cache: dict[str, np.ndarray] = {}
 
     def say(text: str) -> np.ndarray:
         if text not in cache:
-            path = folder / f"{len(cache)}.wav"
-            subprocess.run(["flite", "-voice", "rms", "-t", text, "-o", str(path)], check=True, timeout=30)
-            with wave.open(str(path)) as reader:
+            with wave.open(io.BytesIO(flite_wav(text))) as reader:
                 assert reader.getframerate() == 16000
-                samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
+                samples = np.frombuffer(reader.readframes(-1), "<i2")
             cache[text] = samples.astype(np.float32) / 32768
         return cache[text]
 
@@ -163,7 +147,7 @@ class Stage:
 
     async def join(self, name: str, *, config: VoiceConfig | None = None) -> Person:
         await self.connector.notify_participant_joined(name, 0)
-        await until(lambda: name in self.endpoint.connected_participants, f"{name} joined")
+        await eventually(lambda: name in self.endpoint.connected_participants, f"{name} joined")
         brain = RecordingBrain(name)
         stt = await self.exits.enter_async_context(OpenAICompatSTT(self.stt.url))
         tts = await self.exits.enter_async_context(OpenAICompatTTS(self.tts.url))

@@ -8,15 +8,16 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from xr_ai_pipecat import Query
+from xr_ai_program.testing import eventually
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_speech_becomes_a_query_and_its_answer_is_heard(stage: Any, speech: Any, until: Any) -> None:
+async def test_speech_becomes_a_query_and_its_answer_is_heard(stage: Any, speech: Any) -> None:
     alice = await stage.join("alice")
     stage.will_hear("alice", "put a red cube in front of me")
     await alice.say(speech("put a red cube in front of me"))
-    await until(lambda: "bot stops" in alice.brain.events, "the end of the answer")
+    await eventually(lambda: "bot stops" in alice.brain.events, "the end of the answer")
     assert alice.brain.queries == [Query("put a red cube in front of me", True, 0.9, ())]
     assert alice.brain.events == [
         "user starts",
@@ -33,32 +34,32 @@ async def test_speech_becomes_a_query_and_its_answer_is_heard(stage: Any, speech
     assert {chunk.track_id for chunk in stage.heard["alice"]} == {"tts"}
 
 
-async def test_typed_requests_are_answered_aloud_and_need_no_stt(stage: Any, until: Any) -> None:
+async def test_typed_requests_are_answered_aloud_and_need_no_stt(stage: Any) -> None:
     alice = await stage.join("alice")
     alice.session.submit(Query("hello"))
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     assert stage.spoken_texts() == ["You said hello."]
     assert stage.stt.requests == []
 
 
-async def test_speaking_over_an_answer_cuts_it_off_for_that_person_alone(stage: Any, speech: Any, until: Any) -> None:
+async def test_speaking_over_an_answer_cuts_it_off_for_that_person_alone(stage: Any, speech: Any) -> None:
     stage.tts_seconds = 20.0
     alice, bob = await stage.join("alice"), await stage.join("bob")
     for person in (alice, bob):
         person.session.submit(Query("tell me a story"))
-    await until(lambda: "bot starts" in alice.brain.events and "bot starts" in bob.brain.events)
+    await eventually(lambda: "bot starts" in alice.brain.events and "bot starts" in bob.brain.events)
     stage.will_hear("alice", "um")
     await alice.say(speech("wait a moment please"))
-    await until(lambda: "user stops" in alice.brain.events)
+    await eventually(lambda: "user stops" in alice.brain.events)
     assert stage.flushed == ["alice"]
     assert "bot stops" in alice.brain.events
     assert "bot stops" not in bob.brain.events
     before = stage.heard_seconds("bob")
-    await until(lambda: stage.heard_seconds("bob") > before, "bob hearing more")
+    await eventually(lambda: stage.heard_seconds("bob") > before, "bob hearing more")
     assert stage.heard_seconds("alice") < 19
 
 
-async def test_a_new_request_supersedes_the_one_under_way(stage: Any, until: Any) -> None:
+async def test_a_new_request_supersedes_the_one_under_way(stage: Any) -> None:
     alice, bob = await stage.join("alice"), await stage.join("bob")
 
     async def answer(query: Query) -> str:
@@ -69,15 +70,15 @@ async def test_a_new_request_supersedes_the_one_under_way(stage: Any, until: Any
     alice.brain.answer = bob.brain.answer = answer
     alice.session.submit(Query("slow"))
     bob.session.submit(Query("slow"))
-    await until(lambda: alice.brain.queries and bob.brain.queries)
+    await eventually(lambda: alice.brain.queries and bob.brain.queries)
     alice.session.submit(Query("quick"))
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     assert alice.brain.events[:4] == ["query slow", "superseded", "cancelled slow", "query quick"]
     assert bob.brain.events == ["query slow"]
     assert stage.spoken_texts() == ["quick done"]
 
 
-async def test_requests_that_wait_are_answered_in_their_order_and_heard_to_the_end(stage: Any, until: Any) -> None:
+async def test_requests_that_wait_are_answered_in_their_order_and_heard_to_the_end(stage: Any) -> None:
     alice = await stage.join("alice")
     release = asyncio.Event()
 
@@ -89,17 +90,17 @@ async def test_requests_that_wait_are_answered_in_their_order_and_heard_to_the_e
     alice.brain.answer = answer
     for text in ("slow", "then one", "then two"):
         alice.session.submit(Query(text))
-    await until(lambda: "waits then two" in alice.brain.events)
+    await eventually(lambda: "waits then two" in alice.brain.events)
     assert alice.brain.events == ["query slow", "waits then one", "waits then two"]
     release.set()
-    await until(lambda: len(stage.spoken_texts()) == 3)
+    await eventually(lambda: len(stage.spoken_texts()) == 3)
     assert [query.text for query in alice.brain.queries] == ["slow", "then one", "then two"]
     assert stage.spoken_texts() == ["slow done", "then one done", "then two done"]
-    await until(lambda: stage.heard_seconds("alice") > 0.85, "all three answers")
+    await eventually(lambda: stage.heard_seconds("alice") > 0.85, "all three answers")
     assert stage.flushed.count("alice") <= 1, "an answer was cut off by the request that had waited for it"
 
 
-async def test_only_so_many_requests_wait_and_a_stop_forgets_them(stage: Any, until: Any) -> None:
+async def test_only_so_many_requests_wait_and_a_stop_forgets_them(stage: Any) -> None:
     alice = await stage.join("alice")
 
     async def answer(_query: Query) -> None:
@@ -109,16 +110,16 @@ async def test_only_so_many_requests_wait_and_a_stop_forgets_them(stage: Any, un
     alice.session.submit(Query("something long"))
     for number in range(9):
         alice.session.submit(Query(f"then {number}"))
-    await until(lambda: "refused then 8" in alice.brain.events)
+    await eventually(lambda: "refused then 8" in alice.brain.events)
     alice.session.submit(Query("never mind"))
-    await until(lambda: "stop never mind and 8 more" in alice.brain.events)
+    await eventually(lambda: "stop never mind and 8 more" in alice.brain.events)
     alice.brain.answer = None
     alice.session.submit(Query("hello"))
-    await until(lambda: stage.spoken_texts() == ["You said hello."])
+    await eventually(lambda: stage.spoken_texts() == ["You said hello."])
     assert [query.text for query in alice.brain.queries] == ["something long", "hello"]
 
 
-async def test_a_request_that_supersedes_forgets_those_that_wait(stage: Any, until: Any) -> None:
+async def test_a_request_that_supersedes_forgets_those_that_wait(stage: Any) -> None:
     alice = await stage.join("alice")
 
     async def answer(query: Query) -> str | None:
@@ -129,11 +130,11 @@ async def test_a_request_that_supersedes_forgets_those_that_wait(stage: Any, unt
     alice.brain.answer = answer
     for text in ("slow", "then one", "no, this"):
         alice.session.submit(Query(text))
-    await until(lambda: stage.spoken_texts() == ["no, this done"])
+    await eventually(lambda: stage.spoken_texts() == ["no, this done"])
     assert [query.text for query in alice.brain.queries] == ["slow", "no, this"]
 
 
-async def test_nothing_of_a_superseded_answer_leaks_into_the_next(stage: Any, until: Any) -> None:
+async def test_nothing_of_a_superseded_answer_leaks_into_the_next(stage: Any) -> None:
     alice = await stage.join("alice")
 
     async def answer(query: Query) -> Any:
@@ -145,16 +146,16 @@ async def test_nothing_of_a_superseded_answer_leaks_into_the_next(stage: Any, un
 
     alice.brain.answer = answer
     alice.session.submit(Query("slow"))
-    await until(lambda: alice.brain.queries)
+    await eventually(lambda: alice.brain.queries)
     await asyncio.sleep(0)
     alice.session.submit(Query("quick"))
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     assert stage.spoken_texts()[-1] == "New answer."
     assert not any("New answer" in text and "beginning" in text for text in stage.spoken_texts())
     assert stage.heard_seconds("alice") == pytest.approx(0.3, abs=0.01)
 
 
-async def test_stop_ends_request_and_speech_and_is_no_request(stage: Any, speech: Any, until: Any) -> None:
+async def test_stop_ends_request_and_speech_and_is_no_request(stage: Any, speech: Any) -> None:
     alice = await stage.join("alice")
 
     async def answer(_query: Query) -> None:
@@ -162,15 +163,15 @@ async def test_stop_ends_request_and_speech_and_is_no_request(stage: Any, speech
 
     alice.brain.answer = answer
     alice.session.submit(Query("something long"))
-    await until(lambda: alice.brain.queries)
+    await eventually(lambda: alice.brain.queries)
     stage.will_hear("alice", "Stop.")
     await alice.say(speech("stop"))
-    await until(lambda: "stop Stop." in alice.brain.events)
+    await eventually(lambda: "stop Stop." in alice.brain.events)
     assert "cancelled something long" in alice.brain.events
     assert len(alice.brain.queries) == 1
 
 
-async def test_fillers_neither_ask_nor_interrupt_the_work(stage: Any, speech: Any, until: Any) -> None:
+async def test_fillers_neither_ask_nor_interrupt_the_work(stage: Any, speech: Any) -> None:
     alice = await stage.join("alice")
     release = asyncio.Event()
 
@@ -180,17 +181,17 @@ async def test_fillers_neither_ask_nor_interrupt_the_work(stage: Any, speech: An
 
     alice.brain.answer = answer
     alice.session.submit(Query("something"))
-    await until(lambda: alice.brain.queries)
+    await eventually(lambda: alice.brain.queries)
     stage.will_hear("alice", "Mm-hmm.")
     await alice.say(speech("okay then"))
-    await until(lambda: "user stops" in alice.brain.events)
+    await eventually(lambda: "user stops" in alice.brain.events)
     release.set()
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     assert [query.text for query in alice.brain.queries] == ["something"]
     assert stage.spoken_texts() == ["Here you are."]
 
 
-async def test_yes_is_heard_after_a_question(stage: Any, speech: Any, until: Any) -> None:
+async def test_yes_is_heard_after_a_question(stage: Any, speech: Any) -> None:
     alice = await stage.join("alice")
 
     async def answer(query: Query) -> str:
@@ -198,14 +199,14 @@ async def test_yes_is_heard_after_a_question(stage: Any, speech: Any, until: Any
 
     alice.brain.answer = answer
     alice.session.submit(Query("delete it"))
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     stage.will_hear("alice", "yes")
     await alice.say(speech("yes please"))
-    await until(lambda: len(alice.brain.queries) == 2)
+    await eventually(lambda: len(alice.brain.queries) == 2)
     assert alice.brain.queries[-1].text == "yes"
 
 
-async def test_an_answer_waits_while_the_person_speaks(stage: Any, speech: Any, until: Any) -> None:
+async def test_an_answer_waits_while_the_person_speaks(stage: Any, speech: Any) -> None:
     alice = await stage.join("alice")
     release = asyncio.Event()
 
@@ -217,15 +218,15 @@ async def test_an_answer_waits_while_the_person_speaks(stage: Any, speech: Any, 
     alice.session.submit(Query("something"))
     stage.will_hear("alice", "um")
     await alice.send(speech("let me think about that for a while"))
-    await until(lambda: "user starts" in alice.brain.events)
+    await eventually(lambda: "user starts" in alice.brain.events)
     release.set()
-    await until(lambda: stage.spoken_texts() == ["Here you are."], "synthesis")
+    await eventually(lambda: stage.spoken_texts() == ["Here you are."], "synthesis")
     assert "bot starts" not in alice.brain.events
     await alice.silence(1.2)
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
 
 
-async def test_one_persons_slow_transcript_holds_up_nobody_else(stage: Any, speech: Any, until: Any) -> None:
+async def test_one_persons_slow_transcript_holds_up_nobody_else(stage: Any, speech: Any) -> None:
     alice, bob = await stage.join("alice"), await stage.join("bob")
     release = asyncio.Event()
 
@@ -236,32 +237,30 @@ async def test_one_persons_slow_transcript_holds_up_nobody_else(stage: Any, spee
     stage.will_hear("alice", slow, "second")
     stage.will_hear("bob", "bobs request")
     await alice.say(speech("this takes long"))
-    await until(lambda: len(stage.stt.requests) == 1)
+    await eventually(lambda: len(stage.stt.requests) == 1)
     await alice.say(speech("and this comes after"))
     await bob.say(speech("this is quick"))
-    await until(lambda: bob.brain.queries)
+    await eventually(lambda: bob.brain.queries)
     assert alice.brain.queries == []
     assert len(stage.stt.requests) == 2, "one transcription at a time for each participant"
     release.set()
-    await until(lambda: len(alice.brain.queries) == 2)
+    await eventually(lambda: len(alice.brain.queries) == 2)
     assert [query.text for query in alice.brain.queries] == ["first", "second"]
 
 
-async def test_a_failing_recogniser_is_reported_and_the_next_utterance_works(
-    stage: Any, speech: Any, until: Any
-) -> None:
+async def test_a_failing_recogniser_is_reported_and_the_next_utterance_works(stage: Any, speech: Any) -> None:
     alice = await stage.join("alice")
     stage.will_hear("alice", Response("no model", status_code=500), "", "hello")
     await alice.say(speech("can you hear me"))
-    await until(lambda: any(event.startswith("hearing failed") for event in alice.brain.events))
+    await eventually(lambda: any(event.startswith("hearing failed") for event in alice.brain.events))
     await alice.say(speech("can you hear me"))
-    await until(lambda: "not understood" in alice.brain.events)
+    await eventually(lambda: "not understood" in alice.brain.events)
     await alice.say(speech("can you hear me"))
-    await until(lambda: alice.brain.queries)
+    await eventually(lambda: alice.brain.queries)
     assert any("no model" in event for event in alice.brain.events)
 
 
-async def test_an_ack_without_full_stop_is_spoken_at_once_and_by_itself(stage: Any, until: Any) -> None:
+async def test_an_ack_without_full_stop_is_spoken_at_once_and_by_itself(stage: Any) -> None:
     alice = await stage.join("alice")
     release = asyncio.Event()
 
@@ -272,16 +271,14 @@ async def test_an_ack_without_full_stop_is_spoken_at_once_and_by_itself(stage: A
 
     alice.brain.answer = answer
     alice.session.submit(Query("add a box"))
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     assert stage.spoken_texts() == ["On it"]
     release.set()
-    await until(lambda: alice.brain.events.count("bot stops") == 2)
+    await eventually(lambda: alice.brain.events.count("bot stops") == 2)
     assert stage.spoken_texts() == ["On it", "Added a box"]
 
 
-async def test_streams_are_spoken_in_order_with_bounded_work_and_survive_a_failure(
-    stage: Any, until: Any, tone_wav: Any
-) -> None:
+async def test_streams_are_spoken_in_order_with_bounded_work_and_survive_a_failure(stage: Any, tone_wav: Any) -> None:
     alice = await stage.join("alice")
     at_work: list[int] = [0, 0]
 
@@ -305,14 +302,14 @@ async def test_streams_are_spoken_in_order_with_bounded_work_and_survive_a_failu
 
     alice.brain.answer = answer
     alice.session.submit(Query("count"))
-    await until(lambda: "bot stops" in alice.brain.events)
+    await eventually(lambda: "bot stops" in alice.brain.events)
     assert sorted(stage.spoken_texts()) == ["Five", "Four.", "One.", "Three.", "Two."]
     assert at_work[1] <= 2
     # Sentence one is slower to make than three to five, and still comes first: its chunks are 0.1 s together.
     assert [chunk.samples for chunk in stage.heard["alice"][:3]] == [320, 320, 160]
 
 
-async def test_leaving_ends_the_pipeline_and_its_request(stage: Any, until: Any) -> None:
+async def test_leaving_ends_the_pipeline_and_its_request(stage: Any) -> None:
     alice = await stage.join("alice")
 
     async def answer(_query: Query) -> None:
@@ -320,7 +317,7 @@ async def test_leaving_ends_the_pipeline_and_its_request(stage: Any, until: Any)
 
     alice.brain.answer = answer
     alice.session.submit(Query("something long"))
-    await until(lambda: alice.brain.queries)
+    await eventually(lambda: alice.brain.queries)
     async with asyncio.timeout(5):
         await alice.session.close()
     assert alice.brain.events[-1] == "cancelled something long"
