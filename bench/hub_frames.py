@@ -34,8 +34,9 @@ def measure_frames(subjects: Sequence[str], *, is_quick: bool) -> list[Figure]:
     """request_frame again and again, 1 ms apart, while a camera sends 30/s; every frame is checked to be one picture.
 
     It gives pixels of the agent's own unless told otherwise; "in place" is without the copy. ``floor-ask`` is a request
-    to the hub and 28 bytes back, with no checks. The plain copy is numpy's, made by the same process at once after each
-    slice. Processor time is that of fetching a still frame in place, as fast as it goes.
+    to the hub and 28 bytes back, with no checks. The plain copy is numpy's, to the same place each time, made by the same
+    process at once after each slice and in the same rhythm: what was not touched for a millisecond takes longer.
+    Processor time is that of fetching a still frame in place, as fast as it goes.
     """
     figures = []
     with rigs((_BASE, *subjects, _COPYING), Rig) as started:
@@ -66,7 +67,7 @@ def _fetch(rig: Rig, width: int, height: int, fmt: str) -> dict[str, Any]:
         "bad": bad,
         "hub_us": 1e6 * hub_s / max(1, still["lat"]["n"]),
         "agent_us": 1e6 * still["cpu"] / max(1, still["lat"]["n"]),
-        "copy": rig.agent("copy", size=frame_bytes(width, height, fmt)),
+        "copy": rig.agent("copy", size=frame_bytes(width, height, fmt), think=_THINK_S),
     }
 
 

@@ -200,8 +200,8 @@ class Player:
             "rss": resident_mb(),
         }
 
-    async def copy(self, size: int, times: int = 30) -> float:
-        """Return how long a plain copy of so many bytes takes, in µs."""
+    async def copy(self, size: int, think: float = 0.0, times: int = 30) -> float:
+        """Return how long a plain copy of so many bytes takes, in µs, with a pause after each as between fetches."""
         source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
         np.copyto(target, source)
         took = []
@@ -209,6 +209,7 @@ class Player:
             started = time.perf_counter()
             np.copyto(target, source)
             took.append(1e6 * (time.perf_counter() - started))
+            await asyncio.sleep(think)
         return median_of(took)
 
     async def block(self, secs: float) -> None:
