@@ -34,8 +34,8 @@ def measure_frames(subjects: Sequence[str], *, is_quick: bool) -> list[Figure]:
     """request_frame again and again, 1 ms apart, while a camera sends 30/s; every frame is checked to be one picture.
 
     It gives pixels of the agent's own unless told otherwise; "in place" is without the copy. ``floor-ask`` is a request
-    to the hub and 28 bytes back, with no checks. The plain copy is numpy's, to the same place each time, made by the same
-    process at once after each slice and in the same rhythm: what was not touched for a millisecond takes longer.
+    to the hub and 28 bytes back, with no checks. The plain copy is numpy's, to the same place each time, made by the
+    same process at once after each slice and in the same rhythm: what was not touched for a millisecond takes longer.
     Processor time is that of fetching a still frame in place, as fast as it goes.
     """
     figures = []
