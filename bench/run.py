@@ -31,6 +31,7 @@ from hub_signals import measure_signals
 from hub_slices import say
 from hub_soak import measure_growth
 from hub_sound import measure_sound
+from hub_voice import measure_voice
 from launcher_report import machine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +47,7 @@ _HUB_SOCKETS: dict[str, Callable[..., list[Figure]]] = {
 _PROGRAMS: dict[str, Callable[..., list[Figure]]] = {
     "proxy": measure_proxy,
     "camera": measure_camera,
+    "voice": measure_voice,
     "idle": measure_idle,
     "growth": measure_growth,
     "demo": measure_demo_start,
