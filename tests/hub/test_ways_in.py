@@ -11,7 +11,7 @@ import pytest
 from kit.agents import running_agent
 from kit.proxies import ReverseProxy, unverified_tls
 from kit.sdk import talk_over_tls
-from kit.signalling import first_signal
+from kit.signalling import first_signal, media_addresses
 
 from xr_ai_program.testing import eventually
 
@@ -79,6 +79,17 @@ async def test_the_sdk_talks_through_a_reverse_proxy(
         admission = await ask(session, proxy.url, "sdk")
         await talk_over_tls(public_authority_file, admission, agent)
     assert {signalled for signalled, _ in proxy.signalled} == {path}
+
+
+async def test_clients_are_told_to_send_media_to_the_configured_address_and_ports(make_hub: Callable[..., Any]) -> None:
+    # Nobody's address (RFC 5737). Nothing is sent there: this client does not take up LiveKit's offer.
+    hub = make_hub(node_ip="192.0.2.7").start()
+    await asyncio.to_thread(hub.wait_ready)
+    async with aiohttp.ClientSession() as session:
+        told = await media_addresses(session, await ask(session, hub.url, "alice"))
+    ports = {("udp", hub.config["lk_port_udp"]), ("tcp", hub.config["lk_port_tcp"])}
+    assert {(kind, port) for kind, _, port in told} == ports
+    assert {str(address) for _, address, _ in told if address.version == 4} == {"192.0.2.7"}
 
 
 async def test_the_media_server_may_be_behind_tls_itself(

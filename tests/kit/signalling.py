@@ -1,12 +1,15 @@
 """LiveKit's signalling, spoken without an SDK."""
 
 import base64
+import ipaddress
+import json
+from collections.abc import AsyncIterator
 
 import aiohttp
 from livekit.protocol.models import ClientInfo
 from livekit.protocol.rtc import JoinRequest, Ping, SignalRequest, SignalResponse, WrappedJoinRequest
 
-__all__ = ("first_signal", "signals_after")
+__all__ = ("first_signal", "media_addresses", "signals_after")
 
 
 async def first_signal(
@@ -29,16 +32,34 @@ async def signals_after(
     session: aiohttp.ClientSession, admission: dict[str, str], *asked: SignalRequest
 ) -> list[SignalResponse]:
     """Join, send LiveKit what is ``asked``, and return all that it said until it answered a ping after that."""
+    ping = SignalRequest(ping_req=Ping(timestamp=1))
+    return [said async for said in _signals(session, admission, "pong_resp", *asked, ping)]
+
+
+async def media_addresses(
+    session: aiohttp.ClientSession, admission: dict[str, str]
+) -> set[tuple[str, ipaddress.IPv4Address | ipaddress.IPv6Address, int]]:
+    """Join, and return where LiveKit tells the client to send its media: (udp or tcp, address, port)."""
+    # What it tells next comes after the last candidate.
+    said = [said.trickle async for said in _signals(session, admission, "room_update") if said.HasField("trickle")]
+    candidates = [json.loads(trickle.candidateInit)["candidate"].split() for trickle in said]
+    return {(each[2], ipaddress.ip_address(each[4]), int(each[5])) for each in candidates}
+
+
+async def _signals(
+    session: aiohttp.ClientSession, admission: dict[str, str], last: str, *asked: SignalRequest
+) -> AsyncIterator[SignalResponse]:
     params = {"access_token": admission["token"], "protocol": "16", "sdk": "python", "auto_subscribe": "1"}
-    said: list[SignalResponse] = []
     async with session.ws_connect(f"{admission['url']}/rtc", params=params) as websocket:
-        for request in (*asked, SignalRequest(ping_req=Ping(timestamp=1))):
+        for request in asked:
             await websocket.send_bytes(request.SerializeToString())
-        while not said or said[-1].WhichOneof("message") != "pong_resp":
+        kind: str | None = None
+        while kind != last:
             message = await websocket.receive(timeout=10)
             assert message.type is aiohttp.WSMsgType.BINARY, message
-            said.append(SignalResponse.FromString(message.data))
-    return said
+            said = SignalResponse.FromString(message.data)
+            kind = said.WhichOneof("message")
+            yield said
 
 
 def _join_request() -> str:
