@@ -4,8 +4,9 @@
 VENV := .venv/bin
 PACKAGES := xr_ai_launcher program-sdk agent-sdk client-sdk server-runtime services agent-samples bench
 UNIT := $(VENV)/pytest -n 3 --dist loadfile $(PACKAGES)
-# Hubs of their own on free ports; what is left in tests/ runs whole stacks on their own ports, one at a time.
-HUBS := $(VENV)/pytest -n 2 --dist loadfile tests/hub tests/client
+# What is in folders of tests/ starts programs on free ports; what lies beside them runs whole stacks on their own ports,
+# one at a time.
+PROGRAMS := $(VENV)/pytest -n 2 --dist loadfile tests/client tests/hub tests/launcher tests/services tests/worker
 STACKS := $(VENV)/pytest $(wildcard tests/test_*.py)
 
 help:
@@ -17,9 +18,9 @@ demo: setup ## prepare everything, run xr_render_demo and print its URL
 setup: ## prepare everything: .venv/, web bundle, LiveKit server
 	@./setup.sh
 
-test: ## everything the tests need, then all tests: those of the packages, of hubs and clients, of whole stacks
+test: ## everything the tests need, then all tests: those of the packages, of their programs, of whole stacks
 	@./setup.sh --with-tests
-	@code=0; $(UNIT) || code=$$?; $(HUBS) || code=$$?; $(STACKS) || code=$$?; exit $$code
+	@code=0; $(UNIT) || code=$$?; $(PROGRAMS) || code=$$?; $(STACKS) || code=$$?; exit $$code
 
 unit: ## the fast tests beside each package
 	@./setup.sh --with-tests

@@ -106,10 +106,10 @@ def server() -> Iterator[FileServer]:
 
 
 class ForkServer:
-    """A process that takes setup steps in children of its own (see `toys/prepare.py`)."""
+    """A process that takes setup steps in children of its own (see `prepare.py`)."""
 
     def __init__(self) -> None:
-        toy = Path(__file__).parent.parent / "toys" / "prepare.py"
+        toy = Path(__file__).parent / "prepare.py"
         self._process = subprocess.Popen(
             [sys.executable, str(toy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCH = Path(__file__).parents[3] / "bench" / "launcher_bench.py"
+BENCH = Path(__file__).parents[2] / "bench" / "launcher_bench.py"
 XRSTACK = Path(sys.executable).parent / "xrstack"
 
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit.scene_tools import SceneTools, mcp_server
+from kit.stack import ROOT
 from PIL import Image
 from starlette.responses import JSONResponse, Response
 
@@ -29,7 +31,7 @@ from xr_ai_program.testing import eventually, flite_wav, free_port, running_prog
 
 pytestmark = pytest.mark.anyio
 
-FOLDER = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "agent-samples" / "xr-render-demo"
 
 
 class Scene:
@@ -119,13 +121,14 @@ async def scene(late_scene: Scene) -> AsyncIterator[Scene]:
 
 
 @pytest.fixture
-async def late_scene(tmp_path: Path, scene_tools: Any, serve_tools: Any) -> AsyncIterator[Scene]:
+async def late_scene(tmp_path: Path) -> AsyncIterator[Scene]:
     addresses = {"XR_HUB_IN": f"ipc://{tmp_path}/in", "XR_HUB_PUB": f"ipc://{tmp_path}/pub"}
     port = free_port()
     hub = HubEndpoint(addresses["XR_HUB_IN"], addresses["XR_HUB_PUB"])
     connector = hub.connect_local("test")
     running = asyncio.create_task(hub.run())
-    async with scripted_server() as model, serve_tools(scene_tools, port):
+    tools = SceneTools()
+    async with scripted_server() as model, mcp_server(tools, port):
         kinds = {"llm": "llama_nemotron", "agent_llm": "llama_nemotron", "stt": "parakeet_stt", "tts": "piper_tts"}
         entries = {name: {"kind": f"preset:{kind}", "base_url": model.url} for name, kind in kinds.items()}
         entries["vlm"] = {"kind": "preset:cosmos_vlm", "base_url": model.url}
@@ -133,7 +136,7 @@ async def late_scene(tmp_path: Path, scene_tools: Any, serve_tools: Any) -> Asyn
         urls = {f"{name}_mcp_url": f"http://127.0.0.1:{port}/mcp" for name in ("render", "oxr", "vlm", "video", "vec")}
         config = {"models_yaml": str(tmp_path / "models.yaml"), "camera_grace": 0.2, **urls}
         config["camera_permission_timeout"] = 10.0
-        yield Scene(connector, model, scene_tools, lambda: _worker(config, addresses))
+        yield Scene(connector, model, tools, lambda: _worker(config, addresses))
     hub.close()
     await running
 
