@@ -175,6 +175,18 @@ def test_looking_around_asks_for_the_camera_and_does_not_wait_for_it(visitor: Pe
     assert len(seeing) > len("In the scene there is a red cube.")
 
 
+def test_the_camera_is_turned_on_and_off_by_asking(visitor: Person) -> None:
+    visitor.join()
+    request = by_hand(visitor)
+    assert request("turn on the camera").reply == "Press Allow on the page, and I can see."
+    visitor.page.get_by_test_id("camera-allow").click()
+    visitor.wait_for("document.documentElement.dataset.camera === 'on'")
+    wait_for(lambda: _pictures_of(visitor), "the first picture at the hub")
+    assert request("camera on").reply == "Your camera is on already: ask me what I see."
+    assert request("turn off the camera").reply == "Your camera is off."
+    visitor.wait_for("document.documentElement.dataset.camera === 'off'")
+
+
 def _pictures_of(person: Person) -> int:
     """How many the hub has had; on a busy machine the first takes its time behind the page's own "on"."""
     facts = person.page.request.get(f"{DEMO_URL}/health").json()

@@ -10,6 +10,7 @@ from scene_language.commands import (
     AddAnother,
     Again,
     All,
+    Camera,
     ChangeShape,
     Choice,
     Command,
@@ -300,6 +301,12 @@ class CommandBuilder(PhraseBuilder):
 
     def pick(self, target: The) -> Command:
         return Pick(target)
+
+    def camera_on(self) -> Command:
+        return Camera(on=True)
+
+    def camera_off(self) -> Command:
+        return Camera(on=False)
 
     # --- talking
     def talk(self, kind: TalkKind) -> Command:

@@ -40,6 +40,7 @@ _SPELLINGS = (
     (re.compile(r"\b(um+|uh+|er|erm|hm+)\b"), " "),
     (re.compile(r"\.(?!\d)|(?<!\d)\.(?=\d\b\s*$)"), " "),
     (re.compile(r"[^\w\s.']|_"), " "),
+    (re.compile(r"\bwebcam\b"), "camera"),
     (re.compile(r"\bgrey\b"), "gray"),
     (re.compile(r"\bcolour\b"), "color"),
     (re.compile(r"\b(toward|forward|backward|upward|downward)s\b"), r"\1"),

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = (
-    "Add", "AddAnother", "Again", "All", "Anchor", "Between", "ChangeShape", "Choice", "Command", "Delete", "Direction",
-    "Edit", "Here", "It", "Me", "Move", "NewThing", "OnFloor", "Pick", "Place", "Query", "QueryKind", "Recolor",
-    "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shade", "Shift", "Side", "Swap", "Talk", "TalkKind",
-    "The", "Toward", "Undo", "is_edit",
+    "Add", "AddAnother", "Again", "All", "Anchor", "Between", "Camera", "ChangeShape", "Choice", "Command", "Delete",
+    "Direction", "Edit", "Here", "It", "Me", "Move", "NewThing", "OnFloor", "Pick", "Place", "Query", "QueryKind",
+    "Recolor", "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shade", "Shift", "Side", "Swap", "Talk",
+    "TalkKind", "The", "Toward", "Undo", "is_edit",
 )  # fmt: skip
 
 Side = Literal["left", "right"]
@@ -233,12 +233,19 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class Camera:
+    """Let the program see, or no longer: the speaker's camera on or off."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
 class Again:
     """The last request once more."""
 
 
 Edit = Add | AddAnother | Move | Swap | Resize | Recolor | Shade | ChangeShape | Rotate | Delete | Undo
-Command = Edit | Query | Talk | Pick | Again
+Command = Edit | Query | Camera | Talk | Pick | Again
 
 
 def is_edit(command: Command) -> bool:

@@ -7,6 +7,7 @@ from scene_language.commands import (
     All,
     Anchor,
     Between,
+    Camera,
     ChangeShape,
     Command,
     Delete,
@@ -82,6 +83,8 @@ def describe(command: Command) -> str:
             return "redo that" if again else "undo that"
         case Query():
             return _describe_query(command)
+        case Camera(on):
+            return f"turn {'on' if on else 'off'} the camera"
         case Talk(kind):
             return _TALK_WORDS[kind]
         case Pick(target):

@@ -13,7 +13,7 @@ from xr_ai_program.testing import free_port, running_program
 from xr_ai_spatial import POSE_TOOLS, VECTOR_TOOLS, HeadPose, Vec3
 
 MODEL = "llm"
-_JSON_TYPES = {float: "number", int: "integer", str: "string"}
+_JSON_TYPES = {bool: "boolean", float: "number", int: "integer", str: "string"}
 _MAX_STEPS = 10
 
 

@@ -206,6 +206,60 @@ def test_with_the_camera_off_the_scene_is_told_and_it_stays_the_topic(room):
     )
 
 
+# --- the camera, asked for
+def turn_camera(on: bool) -> dict[str, object]:
+    return {"ok": True, "changed": True}
+
+
+@pytest.mark.parametrize(
+    "text", ["turn on the camera", "turn the camera on", "camera on", "open my camera", "please start your webcam"]
+)
+def test_the_camera_is_asked_for(room, text):
+    room.extra["turn_camera"] = turn_camera
+    room.failing["turn_camera"] = {"ok": False, "reason": "camera_off", "error": "it is off"}
+    said = room.say(text)
+    assert said.calls == [("turn_camera", {"on": True})]
+    assert said.reply == "Press Allow on the page, and I can see."
+    del room.failing["turn_camera"]
+    assert room.say(text).reply == "Your camera is on: ask me what I see."
+    room.failing["turn_camera"] = {"ok": True, "changed": False}
+    assert room.say(text).reply == "Your camera is on already: ask me what I see."
+
+
+@pytest.mark.parametrize("text", ["turn off the camera", "camera off", "close the camera", "stop looking at me"])
+def test_the_camera_is_let_go(room, text):
+    room.extra["turn_camera"] = turn_camera
+    said = room.say(text)
+    assert said.calls == [("turn_camera", {"on": False})]
+    assert said.reply == "Your camera is off."
+    room.failing["turn_camera"] = {"ok": True, "changed": False}
+    assert room.say(text).reply == "Your camera is off already."
+    room.failing["turn_camera"] = {"ok": False, "reason": "held_by_person", "error": "it goes on"}
+    assert "its button on the page turns it off" in room.say(text).reply
+
+
+DOUBT = "I am not sure that I heard you right. "
+
+
+def test_nobody_is_looked_at_because_of_a_mishearing(room):
+    room.extra["turn_camera"] = turn_camera
+    asked = room.say("turn on the camera", confidence=0.3)
+    assert (asked.calls, asked.reply.removeprefix(DOUBT)) == ([], "Did you mean: turn on the camera?")
+    assert room.say("turn off the camera", confidence=0.3).tools == ["turn_camera"]
+
+
+def test_without_a_camera_none_is_promised(room):
+    assert room.say("turn on the camera").reply == "I have no camera to look through."
+
+
+@pytest.mark.parametrize(
+    "text", ["what am i holding up", "what's in my hand", "what is that thing", "what am i wearing", "what is this"]
+)
+def test_what_the_person_shows_is_looked_at_unasked(room, text):
+    room.extra["look_at_current_frame"] = look_at_current_frame
+    assert room.say(text).tools == ["look_at_current_frame"]
+
+
 def test_many_things_are_named_without_their_places(room):
     for index in range(4):
         room.add_primitive("box", x=float(index), **RED)

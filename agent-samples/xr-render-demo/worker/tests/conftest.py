@@ -69,7 +69,9 @@ class World:
 
     def session(self, participant_id: str = "alice") -> Session:
         outbox = Outbox(participant_id, self.out)
-        times = CameraTimes(max_age_s=2.0, start_timeout_s=0.2, permission_timeout_s=0.1, grace_s=0.1, question_s=0.3)
+        times = CameraTimes(
+            max_age_s=2.0, start_timeout_s=0.2, permission_timeout_s=0.1, grace_s=0.1, question_s=0.3, release_s=0.2
+        )
         return Session(participant_id, self.agent, outbox, Camera(NoFrames(), self.agent.models.vlm, outbox, times))
 
     async def ask(self, session: Session, text: str, **heard: Any) -> str:

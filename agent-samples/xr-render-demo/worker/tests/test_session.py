@@ -473,6 +473,80 @@ async def test_a_vision_model_that_fails_is_told_to_the_model(world: Any) -> Non
     assert world.out.of("alice", "clientControl") == [], "a camera that is on is left alone"
 
 
+TURN_ON, TURN_OFF = tool_calls(("turn_camera", {"on": True})), tool_calls(("turn_camera", {"on": False}))
+
+
+async def test_a_camera_that_is_asked_for_stays_on_once_it_is_allowed(world: Any) -> None:
+    session = world.session()
+    session.camera.source = _OneFrame()
+    world.script(TURN_ON, chat("Press Allow."), TURN_ON, chat("On already."), LOOK, chat("A card."))
+    await world.ask(session, "turn on the camera")
+    assert _tool_answer(world)["reason"] == "camera_off"
+    asking = session.camera._stopping
+    session.camera.saw(_signal())
+    await world.ask(session, "camera on")
+    assert _tool_answer(world) == {"ok": True, "changed": False}
+    await world.ask(session, "what am I holding?")
+    assert session.camera._stopping is not asking
+    await session.camera._stopping
+    assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}'], "the look let it go"
+
+
+async def test_a_question_for_the_camera_that_nobody_answers_is_withdrawn(world: Any) -> None:
+    session = world.session()
+    world.script(TURN_ON, chat("Press Allow."))
+    await world.ask(session, "turn on the camera")
+    await session.camera._stopping
+    assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}', '{"action": "stopCamera"}']
+
+
+async def test_a_camera_that_the_person_turned_off_again_is_let_go_after_a_look(world: Any) -> None:
+    session = world.session()
+    session.camera.source = _OneFrame()
+    session.camera.saw(_signal())
+    world.script(TURN_ON, chat("On already."), LOOK, chat("A card."))
+    await world.ask(session, "turn on the camera")
+    session.camera.times = replace(session.camera.times, max_age_s=0.0, start_timeout_s=9.0)
+
+    async def starts_again() -> None:
+        await eventually(lambda: world.out.of("alice", "clientControl"), "the look")
+        session.camera.times = replace(session.camera.times, max_age_s=5.0)
+        session.camera.saw(_signal())
+
+    starting = asyncio.create_task(starts_again())
+    await world.ask(session, "what am I holding?")
+    await starting
+    await session.camera._stopping
+    assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}', '{"action": "stopCamera"}']
+
+
+async def test_a_camera_is_turned_off_on_request(world: Any) -> None:
+    session = world.session()
+    session.camera.saw(_signal())
+    world.script(TURN_OFF, chat("It is off."), TURN_OFF, chat("It is off already."))
+    await world.ask(session, "turn off the camera")
+    assert _tool_answer(world) == {"ok": True, "changed": True}
+    assert world.out.of("alice", "clientControl") == ['{"action": "stopCamera"}']
+    await world.ask(session, "turn off the camera")
+    assert _tool_answer(world) == {"ok": True, "changed": False}
+
+
+async def test_a_camera_that_goes_on_delivering_is_said_to_be_held_by_the_person(world: Any) -> None:
+    session = world.session()
+    session.camera.saw(_signal())
+
+    async def films() -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            session.camera.saw(_signal())
+
+    filming = asyncio.create_task(films())
+    world.script(TURN_OFF, chat("You hold it."))
+    await world.ask(session, "turn off the camera")
+    filming.cancel()
+    assert _tool_answer(world)["reason"] == "held_by_person"
+
+
 def _vision_fails(body: dict[str, Any]) -> Response:
     if body["model"] == "vlm":
         return PlainTextResponse("no GPU", status_code=500)

@@ -22,7 +22,9 @@ class ToolServerError(WorkerError):
 class LookError(WorkerError):
     """There is no picture, or nobody can say what it shows; ``reason`` is a word for the language model."""
 
-    def __init__(self, reason: Literal["camera_off", "no_picture", "vision_unavailable"], message: str) -> None:
+    def __init__(
+        self, reason: Literal["camera_off", "no_picture", "vision_unavailable", "held_by_person"], message: str
+    ) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -59,6 +59,8 @@ class WorkerConfig(BaseModel):
     """How long a camera that we started stays on after a look."""
     camera_question: PositiveFloat = 30.0
     """How long the person is asked to allow the camera, so that they can ask again with it on."""
+    camera_release: PositiveFloat = 2.0
+    """How long a camera that is told to turn off may go on; one that goes on longer is held by the person."""
     xr_start_timeout: PositiveFloat = 120.0
 
     @property

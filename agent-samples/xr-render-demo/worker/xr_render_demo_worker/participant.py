@@ -34,6 +34,7 @@ class Participant:
             permission_timeout_s=config.camera_permission_timeout,
             grace_s=config.camera_grace,
             question_s=config.camera_question,
+            release_s=config.camera_release,
         )
         self._camera = Camera(endpoint, agent.models.vlm, self.outbox, times)
         session = Session(participant_id, agent, self.outbox, self._camera)

@@ -24,6 +24,7 @@ _TEXTS = {
     "undo": "Taking back the last change",
     "redo": "Doing it again",
     "look_at_current_frame": "Looking through your camera",
+    "turn_camera": "Switching your camera",
     "ask_image": "Looking at the picture",
 }
 

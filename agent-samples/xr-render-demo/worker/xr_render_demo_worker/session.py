@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from xr_render_demo_worker._errors import LookError, ToolServerError, TurnError
 from xr_render_demo_worker.acknowledge import Acknowledgement, quick_ack, still_working
-from xr_render_demo_worker.camera import LOOK_TOOL, Camera
+from xr_render_demo_worker.camera import LOOK_TOOL, TURN_CAMERA_TOOL, Camera
 from xr_render_demo_worker.config import WorkerConfig
 from xr_render_demo_worker.context import Known, Request, Unavailable, build_messages
 from xr_render_demo_worker.memory import Memory
@@ -193,10 +193,18 @@ class Session:
                 return {"ok": False, "reason": error.reason, "error": str(error)}
             return {"answer": answer}
 
+        async def turn_camera(arguments: Mapping[str, Any]) -> Any:
+            turn_it = self.camera.turn_on if arguments["on"] else self.camera.turn_off
+            try:
+                return {"ok": True, "changed": await turn_it()}
+            except LookError as error:
+                return {"ok": False, "reason": error.reason, "error": str(error)}
+
         return [
             LocalTool(UNDO_TOOL, unrecorded(traveller.undo)),
             LocalTool(REDO_TOOL, unrecorded(traveller.redo)),
             LocalTool(LOOK_TOOL, look),
+            LocalTool(TURN_CAMERA_TOOL, turn_camera),
         ]
 
     async def _truthful(self, turn: _Turn, reply: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+from llm_server.embedded._camera import switch_camera
 from llm_server.embedded._changes import change_shape, recolor, resize, rotate, shade, undo
 from llm_server.embedded._context import Context
 from llm_server.embedded._edits import add, add_another, delete, drawable_names, move, swap
@@ -17,6 +18,7 @@ from scene_language.commands import (
     Add,
     AddAnother,
     Again,
+    Camera,
     ChangeShape,
     Command,
     Delete,
@@ -65,9 +67,14 @@ def respond(context: Context) -> Plan[str]:
             return (yield from _picked(target, context))
         case None:
             return (yield from _unclear(context))
-    if turn.hearing.is_doubtful and any(is_edit(command) for command in commands):
+    if turn.hearing.is_doubtful and any(map(_must_be_meant, commands)):
         return _ask(commands, turn)
     return (yield from _carry_out(commands, context))
+
+
+def _must_be_meant(command: Command) -> bool:
+    """Whether a mishearing would do harm: something changes, or somebody is looked at."""
+    return is_edit(command) or command == Camera(on=True)
 
 
 def _again(context: Context) -> Plan[str]:
@@ -121,7 +128,7 @@ def _unclear(context: Context) -> Plan[str]:
 
 
 def _may_answer(guessed: Guess, turn: Turn) -> bool:
-    if turn.hearing.is_doubtful or any(is_edit(command) for command in guessed.commands):
+    if turn.hearing.is_doubtful or any(map(_must_be_meant, guessed.commands)):
         return False
     return guessed.score >= _ANSWER_GUESS_ABOVE
 
@@ -204,6 +211,8 @@ def _one(command: Command, context: Context) -> Plan[str]:
             return (yield from undo(command, context))
         case Query():
             return (yield from answer(command, context))
+        case Camera():
+            return (yield from switch_camera(command, context))
         case Talk(kind):
             return talk(kind)
         case Pick(target):

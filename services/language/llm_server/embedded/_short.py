@@ -8,6 +8,7 @@ from scene_language.commands import (
     AddAnother,
     Again,
     Between,
+    Camera,
     ChangeShape,
     Command,
     Delete,
@@ -78,6 +79,8 @@ def _doing(command: Command) -> str:
             return f"Deleting {say_reference(target)}"
         case Query(kind):
             return _QUERY_ACKS.get(kind, "Let me check that")
+        case Camera():
+            return "Seeing to your camera"
         case _:
             return _shorter(command)
 
