@@ -196,6 +196,7 @@ class _Client:
         self._on_closed = on_closed
         self._received = b""
         self._unsent = b""
+        self._is_listening = True
         self._is_closed = False
         loop.add_reader(connection.fileno(), self._read)
 
@@ -205,7 +206,7 @@ class _Client:
 
     def send_line(self, line: bytes) -> None:
         """Send an encoded message."""
-        if self._is_closed:
+        if self._is_closed or not self._is_listening:
             return
         was_waiting = bool(self._unsent)
         self._unsent += line
@@ -250,7 +251,9 @@ class _Client:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.close()
+            # It has left. What it asked for before, a `down` most of all, may be unread yet; `_read` meets its end.
+            self._is_listening, self._unsent = False, b""
+            self._loop.remove_writer(self._connection.fileno())
             return
         self._unsent = self._unsent[sent:]
         if self._unsent:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 from contextlib import suppress
@@ -95,6 +96,17 @@ def test_half_lines_and_disconnects_leave_no_trace(project, runtime):
         control.status()
         control.status()  # by now everything before has been served
         assert len(os.listdir(f"/proc/{supervisor}/fd")) <= before + 1
+
+
+def test_what_somebody_asked_for_is_done_though_they_did_not_wait_for_answers(fresh_project):
+    fresh_project.stack(STACK)
+    supervisor = fresh_project.up().supervisor_pid
+    with fresh_project.control() as control:
+        os.kill(supervisor, signal.SIGSTOP)  # so that all of it is there, and nobody to answer, when it looks
+        control.send("subscribe")
+        control.send("down")
+    os.kill(supervisor, signal.SIGCONT)
+    wait_for(lambda: not fresh_project.processes(), "the stack's end")
 
 
 def test_client_that_asks_and_never_reads_is_dropped(project, runtime):
