@@ -8,6 +8,8 @@ UNIT := $(VENV)/pytest -n 3 --dist loadfile $(PACKAGES)
 # one at a time.
 PROGRAMS := $(VENV)/pytest -n 2 --dist loadfile tests/client tests/hub tests/launcher tests/services tests/worker
 STACKS := $(VENV)/pytest $(wildcard tests/test_*.py)
+# Where an image says so, no bytecode is kept; each of the many programs that tests start would compile ours anew then.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
