@@ -1,5 +1,6 @@
 """Commands on a terminal that tests can read."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,11 +16,25 @@ XRSTACK = Path(sys.executable).parent / "xrstack"
 Start = Callable[..., Terminal]
 
 
-@pytest.fixture
-def run_dirs() -> Iterator[dict[str, str]]:
-    """Variables that keep everything of a launcher in a folder of the test; short, since sockets live below it."""
+@contextlib.contextmanager
+def _own_dirs() -> Iterator[dict[str, str]]:
+    """Variables that keep everything of a launcher in a folder of its own; short, since sockets live below it."""
     with tempfile.TemporaryDirectory(prefix="xr-") as folder:
         yield {"XDG_RUNTIME_DIR": folder, "XDG_STATE_HOME": f"{folder}/state", "XDG_CACHE_HOME": f"{folder}/cache"}
+
+
+@pytest.fixture
+def run_dirs() -> Iterator[dict[str, str]]:
+    """The folders of a test's launchers."""
+    with _own_dirs() as variables:
+        yield variables
+
+
+@pytest.fixture(scope="module")
+def shared_run_dirs() -> Iterator[dict[str, str]]:
+    """The folders of a launcher that a module's tests share."""
+    with _own_dirs() as variables:
+        yield variables
 
 
 @pytest.fixture

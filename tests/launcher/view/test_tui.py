@@ -62,8 +62,19 @@ class Launcher:
 
 @pytest.fixture
 def launcher(tmp_path: Path, run_dirs: dict[str, str]) -> Iterator[Launcher]:
+    """A stack for a test that changes it."""
     (tmp_path / "stack.yaml").write_text(STACK)
     started = Launcher(tmp_path, run_dirs)
+    yield started
+    started.end()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory, shared_run_dirs: dict[str, str]) -> Iterator[Launcher]:
+    """A stack for the tests that only look at it."""
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "stack.yaml").write_text(STACK)
+    started = Launcher(folder, shared_run_dirs)
     yield started
     started.end()
 
@@ -89,8 +100,8 @@ def _pane(app: StackApp) -> LogPane:
 
 
 @pytest.mark.anyio
-async def test_roles_and_the_log_of_the_first_are_shown(launcher: Launcher) -> None:
-    app = StackApp(launcher.control())
+async def test_roles_and_the_log_of_the_first_are_shown(watched: Launcher) -> None:
+    app = StackApp(watched.control())
     async with app.run_test(size=(120, 30)) as pilot:
         await _until(pilot, lambda: "s · 2 of 2 ready" in _title(app), "the title")
         await _until(pilot, lambda: re.search(r"● web +ready.*MiB", _rows(app)[0]), "the figures of the first role")
@@ -98,8 +109,8 @@ async def test_roles_and_the_log_of_the_first_are_shown(launcher: Launcher) -> N
 
 
 @pytest.mark.anyio
-async def test_the_chosen_role_s_log_is_followed(launcher: Launcher) -> None:
-    app = StackApp(launcher.control())
+async def test_the_chosen_role_s_log_is_followed(watched: Launcher) -> None:
+    app = StackApp(watched.control())
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("down")
         pane = _pane(app)
@@ -111,8 +122,8 @@ async def test_the_chosen_role_s_log_is_followed(launcher: Launcher) -> None:
 
 
 @pytest.mark.anyio
-async def test_scrolling_up_stops_following_and_f_follows_again(launcher: Launcher) -> None:
-    app = StackApp(launcher.control())
+async def test_scrolling_up_stops_following_and_f_follows_again(watched: Launcher) -> None:
+    app = StackApp(watched.control())
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("down")
         pane = _pane(app)
@@ -129,8 +140,8 @@ async def test_scrolling_up_stops_following_and_f_follows_again(launcher: Launch
 
 
 @pytest.mark.anyio
-async def test_search_shows_the_place_and_escape_ends_it(launcher: Launcher) -> None:
-    app = StackApp(launcher.control())
+async def test_search_shows_the_place_and_escape_ends_it(watched: Launcher) -> None:
+    app = StackApp(watched.control())
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("down")
         pane = _pane(app)
@@ -161,8 +172,8 @@ async def test_a_restart_gives_the_role_another_process(launcher: Launcher) -> N
 
 
 @pytest.mark.anyio
-async def test_the_mouse_chooses_a_role(launcher: Launcher) -> None:
-    app = StackApp(launcher.control())
+async def test_the_mouse_chooses_a_role(watched: Launcher) -> None:
+    app = StackApp(watched.control())
     async with app.run_test(size=(120, 30)) as pilot:
         await _until(pilot, lambda: _pane(app).lines == ["serving"], "the first log")
         await pilot.click(RolesTable, offset=(5, 2))
@@ -170,9 +181,9 @@ async def test_the_mouse_chooses_a_role(launcher: Launcher) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_page_of_a_role_is_opened(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_page_of_a_role_is_opened(watched: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    app = StackApp(launcher.control())
+    app = StackApp(watched.control())
     monkeypatch.setattr(app, "open_url", opened.append)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("o")
@@ -183,12 +194,12 @@ async def test_the_page_of_a_role_is_opened(launcher: Launcher, monkeypatch: pyt
 
 
 @pytest.mark.anyio
-async def test_leaving_an_attached_view_leaves_the_stack(launcher: Launcher) -> None:
-    app = StackApp(launcher.control())
+async def test_leaving_an_attached_view_leaves_the_stack(watched: Launcher) -> None:
+    app = StackApp(watched.control())
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("q")
-    assert launcher.process.poll() is None
-    assert launcher.control().status().state == "up"
+    assert watched.process.poll() is None
+    assert watched.control().status().state == "up"
 
 
 @pytest.mark.anyio
