@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from lark import Token, v_args
 
-from scene_language._phrases import PhraseBuilder, rounded, text_of
+from scene_language._phrases import rounded, text_of
+from scene_language._questions import QuestionBuilder
 from scene_language.commands import (
     Add,
     AddAnother,
@@ -12,17 +13,17 @@ from scene_language.commands import (
     All,
     Camera,
     ChangeShape,
-    Choice,
     Command,
     Delete,
     Direction,
+    Here,
     It,
+    Match,
     Me,
     Move,
     NewThing,
     Pick,
     Place,
-    Query,
     Recolor,
     Reference,
     Resize,
@@ -48,7 +49,7 @@ __all__ = ("CommandBuilder",)
 
 
 @v_args(inline=True)
-class CommandBuilder(PhraseBuilder):
+class CommandBuilder(QuestionBuilder):
     """Turns the tree of one sentence into its list of commands."""
 
     def start(self, *clauses: Command | tuple[Command, ...]) -> list[Command]:
@@ -57,6 +58,12 @@ class CommandBuilder(PhraseBuilder):
     # --- adding
     def add(self, thing: NewThing, place: Place | None) -> Command:
         return Add(thing, place)
+
+    def add_there(self, thing: NewThing) -> Command:
+        return Add(thing, Here())
+
+    def add_one(self, place: Place) -> Command:
+        return AddAnother(place)
 
     def add_two(self, first: NewThing, second: NewThing) -> tuple[Command, ...]:
         return Add(first), Add(second)
@@ -86,6 +93,12 @@ class CommandBuilder(PhraseBuilder):
     def count(self, number: Token) -> int:
         return int(float(number))
 
+    def a_few(self) -> int:
+        return 3
+
+    def a_couple(self) -> int:
+        return 2
+
     def size(self, word: Token) -> str:
         return str(word)
 
@@ -96,13 +109,15 @@ class CommandBuilder(PhraseBuilder):
     def move_along(self, target: Reference, ways: tuple[Shift | Toward, ...]) -> Command:
         return Move(target, ways)
 
-    put_along = move_along
+    put_along = bring_along = move_along
 
     def move_two(self, a: Reference, b: Reference, ways: tuple[Shift | Toward, ...]) -> tuple[Command, ...]:
         return Move(a, ways), Move(b, ways)
 
     def move_to(self, target: Reference, place: Place) -> Command:
         return Move(target, place)
+
+    bring_to = move_to
 
     def raise_it(self, target: Reference, distance: float | None) -> Command:
         return Move(target, (Shift("up", distance),))
@@ -112,6 +127,12 @@ class CommandBuilder(PhraseBuilder):
 
     def bring_nearer(self, target: Reference) -> Command:
         return Move(target, (Toward(Me()),))
+
+    def move_there(self, target: Reference) -> Command:
+        return Move(target, Here())
+
+    def pick_up(self, target: Reference) -> Command:
+        return Move(target, (Shift("up"),))
 
     def swap(self, a: Reference, b: Reference) -> Command:
         return Swap(a, b)
@@ -220,6 +241,25 @@ class CommandBuilder(PhraseBuilder):
     def swap_them(self) -> Command:
         return Swap(It(many=True), It(many=True))
 
+    def swap_their_colors(self) -> Command:
+        return Swap(It(many=True), It(many=True), "color")
+
+    def swap_colors(self, a: Reference, b: Reference) -> Command:
+        return Swap(a, b, "color")
+
+    def swap_colors_of_all(self, shapes: str) -> Command:
+        both = All(PLURALS[shapes])
+        return Swap(both, both, "color")
+
+    def match_size(self, target: Reference, like: Reference) -> Command:
+        return Match(target, like, "size")
+
+    def match_color(self, target: Reference, like: Reference) -> Command:
+        return Match(target, like, "color")
+
+    def keep_only(self, kept: The) -> Command:
+        return Delete(All(but=kept))
+
     def delete_everything(self) -> Command:
         return Delete(All())
 
@@ -232,85 +272,21 @@ class CommandBuilder(PhraseBuilder):
     def again(self) -> Command:
         return Again()
 
-    # --- asking
-    def see(self) -> Command:
-        return Query("see")
-
-    def scene(self) -> Command:
-        return Query("scene")
-
-    def where(self, about: Reference) -> Command:
-        return Query("where", about)
-
-    def where_am_i(self) -> Command:
-        return Query("me")
-
-    def count_shapes(self, color: str | None, shapes: str) -> Command:
-        return Query("count", All(PLURALS[shapes], text_of(color)))
-
-    def count_objects(self, color: str | None) -> Command:
-        return Query("count", All(None, text_of(color)))
-
-    def what_color(self, about: Reference) -> Command:
-        return Query("color", about)
-
-    def what_color_is_it(self) -> Command:
-        return Query("color", It())
-
-    def is_it_colored(self, about: Reference, _color: str) -> Command:
-        return Query("color", about)
-
-    def what_shape(self, about: Reference) -> Command:
-        return Query("shape", about)
-
-    def count_all(self) -> Command:
-        return Query("count", All())
-
-    def exist_many(self, color: str | None, shapes: str) -> Command:
-        return Query("exists", All(PLURALS[shapes], text_of(color)))
-
-    def which_object(self, color: str | None, choice: Choice) -> Command:
-        return Query("which", The(None, text_of(color), None, choice))
-
-    def which_shape(self, color: str | None, shape: str, choice: Choice) -> Command:
-        return Query("which", The(str(shape), text_of(color), None, choice))
-
-    def which_of_all(self, choice: Choice) -> Command:
-        return Query("which", The(choice=choice))
-
-    def which_object_is(self, choice: Choice, color: str | None) -> Command:
-        return Query("which", The(None, text_of(color), None, choice))
-
-    def which_shape_is(self, choice: Choice, color: str | None, shape: str) -> Command:
-        return Query("which", The(str(shape), text_of(color), None, choice))
-
-    def how_big(self, about: Reference) -> Command:
-        return Query("size", about)
-
-    def how_far(self, about: Reference) -> Command:
-        return Query("distance", about)
-
-    def exists(self, color: str | None, shape: str) -> Command:
-        return Query("exists", The(str(shape), text_of(color)))
-
-    def exists_reference(self, about: Reference) -> Command:
-        return Query("exists", about)
-
-    def near(self, place: Place) -> Command:
-        return Query("near", place=place)
-
-    def pick(self, target: The) -> Command:
-        return Pick(target)
-
     def camera_on(self) -> Command:
         return Camera(on=True)
 
     def camera_off(self) -> Command:
         return Camera(on=False)
 
+    def pick(self, target: The) -> Command:
+        return Pick(target)
+
     # --- talking
     def talk(self, kind: TalkKind) -> Command:
         return Talk(kind)
+
+    def colors(self, *_of_what: Reference) -> TalkKind:
+        return "colors"
 
 
 _STRONGLY = {"a lot", "much"}

@@ -1,5 +1,6 @@
 """From a parse tree to the phrases that commands are made of: places, references, ways, lengths, degrees."""
 
+from dataclasses import replace
 from typing import Any
 
 from lark import Token, Transformer, v_args
@@ -120,6 +121,12 @@ class PhraseBuilder(Transformer[Token, Any]):
 
     def all_colored(self, color: str) -> Reference:
         return All(None, str(color))
+
+    def all_but(self, whole: All, but: It | The) -> Reference:
+        return replace(whole, but=but)
+
+    def the_rest(self) -> Reference:
+        return All(but=It(many=True))
 
     def choice(self, word: Token) -> str:
         return CHOICES.get(word, str(word))

@@ -31,9 +31,12 @@ _LONGEST_COLOR_NAME = max(len(words) for words in _COLOR_BY_WORDS)
 _SPELLINGS = (
     (re.compile(r"[’`]"), "'"),
     (re.compile(r"\b(what|where|that|it|who|there|how)'s\b"), r"\1 is"),
+    # Not words of the grammar: the recogniser would hear "us" for "yes".
+    (re.compile(r"^(let's|let us) (?!have\b)"), ""),
+    (re.compile(r"\b(can't|can not)\b"), "cannot"),
     (re.compile(r"\bi'd\b"), "i would"),
     (re.compile(r"\bi'm\b"), "i am"),
-    (re.compile(r"\b(do|does|did|is|are|was|should|would|could|wo|ca)n't\b"), r"\1 not"),
+    (re.compile(r"\b(do|does|did|is|are|was|should|would|could|wo)n't\b"), r"\1 not"),
     (re.compile(r"(\d)\s*%"), r"\1 percent"),
     (re.compile(r"(\d)\s*°"), r"\1 degrees"),
     (re.compile(r"(\d)([a-z])"), r"\1 \2"),
@@ -42,7 +45,7 @@ _SPELLINGS = (
     (re.compile(r"[^\w\s.']|_"), " "),
     (re.compile(r"\bwebcam\b"), "camera"),
     (re.compile(r"\bgrey\b"), "gray"),
-    (re.compile(r"\bcolour\b"), "color"),
+    (re.compile(r"\bcolour(s?)\b"), r"color\1"),
     (re.compile(r"\b(toward|forward|backward|upward|downward)s\b"), r"\1"),
 )
 

@@ -5,15 +5,18 @@ from typing import Literal
 
 __all__ = (
     "Add", "AddAnother", "Again", "All", "Anchor", "Between", "Camera", "ChangeShape", "Choice", "Command", "Delete",
-    "Direction", "Edit", "Here", "It", "Me", "Move", "NewThing", "OnFloor", "Pick", "Place", "Query", "QueryKind",
-    "Recolor", "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shade", "Shift", "Side", "Swap", "Talk",
-    "TalkKind", "The", "Toward", "Undo", "is_edit",
+    "Direction", "Edit", "Here", "It", "Match", "Me", "Move", "NewThing", "OnFloor", "Pick", "Place", "Quality",
+    "Query", "QueryKind", "Recolor", "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shade", "Shift",
+    "Side", "Swap", "Talk", "TalkKind", "The", "Toward", "Undo", "is_edit",
 )  # fmt: skip
 
 Side = Literal["left", "right"]
 Relation = Literal["front", "back", "left", "right", "above", "below", "on", "next_to", "inside"]
 Direction = Literal["up", "down", "left", "right", "forward", "back"]
-Choice = Literal["left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last"]
+Quality = Literal["place", "size", "color"]
+Choice = Literal[
+    "left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last", "other"
+]
 
 
 # --- which objects --------------------------------------------------------------------------------------------------
@@ -36,10 +39,11 @@ class The:
 
 @dataclass(frozen=True)
 class All:
-    """Every object that fits the description; of nothing else, everything."""
+    """Every object that fits the description; of nothing else, everything. ``but`` is left out."""
 
     shape: str | None = None
     color: str | None = None
+    but: It | The | None = None
 
 
 Reference = It | The | All
@@ -139,10 +143,20 @@ class Move:
 
 @dataclass(frozen=True)
 class Swap:
-    """Exchange the places of two things."""
+    """Exchange the places of two things, or their colours."""
 
     a: Reference
     b: Reference
+    what: Quality = "place"
+
+
+@dataclass(frozen=True)
+class Match:
+    """Make something as big as another thing, or give it the same colour."""
+
+    target: Reference
+    like: Reference
+    what: Quality
 
 
 @dataclass(frozen=True)
@@ -215,7 +229,20 @@ class Query:
     place: Place | None = None
 
 
-TalkKind = Literal["hello", "goodbye", "thanks", "how_are_you", "help", "identity", "yes", "no", "stop"]
+TalkKind = Literal[
+    "hello",
+    "goodbye",
+    "thanks",
+    "how_are_you",
+    "help",
+    "identity",
+    "yes",
+    "no",
+    "stop",
+    "here_at_all",
+    "repeat",
+    "colors",
+]
 
 
 @dataclass(frozen=True)
@@ -244,7 +271,7 @@ class Again:
     """The last request once more."""
 
 
-Edit = Add | AddAnother | Move | Swap | Resize | Recolor | Shade | ChangeShape | Rotate | Delete | Undo
+Edit = Add | AddAnother | Move | Swap | Match | Resize | Recolor | Shade | ChangeShape | Rotate | Delete | Undo
 Command = Edit | Query | Camera | Talk | Pick | Again
 
 

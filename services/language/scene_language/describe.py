@@ -13,6 +13,7 @@ from scene_language.commands import (
     Delete,
     Here,
     It,
+    Match,
     Me,
     Move,
     NewThing,
@@ -56,6 +57,7 @@ _SCALE_WORDS = {
 _TALK_WORDS = {
     "hello": "hello", "goodbye": "goodbye", "thanks": "thank you", "how_are_you": "how are you", "help": "help",
     "identity": "who are you", "yes": "yes", "no": "no", "stop": "stop",
+    "here_at_all": "are you there", "repeat": "say that again", "colors": "what colors are there",
 }  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def describe(command: Command) -> str:
             return say_reference(target)
         case Again():
             return "do it again"
-        case Swap() | Resize() | Recolor() | Shade() | ChangeShape() | Rotate():
+        case Swap() | Match() | Resize() | Recolor() | Shade() | ChangeShape() | Rotate():
             return _describe_change(command)
         case Move():  # cannot be: its goal is a place or ways, both above
             raise AssertionError(f"unknown goal of a move: {command.to!r}")
@@ -101,10 +103,16 @@ def _say_optional(place: Place | None) -> str | None:
     return None if place is None else say_place(place)
 
 
-def _describe_change(command: Swap | Resize | Recolor | Shade | ChangeShape | Rotate) -> str:
+def _describe_change(command: Swap | Match | Resize | Recolor | Shade | ChangeShape | Rotate) -> str:
     match command:
+        case Swap(It(many=True), It(many=True), "color"):
+            return "swap their colors"
         case Swap(It(many=True), It(many=True)):
             return "swap them"
+        case Swap(a, b, "color"):
+            return f"swap the colors of {say_reference(a)} and {say_reference(b)}"
+        case Match(target, like, what):
+            return f"make {say_reference(target)} the same {what} as {say_reference(like)}"
         case Swap(a, b):
             return f"swap {say_reference(a)} and {say_reference(b)}"
         case Resize(target, factor) if factor in _SCALE_WORDS:
@@ -161,12 +169,16 @@ def say_reference(reference: Reference) -> str:
     match reference:
         case It(many):
             return "them" if many else "it"
-        case All(None, None):
-            return "everything"
-        case All(shape, color):
-            return _join("all the", color, plural(shape or "object"))
+        case All(None, None, but):
+            return _join("everything", _say_but(but))
+        case All(shape, color, but):
+            return _join("all the", color, plural(shape or "object"), _say_but(but))
         case The(shape, color, size, choice):
             return _join("the", choice, size, color, shape or "one")
+
+
+def _say_but(but: It | The | None) -> str | None:
+    return None if but is None else f"but {say_reference(but)}"
 
 
 def say_place(place: Place) -> str:

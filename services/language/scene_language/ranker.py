@@ -19,6 +19,7 @@ from scene_language._spans import UNKNOWN, known_tokens, longest_span
 from scene_language._tokens import CLASSES, normalize
 from scene_language.commands import All, Command, Delete, is_edit
 from scene_language.guard import guard
+from scene_language.strangers import unknown_change, unknown_place
 from scene_language.templates import CHAT, FAMILIES, Family
 
 __all__ = ("LIKELY_ABOVE", "Guess", "guess")
@@ -34,6 +35,9 @@ _MISHEARD = {"at": "add", "blew": "blue", "read": "red", "cue": "cube", "fear": 
 _NEAREST_EXAMPLES = 2
 # Who begins like this wants something changed: "make it look nice" is not the question what it looks like.
 _DEMANDS_A_CHANGE = re.compile(r"(make|put|add|move|delete|remove|place|create|paint|change|set)\b(?! me a)")
+# Who begins like this asks: "is the red cube bigger than the blue one" wants nothing bigger.
+_ASKS = re.compile(r"(is|are|was|were|does|did|how|what|where|which|who|why|when)\b(?! about)")
+_SPARES_SOME = re.compile(r"\b(except|but|else|only|other|rest|keep|restore|undo|back)\b")
 # A word of no example weighs as one of two hundred examples would: unknown words make a request less alike to all.
 _UNSEEN_WEIGHT = 6.2
 
@@ -54,6 +58,8 @@ def guess(text: str) -> Guess | None:
     repaired = _repair(text)
     if repaired is not None:
         return repaired
+    if unknown_change(text) is not None or unknown_place(text) is not None:
+        return None
     tokens = known_tokens(text)
     ranked = _rank(text)
     chat_score = next((score for score, family in ranked if family is None), 0.0)
@@ -61,9 +67,10 @@ def guess(text: str) -> Guess | None:
         if family is None or score < max(LIKELY_ABOVE, chat_score):
             continue
         commands = _fill(family, tokens)
-        if commands == [Delete(All())] and score < _SURE_ABOVE:
+        if commands is None or (commands == [Delete(All())] and (score < _SURE_ABOVE or _SPARES_SOME.search(text))):
             continue
-        if commands is not None and not (_DEMANDS_A_CHANGE.match(text) and not any(map(is_edit, commands))):
+        wants_edit = any(map(is_edit, commands))
+        if not (_ASKS.match(text) if wants_edit else _DEMANDS_A_CHANGE.match(text)):
             return Guess(commands, score)
     return None
 

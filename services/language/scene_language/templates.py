@@ -104,11 +104,12 @@ FAMILIES = (
     )),
     Family("undo that", (), (
         "take that back please", "roll that back", "reverse that", "that was a mistake", "put it back the way it was",
-        "oops", "undo my last action", "undo the last step",
+        "oops", "undo my last action", "undo the last step", "undo everything", "undo all of it",
     )),
     Family("help", (), (
         "what are you able to do", "what are my options", "how does this work", "what can i ask you",
-        "how do i use this", "what should i say", "i need help",
+        "how do i use this", "what should i say", "i need help", "how do i delete something",
+        "how do i change the color", "how do i move things", "how can i make something bigger",
     )),
 )  # fmt: skip
 """A request is compared with the examples of every family; shapes, colours and numbers are made alike before."""

@@ -10,10 +10,12 @@ from scene_language.commands import (
     AddAnother,
     All,
     Between,
+    Camera,
     ChangeShape,
     Delete,
     Here,
     It,
+    Match,
     Me,
     Move,
     NewThing,
@@ -39,10 +41,14 @@ lengths = st.integers(1, 200_000).map(lambda tenth_mm: tenth_mm / 10_000)
 choices = st.sampled_from(
     ("left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last")
 )
-described = st.builds(
-    The, st.none() | shapes, st.none() | colors, st.none() | st.sampled_from(sorted(SIZES_M)), st.none() | choices
+sizes = st.none() | st.sampled_from(sorted(SIZES_M))
+described = st.builds(The, st.none() | shapes, st.none() | colors, sizes, st.none() | choices | st.just("other"))
+all_of_a_kind = st.builds(All, st.none() | shapes, st.none() | colors)
+everything = (
+    all_of_a_kind
+    | st.builds(All, st.none(), st.none(), described | st.sampled_from((It(), It(many=True))))
+    | st.builds(All, shapes, st.none() | colors, described)
 )
-everything = st.builds(All, st.none() | shapes, st.none() | colors)
 references = st.sampled_from((It(), It(many=True))) | described | everything
 anchors = st.just(Me()) | references
 user_relations = st.sampled_from(("front", "back", "left", "right", "above", "below", "next_to"))
@@ -64,7 +70,9 @@ commands = st.one_of(
     st.builds(Add, things, st.none() | places),
     st.builds(AddAnother, st.none() | places, references),
     st.builds(Move, references, places | st.tuples(shifts) | st.tuples(shifts, shifts)),
-    st.builds(Swap, references, references),
+    st.builds(Swap, references, references, st.sampled_from(("place", "color"))),
+    st.builds(Match, references, references, st.sampled_from(("size", "color"))),
+    st.builds(Camera, st.booleans()),
     st.builds(Resize, references, factors),
     st.builds(Resize, references, st.none(), lengths),
     st.builds(Recolor, references, colors),
@@ -74,7 +82,7 @@ commands = st.one_of(
     st.builds(Delete, references),
     st.builds(Undo, st.booleans()),
     st.builds(Query, st.sampled_from(("where", "color", "size", "distance", "shape")), references),
-    st.builds(Query, st.just("count"), everything),
+    st.builds(Query, st.just("count"), all_of_a_kind),
     st.builds(Query, st.just("exists"), st.builds(All, shapes, st.none() | colors)),
     st.builds(Query, st.just("which"), st.builds(The, st.none() | shapes, st.none() | colors, st.none(), choices)),
     st.builds(Query, st.just("near"), st.none(), places),

@@ -187,3 +187,199 @@ def test_who_wants_a_change_is_not_taken_to_ask_a_question(three):
 
 def test_a_likely_change_is_asked_about_in_words_not_in_factors(three):
     assert three.say("the red cube is too small").reply == "Did you mean: make the red cube bigger?"
+
+
+# --- shapes that nobody can draw
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("a green cone", "cones"),
+        ("add a pyramid", "pyramids"),
+        ("cylinder", "cylinders"),
+        ("could i get a torus", "toruses"),
+        ("put the cone in front of me", "cones"),
+        ("put two cones next to each other", "cones"),
+        ("turn it into a pyramid", "pyramids"),
+    ],
+)
+def test_a_shape_that_cannot_be_drawn_is_not_asked_back_about(three, text, shapes):
+    refusal = f"I can only draw cubes and spheres, no {shapes}."
+    said = three.say(text)
+    assert (said.calls, said.reply) == ([], refusal)
+    heard_badly = three.say(text, confidence=0.3).reply
+    assert "Did you mean" not in heard_badly
+    assert heard_badly.startswith("I am not sure that I heard you right")
+
+
+# --- a thing by itself
+def test_a_thing_alone_is_wanted(room):
+    assert room.say("a green cube please").reply == "I put a green cube in front of you."
+    assert room.say("a small ball on my left").tools == ["place_user_relative", "add_primitive"]
+
+
+def test_a_thing_that_is_not_there_is_offered(three):
+    asked = three.say("yellow cube")
+    assert (asked.calls, asked.reply) == ([], "Did you mean: add a yellow cube?")
+    assert three.say("yes").reply == "I put a yellow cube in front of you."
+
+
+# --- one of two, all but one
+def test_the_other_one_is_not_what_the_talk_was_about(room):
+    room.add_primitive("box", **RED)
+    room.add_primitive("sphere", x=1.0, **BLUE)
+    room.say("make the cube bigger")
+    assert room.say("the other one").reply == "Did you mean: make the other one bigger?"
+    assert room.say("make the other one green").reply == "I made the blue sphere green."
+    assert room.say("delete the other one").reply == "I deleted the red cube."
+    assert room.say("make the sphere white").reply == "I made the green sphere white."
+    assert room.say("delete the other one").reply == "There is nothing else; there is a white sphere."
+
+
+def test_which_other_one_is_asked_where_there_are_more(three):
+    three.say("make the red cube bigger")
+    assert three.say("delete the other one").reply == "Which one do you mean: the blue cube or the green sphere?"
+
+
+@pytest.mark.parametrize(
+    "text", ["delete everything except the sphere", "keep only the sphere", "remove all the cubes"]
+)
+def test_all_but_one_are_deleted(three, text):
+    assert three.say(text).reply == "I deleted the red cube and the blue cube."
+
+
+def test_the_rest_is_all_but_what_the_talk_was_about(three):
+    three.say("make the red cube bigger")
+    three.say("make everything else white")
+    assert three.say("which one is red").reply == "Yes, there is a red cube."
+    assert three.say("how many white objects are there").reply == "There are 2 white objects."
+
+
+@pytest.mark.parametrize("text", ["remove everything else please now", "restore all of that", "undo everything"])
+def test_nobody_who_spares_something_is_asked_about_deleting_everything(three, text):
+    assert "delete everything" not in three.say(text).reply
+
+
+# --- back again
+@pytest.mark.parametrize("text", ["bring it back", "bring everything back", "get that back", "restore everything"])
+def test_what_is_wanted_back_is_an_undo(three, text):
+    calls = []
+
+    def undo() -> dict[str, object]:
+        calls.append("undo")
+        return {"ok": False, "error": "there is nothing to undo"}
+
+    three.extra["undo"] = undo
+    three.say(text)
+    assert calls == ["undo"]
+
+
+def test_a_way_back_is_no_undo(three):
+    assert three.say("bring the red cube back a bit").reply == "I moved the red cube 20 centimeters back."
+
+
+# --- alike, and exchanged
+def test_colors_are_exchanged(three):
+    assert three.say("swap the colours of the cubes").reply == (
+        "I swapped the colors of the red cube and the blue cube."
+    )
+    assert [three.objects[name]["color"] for name in ("box-0", "box-1")] == [BLUE, RED]
+    assert three.say("swap their colors").reply.endswith("I need two objects for that, and there are 3.")
+
+
+def test_one_is_made_like_another(three):
+    assert three.say("make the red cube as big as the blue one").reply == "I made the red cube as big as the blue cube."
+    assert three.objects["box-0"]["size"] == three.objects["box-1"]["size"]
+    said = three.say("make the sphere the same colour as the red cube")
+    assert said.reply == "I made the green sphere the same color as the red cube."
+    assert three.objects["sphere-0"]["color"] == RED
+
+
+# --- what is beyond it
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("make it glow", "glow"),
+        ("make it shiny please", "shiny"),
+        ("make the red cube touch the wall", "touch the wall"),
+    ],
+)
+def test_a_change_without_a_word_is_named_and_not_guessed_at(three, text, change):
+    said = three.say(text)
+    assert said.calls == []
+    assert said.reply.startswith(f'I do not know how to make something "{change}"; I can move, resize,')
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("put a cube on the table", "on the table"),
+        ("move it into the garden", "into the garden"),
+        ("add a ball somewhere", "somewhere"),
+    ],
+)
+def test_a_place_without_a_word_is_named(three, text, place):
+    said = three.say(text)
+    assert said.calls == []
+    assert said.reply.startswith(f'I do not know where "{place}" is; I can put things around you,')
+
+
+def test_a_question_is_not_taken_for_a_wish(three):
+    assert "Did you mean: make" not in three.say("is the red cube bigger than the blue cube").reply
+
+
+# --- how near, how many
+def test_nothing_comes_nearer_than_to_ones_face(room):
+    room.add_primitive("box", y=1.6, z=-1.0, **RED)
+    assert room.say("move it closer").reply == "I moved the red cube half a meter closer to you."
+    assert room.say("closer").reply == "I moved the red cube 10 centimeters closer to you."
+    assert room.say("closer").reply == "The red cube cannot come closer to you."
+    assert room.at("box-0") == pytest.approx((0.0, 1.6, -0.4))
+
+
+def test_a_scene_full_of_things_takes_no_more_calls(room):
+    for _ in range(7):
+        room.say("add a cube")
+    assert len(room.say("add a cube and a sphere").calls) <= 6
+    places = [room.at(name) for name in room.objects]
+    assert len(set(places)) == len(places)
+
+
+def test_a_few_are_three_and_none_are_many(three):
+    three.say("keep only the green sphere")
+    assert three.say("delete the cubes").reply == "There are no cubes; there is a green sphere."
+    assert three.say("add some cubes").reply == "I put 3 cubes in front of you."
+
+
+# --- talk
+@pytest.mark.parametrize("text", ["what did you say", "say that again", "what"])
+def test_the_last_words_are_said_again(three, text):
+    assert three.say(text).reply == "I have said nothing yet."
+    three.say("make the red cube white")
+    assert three.say(text).reply == 'I said: "I made the red cube white."'
+
+
+def test_who_is_not_content_is_told_the_way_back(three):
+    three.say("make the red cube white")
+    assert three.say("no that's not what i meant").reply == 'All right. Say "undo" to take it back.'
+    assert three.say("no").reply == "All right, I do nothing."
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("are you there", "Yes, I am here"),
+        ("great job", "You are welcome"),
+        ("i don't understand", "I can put cubes"),
+        ("how do i change the color", "I can put cubes"),
+        ("what shapes are there", "I can put cubes"),
+        ("change its colour", "Any color:"),
+        ("i can't see the red cube", "The red cube is"),
+        ("where did the sphere go", "The green sphere is"),
+        ("is it a cube", "It is a"),
+        ("what is on the left", "There is nothing to your left"),
+    ],
+)
+def test_ordinary_words_get_an_answer(three, text, begins):
+    said = three.say(text)
+    assert said.calls == []
+    assert said.reply.startswith(begins)

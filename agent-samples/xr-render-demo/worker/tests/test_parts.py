@@ -56,6 +56,7 @@ def test_claims_are_recognised(reply: str) -> None:
         "Sorry, that failed.",
         "You can say: put a red cube in front of me.",
         "I can add boxes and spheres.",
+        'I said: "I made the red cube white."',
     ],
 )
 def test_descriptions_questions_and_denials_are_no_claims(reply: str) -> None:

@@ -22,6 +22,8 @@ _CLAIM = re.compile(
 )
 # "The cube is now blue" tells a change only in a turn that tried one; after a question it is a description.
 _STATE = re.compile(r"\b(?:is|are) now\b", re.IGNORECASE)
+# What was said earlier, said again, claims nothing of this turn.
+_QUOTED = re.compile(r'"[^"]*"')
 _DENIAL = re.compile(
     r"n't\b|\b(?:not|cannot|unable|failed|nothing|already|did you mean|should i|shall i)\b", re.IGNORECASE
 )
@@ -44,6 +46,7 @@ class Evidence:
 
 def claims_change(reply: str) -> bool:
     """Whether the reply tells that something was changed (and does not deny it)."""
+    reply = _QUOTED.sub('""', reply)
     return bool(_CLAIM.search(reply)) and not _DENIAL.search(reply)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_server.embedded._context import Context
-from llm_server.embedded._edits import drawable, named, said_outcomes, update_all
+from llm_server.embedded._edits import drawable, said_outcomes, update_all
 from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, RefusalError
-from llm_server.embedded._words import listed
+from llm_server.embedded._words import listed, named
 from llm_server.embedded._world import SceneObject, point_of
 from scene_language.colors import RGB, color_distance, rgb_of
 from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Shade, Undo

@@ -8,7 +8,7 @@ from llm_server.embedded._steps import CannotDoError, Plan, RefusalError, ToolBo
 from llm_server.embedded._turn import Turn, Unavailable
 from llm_server.embedded._world import Head, Scene, SceneObject
 from scene_language import parse
-from scene_language.commands import Query, Reference, The
+from scene_language.commands import All, Query, Reference, The
 
 __all__ = ("Context",)
 
@@ -64,7 +64,7 @@ class Context:
     def objects(self, reference: Reference) -> Plan[list[SceneObject]]:
         """Return the objects that a reference means; see `resolve` for its errors."""
         scene = yield from self.scene()
-        needs_head = isinstance(reference, The) and len(scene.objects) > 1
+        needs_head = isinstance(reference, The | All) and len(scene.objects) > 1
         head = (yield from self.head_if_known()) if needs_head else None
         return resolve(reference, scene, head, self._focus_in(scene))
 

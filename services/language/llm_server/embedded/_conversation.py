@@ -6,14 +6,15 @@ from dataclasses import replace
 from llm_server.embedded._camera import switch_camera
 from llm_server.embedded._changes import change_shape, recolor, resize, rotate, shade, undo
 from llm_server.embedded._context import Context
-from llm_server.embedded._edits import add, add_another, delete, drawable_names, move, swap
+from llm_server.embedded._edits import add, add_another, cannot_draw, delete, drawable_names, move
+from llm_server.embedded._pairs import match_to, swap
 from llm_server.embedded._queries import answer
-from llm_server.embedded._references import WHICH
+from llm_server.embedded._references import WHICH, matching
 from llm_server.embedded._steps import CannotDoError, Plan, RefusalError
 from llm_server.embedded._talk import TRY, talk
 from llm_server.embedded._turn import Turn
 from llm_server.embedded._words import sentence, to_you
-from scene_language import Guess, guard, guess, parse, unknown_thing
+from scene_language import Guess, guard, guess, parse, unknown_change, unknown_place, unknown_thing, wanted_shape
 from scene_language.commands import (
     Add,
     AddAnother,
@@ -23,7 +24,9 @@ from scene_language.commands import (
     Command,
     Delete,
     It,
+    Match,
     Move,
+    NewThing,
     Pick,
     Query,
     Recolor,
@@ -38,12 +41,16 @@ from scene_language.commands import (
     is_edit,
 )
 from scene_language.describe import describe, describe_all
+from scene_language.lexicon import SIZES_M
 
 __all__ = ("respond",)
 
 _NOTHING_AGAIN = "There is nothing to do again; please say the whole request."
 _DID_YOU_MEAN = "Did you mean: "
+_DONE = re.compile(r"I (?!can|could|do not|am)")
 _ASKED = re.compile(rf"{_DID_YOU_MEAN}(.+)\?\s*$")
+_CHANGES = "I can move, resize, recolor, reshape, copy and delete things"
+_PLACES = "I can put things around you, on the floor, or beside, on or between other things"
 # Queries change nothing: a fair guess at one is answered without asking.
 _ANSWER_GUESS_ABOVE = 0.45
 
@@ -60,16 +67,25 @@ def respond(context: Context) -> Plan[str]:
             return (yield from _again(context))
         case [Talk("yes")] if asked is not None:
             # "Yes" is the word that lets a guess change the scene: it must be heard well itself.
-            return _ask(asked, turn) if turn.hearing.is_doubtful else (yield from _carry_out(asked, context))
+            return _ask(asked, context) if turn.hearing.is_doubtful else (yield from _carry_out(asked, context))
         case [Talk("no")] if asked is not None:
             return "All right, I do nothing; please say it in other words."
+        case [Talk("no")] if _has_just_changed_something(turn):
+            return 'All right. Say "undo" to take it back.'
+        case [Talk("repeat")] if turn.last_reply:
+            return 'I said: "' + turn.last_reply.replace('"', "'") + '"'
         case [Pick(target)]:
             return (yield from _picked(target, context))
         case None:
             return (yield from _unclear(context))
     if turn.hearing.is_doubtful and any(map(_must_be_meant, commands)):
-        return _ask(commands, turn)
+        return _ask(commands, context)
     return (yield from _carry_out(commands, context))
+
+
+def _has_just_changed_something(turn: Turn) -> bool:
+    commands = parse(turn.last_request)
+    return commands is not None and any(map(is_edit, commands)) and _DONE.match(turn.last_reply) is not None
 
 
 def _must_be_meant(command: Command) -> bool:
@@ -84,7 +100,7 @@ def _again(context: Context) -> Plan[str]:
     if not last or not any(is_edit(command) for command in last):
         return _NOTHING_AGAIN
     if context.turn.hearing.is_doubtful:
-        return _ask(last, context.turn)
+        return _ask(last, context)
     return (yield from _carry_out(last, context))
 
 
@@ -94,8 +110,12 @@ def _asked(turn: Turn) -> list[Command] | None:
     return parse(question[1]) if question else None
 
 
-def _ask(commands: list[Command], turn: Turn) -> str:
-    doubt = "I am not sure that I heard you right. " if turn.hearing.is_doubtful else ""
+def _ask(commands: list[Command], context: Context) -> str:
+    """Ask whether that was meant, or say at once that it cannot be."""
+    doubt = "I am not sure that I heard you right. " if context.turn.hearing.is_doubtful else ""
+    refusal = next(filter(None, (cannot_draw(command, context) for command in commands)), "")
+    if refusal:
+        return f"{doubt}{sentence(refusal)}"
     return f"{doubt}{_DID_YOU_MEAN}{describe_all(commands)}?"
 
 
@@ -113,18 +133,31 @@ def _unclear(context: Context) -> Plan[str]:
     if guessed is not None and _may_answer(guessed, turn):
         return (yield from _carry_out(guessed.commands, context))
     if guessed is not None:
-        return _ask(guessed.commands, turn)
+        return _ask(guessed.commands, context)
     other = next((commands for commands in map(parse, turn.hearing.alternatives) if commands is not None), None)
     if other is not None:
-        return _ask(other, turn)
+        return _ask(other, context)
     if not turn.request:
         return "I did not hear anything; please say it again."
-    wanted = unknown_thing(turn.request)
-    if wanted is not None and not turn.hearing.is_doubtful:
-        return f'I do not know how to draw "{wanted}"; I can only draw {drawable_names(context)}.'
     if turn.hearing.is_doubtful:
         return f'I am not sure that I heard you right: "{turn.request}". Please say it again.'
-    return f"Sorry, I do not understand that. {TRY}"
+    return _beyond(turn.request, context) or f"Sorry, I do not understand that. {TRY}"
+
+
+def _beyond(request: str, context: Context) -> str:
+    """Name what a request wants that is beyond the scene, and what can be had instead; empty when it names nothing."""
+    shape = wanted_shape(request)
+    refusal = cannot_draw(Add(NewThing(shape)), context) if shape else ""
+    if refusal:
+        return sentence(refusal)
+    change = unknown_change(request)
+    if change is not None:
+        return f'I do not know how to make something "{change}"; {_CHANGES}.'
+    place = unknown_place(request)
+    if place is not None:
+        return f'I do not know where "{place}" is; {_PLACES}.'
+    thing = unknown_thing(request)
+    return "" if thing is None else f'I do not know how to draw "{thing}"; I can only draw {drawable_names(context)}.'
 
 
 def _may_answer(guessed: Guess, turn: Turn) -> bool:
@@ -140,16 +173,31 @@ def _picked(target: The, context: Context) -> Plan[str]:
     unclear = parse(turn.last_request) if turn.last_reply.startswith(WHICH) else None
     clear = _made_clear(unclear, target) if unclear else None
     if clear is None:
-        return f"What shall I do with {describe(Pick(target))}? Please say the whole request."
+        return (yield from _about_bare(target, context))
     if turn.hearing.is_doubtful and any(is_edit(command) for command in clear):
-        return _ask(clear, turn)
+        return _ask(clear, context)
     return (yield from _carry_out(clear, context))
+
+
+def _about_bare(target: The, context: Context) -> Plan[str]:
+    """A thing and nothing else: a new one where there is none, or the last change once more, for this one."""
+    if target.shape is not None and not matching(target, (yield from context.scene()).objects):
+        size = SIZES_M[target.size] if target.size else None
+        return _ask([Add(NewThing(target.shape, target.color, size))], context)
+    last = parse(context.turn.last_request) if _has_just_changed_something(context.turn) else None
+    same = _made_clear(last, target) if last else None
+    if same is not None:
+        return _ask(same, context)
+    return f"What shall I do with {describe(Pick(target))}? Please say the whole request."
 
 
 def _made_clear(commands: list[Command], target: The) -> list[Command] | None:
     """Put the picked object in the place of the first reference of one command; None when there is no such place."""
     match commands:
-        case [Move() | Resize() | Recolor() | Shade() | ChangeShape() | Rotate() | Delete() as command, *rest]:
+        case [
+            Move() | Match() | Resize() | Recolor() | Shade() | ChangeShape() | Rotate() | Delete() as command,
+            *rest,
+        ]:
             return [replace(command, target=_narrowed(command.target, target)), *rest]
         case [Query(_, The() | It() as about) as query, *rest]:
             return [replace(query, about=_narrowed(about, target)), *rest]
@@ -158,6 +206,8 @@ def _made_clear(commands: list[Command], target: The) -> list[Command] | None:
 
 
 def _narrowed(unclear: Reference, picked: The) -> The:
+    if picked.choice == "other":
+        return picked
     shape = unclear.shape if isinstance(unclear, The) else None
     return replace(picked, shape=picked.shape or shape)
 
@@ -195,6 +245,8 @@ def _one(command: Command, context: Context) -> Plan[str]:
             return (yield from move(command, context))
         case Swap():
             return (yield from swap(command, context))
+        case Match():
+            return (yield from match_to(command, context))
         case Resize():
             return (yield from resize(command, context))
         case Recolor():

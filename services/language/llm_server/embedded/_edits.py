@@ -8,7 +8,7 @@ from llm_server.embedded._moves import along_ways
 from llm_server.embedded._places import free_point, point_at, row
 from llm_server.embedded._references import matching
 from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, RefusalError
-from llm_server.embedded._words import counted, listed, to_you
+from llm_server.embedded._words import counted, listed, named, to_you
 from llm_server.embedded._world import DEFAULT_COLOR, Point, SceneObject
 from scene_language.colors import rgb_of
 from scene_language.commands import (
@@ -16,22 +16,33 @@ from scene_language.commands import (
     AddAnother,
     All,
     Between,
+    ChangeShape,
+    Command,
     Delete,
     Here,
-    It,
     Me,
     Move,
     NewThing,
     OnFloor,
     Place,
     RelativeTo,
-    Swap,
     The,
 )
 from scene_language.describe import say_place, say_thing
 from scene_language.lexicon import DEFAULT_SIZE_M, PRIMITIVE_OF_SHAPE, SIZES_M, plural
 
-__all__ = ("add", "add_another", "delete", "drawable", "drawable_names", "move", "named", "said_outcomes", "swap")
+__all__ = (
+    "add",
+    "add_another",
+    "cannot_draw",
+    "delete",
+    "drawable",
+    "drawable_names",
+    "move",
+    "named",
+    "said_outcomes",
+    "update_all",
+)
 
 _IN_VIEW = RelativeTo("front", Me())
 # What the renderers of today draw, for tools whose schema does not list the types.
@@ -54,6 +65,24 @@ def drawable(shape: str, context: Context, tool: str = "add_primitive") -> str:
 def drawable_names(context: Context, tool: str = "add_primitive") -> str:
     """Return what the renderer draws: "cubes and spheres"."""
     return listed([plural("cube" if name == "box" else name) for name in _drawn(context, tool)])
+
+
+def cannot_draw(command: Command, context: Context) -> str:
+    """Return why a command is in vain from the start: it wants a shape that nobody can draw; empty when it does not."""
+    match command:
+        case Add(NewThing(shape)):
+            tool = "add_primitive"
+        case Move(The(str(shape)), RelativeTo() | Between() | Here() | OnFloor()):
+            tool = "add_primitive"
+        case ChangeShape(_, shape):
+            tool = "update_primitive"
+        case _:
+            return ""
+    try:
+        drawable(shape, context, tool)
+    except RefusalError as refusal:
+        return str(refusal)
+    return ""
 
 
 def _drawn(context: Context, tool: str) -> Sequence[str]:
@@ -185,35 +214,6 @@ def _anchor_ids(place: Place, context: Context) -> Plan[list[str]]:
     return ids
 
 
-def swap(command: Swap, context: Context) -> Plan[str]:
-    """Exchange the places of two things."""
-    if command.a == command.b == It(many=True):
-        a, b = yield from _two(context)
-    else:
-        a = yield from context.one(command.a)
-        b = yield from context.one(command.b)
-    if a.id == b.id:
-        raise CannotDoError("that is one and the same thing")
-    outcomes = yield from update_all([a, b], [b.position.arguments(), a.position.arguments()], context)
-    problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
-    if problem:
-        raise CannotDoError(problem)
-    scene = yield from context.scene()
-    scene.change(a.id, position=b.position)
-    scene.change(b.id, position=a.position)
-    return f"I swapped the {a.name} and the {b.name}"
-
-
-def _two(context: Context) -> Plan[tuple[SceneObject, SceneObject]]:
-    """What "them" stands for in "swap them": the two things talked about, or the only two there are."""
-    found = yield from context.objects(It(many=True))
-    if len(found) != 2:
-        found = (yield from context.scene()).objects
-    if len(found) != 2:
-        raise CannotDoError(f"I need two objects for that, and there are {len(found)}")
-    return found[0], found[1]
-
-
 # --- deleting
 def delete(command: Delete, context: Context) -> Plan[str]:
     """Take things out of the scene."""
@@ -238,14 +238,6 @@ def update_all(
     outcomes = yield from context.tools.call_all(calls)
     context.focus = [item.id for item in objects]
     return outcomes
-
-
-def named(objects: Sequence[SceneObject]) -> str:
-    """Return "the red cube", "the red cube and the blue sphere", or "3 objects"."""
-    if len(objects) > 3 or len({item.name for item in objects}) < len(objects):
-        nouns = {item.name for item in objects} if len({item.name for item in objects}) == 1 else {"object"}
-        return counted(len(objects), nouns.pop())
-    return listed([f"the {item.name}" for item in objects])
 
 
 def said_outcomes(done: str, objects: Sequence[SceneObject], outcomes: Sequence[Outcome], how: str = "") -> str:

@@ -5,9 +5,9 @@ from itertools import groupby
 
 from llm_server.embedded._context import Context
 from llm_server.embedded._places import read_point
-from llm_server.embedded._steps import Call, CannotDoError, Plan
-from llm_server.embedded._words import listed, to_you
-from llm_server.embedded._world import Point, SceneObject, point_of
+from llm_server.embedded._steps import Call, CannotDoError, Plan, RefusalError
+from llm_server.embedded._words import listed, named, to_you
+from llm_server.embedded._world import NEGLIGIBLE_M, Point, SceneObject, point_of
 from scene_language.commands import It, Me, Shift, Toward
 from scene_language.describe import say_length, say_reference
 from scene_language.lexicon import STEP_M
@@ -18,6 +18,8 @@ _AXES = {
     "up": ("up", 1), "down": ("up", -1), "left": ("right", -1), "right": ("right", 1), "forward": ("forward", 1),
     "back": ("forward", -1),
 }  # fmt: skip
+# What comes nearer than this to somebody's head is in their face.
+_FACE_ROOM_M = 0.3
 _WAY_WORDS = {"left": "to the left", "right": "to the right"}
 
 
@@ -80,20 +82,24 @@ def _toward(
     step: Toward, objects: Sequence[SceneObject], points: list[Point], context: Context
 ) -> Plan[tuple[list[Point], str]]:
     if isinstance(step.anchor, Me):
-        target, name = (yield from context.head()).position, "you"
+        target, name, beside = (yield from context.head()).position, "you", _FACE_ROOM_M
     else:
         anchor = yield from context.one(step.anchor)
         if anchor.id in {item.id for item in objects}:
             raise CannotDoError("a thing cannot be moved towards itself")
-        target, name = (
-            anchor.position,
-            f"the {anchor.name}" if isinstance(step.anchor, It) else to_you(say_reference(step.anchor)),
-        )
+        target, beside = anchor.position, anchor.size
+        name = f"the {anchor.name}" if isinstance(step.anchor, It) else to_you(say_reference(step.anchor))
     length = step.distance_m if step.distance_m is not None else STEP_M
-    signed = -length if step.away else length
+    distances = [-length if step.away else length] * len(objects)
+    if not step.away:
+        gaps = (point.distance_to(target) - item.size - beside for item, point in zip(objects, points, strict=True))
+        distances = [max(0.0, min(length, round(gap, 2))) for gap in gaps]
+        length = max(distances)
+        if length < NEGLIGIBLE_M:
+            raise RefusalError(f"{named(objects)} cannot come closer to {name}")
     calls = [
-        Call("along_direction", {**point.arguments("origin_"), **target.arguments("target_"), "distance": signed})
-        for point in points
+        Call("along_direction", {**point.arguments("origin_"), **target.arguments("target_"), "distance": distance})
+        for point, distance in zip(points, distances, strict=True)
     ]
     outcomes = yield from context.tools.call_all(calls)
     problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")

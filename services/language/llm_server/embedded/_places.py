@@ -1,5 +1,7 @@
 """From a place in words to a point in the room, by the spatial tools."""
 
+from collections.abc import Sequence
+
 from llm_server.embedded._context import Context
 from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan
 from llm_server.embedded._world import Point, SceneObject, point_of
@@ -14,7 +16,7 @@ _DEFAULT_FROM_HEAD_M = {"above": 0.7, "below": 1.2, "next_to": 0.7}
 _DEFAULT_FROM_OBJECT_M = 0.3
 _GAP_M = 0.1
 _ROW_GAP_M = 0.2
-_MAX_SIDESTEPS = 6
+_MAX_SIDESTEPS = 20
 _USER_DIRECTION = {"next_to": "right", "on": "above"}
 
 
@@ -116,14 +118,26 @@ def row(middle: Point, count: int, size: float, context: Context) -> Plan[list[P
 
 def free_point(wanted: Point, size: float, context: Context) -> Plan[Point]:
     """Return the point, or one to its right where nothing is in the way: a thing inside another would not be seen."""
-    scene = yield from context.scene()
+    objects = (yield from context.scene()).objects
+    blocking = _in_the_way(wanted, size, objects)
+    if blocking is None or not context.tools.has("displace_object"):
+        return wanted
+    # Asked once: a scene full of things must not use up the calls of a turn.
+    outcome = yield from context.tools.need("displace_object", **wanted.arguments("current_"), right=1.0)
+    aside = read_point(outcome)
     point = wanted
     for _ in range(_MAX_SIDESTEPS):
-        blocking = next((o for o in scene.objects if o.position.distance_to(point) < o.size + size), None)
-        if blocking is None or not context.tools.has("displace_object"):
-            return point
-        step = round(blocking.size + size + _ROW_GAP_M, 4)
-        point = read_point(
-            (yield from context.tools.need("displace_object", **blocking.position.arguments("current_"), right=step))
+        if blocking is None:
+            break
+        step = blocking.size + size + _ROW_GAP_M
+        point = Point(
+            round(blocking.position.x + step * (aside.x - wanted.x), 4),
+            round(blocking.position.y + step * (aside.y - wanted.y), 4),
+            round(blocking.position.z + step * (aside.z - wanted.z), 4),
         )
+        blocking = _in_the_way(point, size, objects)
     return point
+
+
+def _in_the_way(point: Point, size: float, objects: Sequence[SceneObject]) -> SceneObject | None:
+    return next((item for item in objects if item.position.distance_to(point) < item.size + size), None)

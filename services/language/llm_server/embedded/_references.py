@@ -23,6 +23,7 @@ _SAME_COLOR_WITHIN = 0.02
 _LARGE_FROM_M = 0.3
 # A question that names more things than this is forgotten before it ends.
 _MAX_NAMES_ASKED = 4
+_OTHER = "other"
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "last": -1}
 
 
@@ -47,13 +48,27 @@ def resolve(reference: Reference, scene: Scene, head: Head | None, focus: Sequen
     if isinstance(reference, It):
         return _by_pronoun(reference, scene, head, focus)
     found = matching(reference, scene.objects)
-    if isinstance(reference, The) and reference.choice and found:
+    if isinstance(reference, The) and reference.choice and reference.choice != _OTHER and found:
         return [_chosen(reference, found, head)]
     if not found:
         raise NoneMatchError(_nothing_fits(reference, scene.objects))
+    left_out = _left_out(reference, scene, head, focus)
+    rest = [item for item in found if item.id not in left_out]
+    if not rest and isinstance(reference, The) and len(found) > 1:
+        raise AmbiguousError(which_question(found, head))
+    found = rest
+    if not found:
+        raise NoneMatchError(f"there is nothing else; {there_is(scene.objects)}")
     if isinstance(reference, The) and len(found) > 1:
         raise AmbiguousError(which_question(found, head))
     return found
+
+
+def _left_out(reference: The | All, scene: Scene, head: Head | None, focus: Sequence[str]) -> set[str]:
+    """ "The other one" is none of those that the talk was about; "all but the cube" is not the cube."""
+    if isinstance(reference, The):
+        return set(focus) if reference.choice == _OTHER else set()
+    return set() if reference.but is None else {item.id for item in resolve(reference.but, scene, head, focus)}
 
 
 def _by_pronoun(reference: It, scene: Scene, head: Head | None, focus: Sequence[str]) -> list[SceneObject]:
@@ -140,7 +155,8 @@ def _nothing_fits(reference: The | All, objects: Sequence[SceneObject]) -> str:
     if reference == All():
         return "the scene is empty"
     said = say_reference(reference).removeprefix("all ").removeprefix("the ")
-    return f"there is no {said}; {there_is(objects) if objects else 'the scene is empty'}"
+    verb = "are" if isinstance(reference, All) else "is"
+    return f"there {verb} no {said}; {there_is(objects) if objects else 'the scene is empty'}"
 
 
 def mentioned(reply: str, objects: Sequence[SceneObject]) -> list[list[str]]:

@@ -12,6 +12,7 @@ from scene_language.commands import (
     ChangeShape,
     Command,
     Delete,
+    Match,
     Me,
     Move,
     NewThing,
@@ -71,7 +72,7 @@ def _doing(command: Command) -> str:
         case Move(target):
             # True also when there is no such thing yet and it is made: "put the red cube in front of me".
             return f"Placing {say_reference(target)}"
-        case Resize(target) | Rotate(target) | ChangeShape(target) | Shade(target):
+        case Resize(target) | Rotate(target) | ChangeShape(target) | Shade(target) | Match(target):
             return f"Changing {say_reference(target)}"
         case Recolor(target, color):
             return f"Making {say_reference(target)} {color}"

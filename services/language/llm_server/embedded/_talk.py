@@ -28,6 +28,9 @@ _REPLIES: dict[TalkKind, str] = {
     "yes": "There is nothing to confirm; what shall I do?",
     "no": "All right, I do nothing.",
     "stop": "All right.",
+    "here_at_all": "Yes, I am here; what shall I do in the scene?",
+    "repeat": "I have said nothing yet.",
+    "colors": 'Any color: say for example "make it green", or "light blue", "orange", "white".',
 }
 
 

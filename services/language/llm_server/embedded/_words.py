@@ -8,7 +8,7 @@ from llm_server.embedded._world import NEGLIGIBLE_M, Head, Point, SceneObject
 from scene_language.describe import say_length, with_article
 from scene_language.lexicon import plural
 
-__all__ = ("counted", "listed", "named_new", "say_briefly", "sentence", "there_is", "to_you")
+__all__ = ("counted", "listed", "named", "named_new", "say_briefly", "sentence", "there_is", "to_you")
 
 _TO_YOU = (
     (re.compile(r"\bme\b"), "you"),
@@ -42,6 +42,14 @@ def there_is(objects: Sequence[SceneObject]) -> str:
     """Return "there is a red cube and a blue sphere", equal ones counted."""
     is_one = sum(item.name == objects[0].name for item in objects) == 1
     return f"there {'is' if is_one else 'are'} {named_new(objects)}"
+
+
+def named(objects: Sequence[SceneObject]) -> str:
+    """Return "the red cube", "the red cube and the blue sphere", or "3 objects"."""
+    if len(objects) > 3 or len({item.name for item in objects}) < len(objects):
+        nouns = {item.name for item in objects} if len({item.name for item in objects}) == 1 else {"object"}
+        return counted(len(objects), nouns.pop())
+    return listed([f"the {item.name}" for item in objects])
 
 
 def named_new(objects: Sequence[SceneObject]) -> str:
