@@ -250,8 +250,11 @@ def test_all_but_one_are_deleted(three, text):
 def test_the_rest_is_all_but_what_the_talk_was_about(three):
     three.say("make the red cube bigger")
     three.say("make everything else white")
-    assert three.say("which one is red").reply == "Yes, there is a red cube."
     assert three.say("how many white objects are there").reply == "There are 2 white objects."
+    three.say("make the red cube bigger")
+    three.say("make the other ones blue")
+    assert three.say("which one is red").reply == "Yes, there is a red cube."
+    assert three.say("how many blue objects are there").reply == "There are 2 blue objects."
 
 
 @pytest.mark.parametrize("text", ["remove everything else please now", "restore all of that", "undo everything"])
