@@ -32,6 +32,7 @@ from hub_slices import say
 from hub_soak import measure_growth
 from hub_sound import measure_sound
 from hub_voice import measure_voice
+from language import measure_language
 from launcher_report import machine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ _PROGRAMS: dict[str, Callable[..., list[Figure]]] = {
     "idle": measure_idle,
     "growth": measure_growth,
     "demo": measure_demo_start,
+    "language": measure_language,
 }
 """Run our programs as their users do."""
 _LAUNCHERS = "launcher"
