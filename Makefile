@@ -6,7 +6,7 @@ PACKAGES := xr_ai_launcher program-sdk agent-sdk client-sdk server-runtime servi
 UNIT := $(VENV)/pytest -n 3 --dist loadfile $(PACKAGES)
 # What is in folders of tests/ starts programs on free ports; what lies beside them runs whole stacks on their own ports,
 # one at a time.
-PROGRAMS := $(VENV)/pytest -n 2 --dist loadfile tests/client tests/hub tests/launcher tests/services tests/worker
+PROGRAMS := $(VENV)/pytest -n 2 --dist loadfile tests/client tests/hub tests/launcher tests/program tests/services tests/worker
 STACKS := $(VENV)/pytest $(wildcard tests/test_*.py)
 # Where an image says so, no bytecode is kept; each of the many programs that tests start would compile ours anew then.
 unexport PYTHONDONTWRITEBYTECODE
