@@ -102,9 +102,7 @@ def _latency(name: str, windows: list[_Window]) -> Figure:
 
 def _passing(name: str, windows: list[_Window]) -> Figure:
     passing = [window["seen"]["agent"]["passing_ms"] for window in windows]
-    return Figure(
-        _PART, name, "ms", [statistics.median(each or [math.inf]) for each in passing], must=most(_ADDED_MUST_MS)
-    )
+    return Figure(_PART, name, "ms", [statistics.median(each or [math.inf]) for each in passing])
 
 
 def _percent(window: _Window, process: str, seer: str) -> float:

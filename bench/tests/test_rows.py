@@ -71,13 +71,10 @@ def window(agent: int, subscriber: int, added_ms: float = 0.5) -> dict[str, Any]
         "agent": {str(number): 10.0 * number + 20 + added_ms for number in range(agent)},
         "subscriber": {str(number): 10.0 * number + 20 for number in range(subscriber)},
     }
-    passing = {"agent": [added_ms] * agent}
+    passing = {"agent": [added_ms] * agent, "subscriber": [], "publisher": []}
     return {
         "used_s": dict.fromkeys(("hub", "agent", "subscriber", "publisher"), 0.3),
-        "seen": {
-            name: {"times_ms": times, "passing_ms": passing.get(name, []), "height": 720}
-            for name, times in seen.items()
-        },
+        "seen": {name: {"times_ms": times, "passing_ms": passing[name], "height": 720} for name, times in seen.items()},
         "seconds": 3.0,
     }
 
@@ -88,7 +85,6 @@ def test_frames_that_the_agent_does_not_get_are_a_miss_beside_a_subscriber_who_d
     assert few["frames that the agent got"] == "MISS"
     none = verdicts(camera_rows([window(90, 90), window(0, 90), window(90, 90)], [window(90, 90)]))
     assert none["hub CPU per 720p30, agent fetches all"] == "MISS"
-    assert none["frame given to the hub → pixels"] == "MISS"
     slow = verdicts(camera_rows([window(90, 90, added_ms=2)], [window(90, 90)]))
-    assert slow["frame given to the hub → pixels"] == slow["capture → pixels"] == "MISS"
-    assert slow["frame given to the hub → pixels read in place"] == slow["capture → pixels read in place"] == "pass"
+    assert slow["capture → pixels"] == "MISS"
+    assert slow["capture → pixels read in place"] == "pass"
