@@ -1,8 +1,11 @@
 """The harness itself, with real processes: what is sent arrives, and what a hub loses is seen."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
+from hub_process import running_hub
 from hub_rig import Rig, rigs
 
 pytestmark = pytest.mark.timeout(120)
@@ -42,3 +45,17 @@ def test_what_does_not_come_is_not_counted(both: dict[str, Rig]) -> None:
 
 def test_a_command_that_fails_says_why(both: dict[str, Rig]) -> None:
     assert "nobody_knows" in both["ours"].hub("nobody_knows")["error"]
+
+
+def test_a_hub_ends_with_its_measurement_also_when_that_fails(tmp_path: Path) -> None:
+    everything: list[psutil.Process] = []
+
+    def measure() -> None:
+        with running_hub(tmp_path) as hub:
+            everything.extend([hub.process, *hub.process.children(recursive=True)])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure()
+    assert len(everything) > 1, "no LiveKit server"
+    assert not [process for process in everything if process.is_running()]

@@ -129,12 +129,14 @@ def hub_maker(new_folder: Callable[[], Path], livekit_binary: Path) -> Iterator[
         made.append(HubProcess(folder, _loopback_config(folder) | settings, environment))
         return made[-1]
 
-    yield make
-    for hub in made:
-        hub.ask_to_stop()
-    for hub in made:
-        if hub.process is not None:
-            hub.stop()
+    try:
+        yield make
+    finally:
+        for hub in made:
+            hub.ask_to_stop()
+        for hub in made:
+            if hub.process is not None:
+                hub.stop()
 
 
 def _loopback_config(folder: Path) -> dict[str, Any]:

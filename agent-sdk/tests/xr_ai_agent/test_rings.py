@@ -343,8 +343,10 @@ os._exit(9)
 def _owner_of_ring(connector_id: str, name: str = "") -> Iterator[tuple[subprocess.Popen[str], Path]]:
     arguments = [sys.executable, "-c", _DIES_WITH_RING, connector_id, name]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process, shm_root() / process.stdout.readline().strip()
-        process.kill()
+        try:
+            yield process, shm_root() / process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("connector_id", ["livekit-1", "livekit-2"])

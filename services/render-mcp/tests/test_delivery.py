@@ -46,8 +46,10 @@ async def rendering(hub: BadHub) -> AsyncIterator[tuple[WebRenderer, SceneStore]
     renderer = WebRenderer(hub, scenes, Participants())  # type: ignore[arg-type]
     running = asyncio.ensure_future(renderer.run())
     hub.tell(ParticipantEvent("alice", True, 0))
-    yield renderer, scenes
-    running.cancel()
+    try:
+        yield renderer, scenes
+    finally:
+        running.cancel()
 
 
 def add(renderer: WebRenderer, scenes: SceneStore, count: int = 1) -> None:
