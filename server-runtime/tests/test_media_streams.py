@@ -84,7 +84,7 @@ def _count(events: MediaEvents, stream: Any) -> list[Any]:
         handed.append(event)
         take(event)
 
-    events.expect(handle, note)
+    events._takers[handle] = note
     return handed
 
 

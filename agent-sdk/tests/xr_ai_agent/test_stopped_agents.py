@@ -72,18 +72,6 @@ class Listener:
 
 
 @pytest.fixture
-async def hub(stage) -> HubEndpoint:
-    return stage.hub()
-
-
-@pytest.fixture
-async def connector(hub):
-    connector = hub.connect_local("lk")
-    await connector.notify_participant_joined("alice", 1)
-    return connector
-
-
-@pytest.fixture
 async def listener(stage, connector):
     listener = Listener(stage)
     try:

@@ -1,5 +1,6 @@
 """A socket that connects to a hub, which may come later, go, come back, or refuse who connects."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import zmq
 from xr_ai_agent._loss import LossCounter
 from xr_ai_agent._net.curve import CurveKeys
 from xr_ai_agent._net.refusal import RefusalWatch, connect_watched
-from xr_ai_agent._net.sockets import SocketReader
+from xr_ai_agent._net.sockets import SocketReader, send_if_room
 
 Handler = Callable[[list[bytes]], None]
 
@@ -60,13 +61,10 @@ class Line:
 
     def send_now(self, frame: bytes) -> bool:
         """Queue a message if there is room; returns whether it was taken."""
-        try:
-            self.socket.send(frame, zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        if self._reader is not None:
+        is_taken = send_if_room(self.socket, frame)
+        if is_taken and self._reader is not None:
             self._reader.check_swallowed()
-        return True
+        return is_taken
 
     def _check(self) -> None:
         if self._reader is not None:
@@ -101,3 +99,33 @@ class Dialer:
             raise
         reader = None if handle is None else SocketReader(socket, handle, self.losses, after_batch)
         return Line(socket, reader, refusal)
+
+
+class AnnouncedLine(ABC):
+    """A line to an address that a hub announces, opened when it does."""
+
+    def __init__(self, handle: Handler, dialer: Dialer) -> None:
+        self._handle = handle
+        self._dialer = dialer
+        self._line: Line | None = None
+        self._address = ""
+
+    def open(self, address: str) -> None:
+        """Connect; a hub that restarted at the same address is found by ZeroMQ itself. Raises ZMQError."""
+        if address == self._address:
+            return
+        self.close()
+        self._line = self._dialer.dial(self._new_socket(), address, self._handle)
+        self._address = address
+        self._line.start()
+
+    def close(self) -> None:
+        """Disconnect; safe to call twice."""
+        if self._line is not None:
+            self._line.close()
+        self._line = None
+        self._address = ""
+
+    @abstractmethod
+    def _new_socket(self) -> zmq.Socket[bytes]:
+        """Return a socket to connect."""

@@ -27,6 +27,15 @@ def open_socket(kind: int, context: zmq.Context[zmq.Socket[bytes]] | None = None
     return socket
 
 
+def send_if_room(socket: zmq.Socket[bytes], frame: bytes) -> bool:
+    """Queue a message if there is room; returns whether it was taken."""
+    try:
+        socket.send(frame, _NOBLOCK)
+    except zmq.Again:
+        return False
+    return True
+
+
 def _receive(socket: zmq.Socket[bytes]) -> list[bytes]:
     # A frame knows whether another part follows; asking the socket costs more than receiving the part.
     frame = socket.recv(_NOBLOCK, copy=False)
@@ -155,7 +164,7 @@ class PushSender:
 
     def send_now(self, frame: bytes) -> bool:
         """Queue a message if there is room; returns whether it was taken."""
-        return not self._is_stopped and not self._waiting and self._try(frame)
+        return not self._is_stopped and not self._waiting and send_if_room(self._socket, frame)
 
     async def send(self, frame: bytes, what: str, timeout_s: float) -> bool:
         """Queue a message, waiting for room; False (counted and logged) when there was none in time."""
@@ -186,20 +195,13 @@ class PushSender:
         self._waiting.append((frame, future))
         return future
 
-    def _try(self, frame: bytes) -> bool:
-        try:
-            self._socket.send(frame, zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
-
     def _send_waiting(self) -> None:
         # Reading EVENTS acknowledges the edge of the descriptor.
         if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT:
             return
         while self._waiting:
             frame, future = self._waiting[0]
-            if not self._try(frame):
+            if not send_if_room(self._socket, frame):
                 return
             self._waiting.popleft()
             if not future.done():

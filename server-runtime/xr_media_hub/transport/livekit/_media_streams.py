@@ -35,9 +35,15 @@ class MediaEvents:
         # Called on the loop for each event: a queue and a task that reads it would only be a detour.
         self._inlet.put_nowait = self._hand_on
 
-    def expect(self, stream: int, take: Callable[[Any], None]) -> None:
-        """Call ``take`` with each event of the stream that has this handle; the last one says that it ended."""
-        self._takers[stream] = take
+    def adopt(self, queue: Any, create: Callable[[], Any], take: Callable[[Any], None]) -> Any:
+        """Return a new stream of the library's, whose events ``take`` is called with; the last one says that it ended.
+
+        ``queue`` is the stream's own, which was subscribed a moment ago to the events of all streams.
+        """
+        FfiClient.instance.queue.unsubscribe(queue)
+        stream = create()
+        self._takers[stream.handle.id] = take
+        return stream
 
     def close(self) -> None:
         """Hand on nothing more."""
@@ -61,11 +67,7 @@ class SoundStream(rtc.AudioStream):
         super().__init__(track, sample_rate=AUDIO_RATE_HZ, num_channels=_AUDIO_CHANNELS, capacity=_AUDIO_QUEUE_FRAMES)
 
     def _create_owned_stream(self) -> Any:
-        # Subscribed a moment ago, to the events of all streams.
-        FfiClient.instance.queue.unsubscribe(self._ffi_queue)
-        stream = super()._create_owned_stream()
-        self._events.expect(stream.handle.id, self._ffi_queue.put_nowait)
-        return stream
+        return self._events.adopt(self._ffi_queue, super()._create_owned_stream, self._ffi_queue.put_nowait)
 
 
 class Picture:
@@ -104,10 +106,7 @@ class PictureStream(rtc.VideoStream):
                 picture.release()
 
     def _create_owned_stream(self) -> Any:
-        FfiClient.instance.queue.unsubscribe(self._ffi_queue)
-        stream = super()._create_owned_stream()
-        self._events.expect(stream.handle.id, self._take)
-        return stream
+        return self._events.adopt(self._ffi_queue, super()._create_owned_stream, self._take)
 
     def _take(self, event: Any) -> None:
         media = event.video_stream_event
