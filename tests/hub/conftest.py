@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from kit.agents import Agent, running_agent
-from kit.hub import MAX_DATA_BYTES, SPARE_SECRET, HubProcess, SpareHub, get_json
+from kit.hub import MAX_DATA_BYTES, SPARE_SECRET, HubProcess, SpareHub, get_json, until_quiet
 from kit.livekit import LiveKitServer
 from kit.pages import write_pages
 from kit.participants import Client
@@ -101,6 +101,7 @@ def own_livekit(
 
 @pytest.fixture
 async def agent(hub: HubProcess) -> AsyncIterator[Agent]:
+    await until_quiet(hub)
     async with running_agent(hub) as agent:
         yield agent
 

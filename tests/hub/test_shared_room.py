@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from kit.agents import running_agent
-from kit.hub import SPARE_SECRET, get_json, health_until
+from kit.hub import SPARE_SECRET, get_json, health_until, until_quiet
 from kit.participants import Client
 from livekit import api
 
@@ -31,6 +31,7 @@ def shared_hub(make_hub: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 async def agent(shared_hub: Any) -> AsyncIterator[Any]:
+    await until_quiet(shared_hub)
     async with running_agent(shared_hub) as agent:
         yield agent
 

@@ -19,7 +19,16 @@ from kit.processes import WAIT_LIMIT_S, free_udp_port
 from xr_ai_launcher.testing import wait_for
 from xr_ai_program.testing import free_port
 
-__all__ = ("MAX_DATA_BYTES", "SPARE_SECRET", "HubProcess", "SpareHub", "get_json", "health_until", "hub_maker")
+__all__ = (
+    "MAX_DATA_BYTES",
+    "SPARE_SECRET",
+    "HubProcess",
+    "SpareHub",
+    "get_json",
+    "health_until",
+    "hub_maker",
+    "until_quiet",
+)
 
 SPARE_SECRET = "k" * 32
 MAX_DATA_BYTES = 4_000_000
@@ -184,3 +193,8 @@ async def health_until(hub: HubProcess, condition: Callable[[Any], object], with
             if condition(facts):
                 return facts
             await asyncio.sleep(0.05)
+
+
+async def until_quiet(hub: HubProcess) -> None:
+    """Return once nobody sends sound or pictures any more: who leaves is still there for some seconds."""
+    await health_until(hub, lambda facts: not any(each["tracks"] for each in facts["participants"].values()))
