@@ -1,6 +1,8 @@
 """A real hub on real sockets in a temporary directory, with endpoints that close themselves."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from xr_ai_agent import ConnectorEndpoint, CurveKeys, HubEndpoint, ProcessorEndpoint, RemoteAccess, create_key_pair
+from xr_ai_agent import (
+    AddressInUseError,
+    ConnectorEndpoint,
+    CurveKeys,
+    HubEndpoint,
+    ProcessorEndpoint,
+    RemoteAccess,
+    create_key_pair,
+)
 from xr_ai_program.testing import eventually
 
 DEADLINE_S = 20.0
@@ -29,6 +39,16 @@ class Stage:
 
     def hub(self, **options: Any) -> HubEndpoint:
         return self.start(HubEndpoint(self.pull, self.pub, **options))
+
+    def hub_on_tcp(self) -> HubEndpoint:
+        """A hub on ports of this machine, which become the stage's addresses."""
+        while True:
+            with socket.socket() as pull, socket.socket() as pub:
+                for probe in (pull, pub):
+                    probe.bind(("127.0.0.1", 0))
+                self.pull, self.pub = (f"tcp://127.0.0.1:{probe.getsockname()[1]}" for probe in (pull, pub))
+            with contextlib.suppress(AddressInUseError):  # somebody was faster
+                return self.hub()
 
     async def agent(self, **options: Any) -> ProcessorEndpoint:
         agent = self.start(ProcessorEndpoint(self.pub, self.pull, **options))

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import socket
 import stat
 from dataclasses import replace
 
@@ -35,6 +34,7 @@ pytestmark = pytest.mark.anyio
 
 TRACK = FrameRequest("alice", "v")
 FRAME = bytes(range(24))
+DEADLINE_S = 30.0
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_an_agent_with_a_key_hears_speaks_and_sees(stage, hub, access, eve
     heard: list = []
     for register in (far.on_data, far.on_audio, far.on_frame):
         register(heard.append)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await far.wait_connected()
     await connector.notify_participant_joined("alice", 1)
     await connector.push_data(DataMessage("alice", "t", 1, b"x"))
@@ -81,7 +81,7 @@ async def test_a_connector_with_a_key_serves_its_participants(stage, hub, access
     connector.on_return_data(said.append)
     agent, signals = await stage.agent(), []
     agent.on_frame(signals.append)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await connector.wait_connected()
     await connector.notify_participant_joined("alice", 1)
     side = 1280
@@ -112,15 +112,15 @@ async def test_pixels_travel_to_the_one_that_asked_and_no_memory_is_mapped(stage
     strangers_view: list = []
     answers = other._on_answer
     other._link.control._handle = lambda parts: strangers_view.append(parts) or answers(parts)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await asker.wait_connected()
         await other.wait_connected()
     await connector.notify_participant_joined("alice", 1)
     side = 640
     pixels = bytes(range(256)) * (side * side * 3 // 2 // 256)
     await connector.push_frame("alice", "v", PixelFormat.I420, side, side, 7, pixels)
-    copy = await asker.request_frame(TRACK, 5.0)
-    view = await asker.request_frame(TRACK, 5.0, copy=False)
+    copy = await asker.request_frame(TRACK, DEADLINE_S)
+    view = await asker.request_frame(TRACK, DEADLINE_S, copy=False)
     assert copy.data == view.data == pixels
     assert view.data.readonly
     assert asker._frames._maps._maps == {}
@@ -145,7 +145,7 @@ async def test_strangers_hear_nothing_and_are_not_heard(stage, hub, access, even
     intruder.on_data(heard.append)
     await connector.notify_participant_joined("alice", 1)
     sending = asyncio.ensure_future(intruder.send_return_data(DataMessage("alice", "t", 1, b"intruder")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await friend.wait_connected()
     got: list = []
     friend.on_data(got.append)
@@ -174,7 +174,7 @@ async def test_a_key_laid_into_the_folder_is_good_at_once(stage, hub, access, tm
             await agent.wait_connected()
     public.write_bytes(kept)
     again = remote_agent(stage, hub, keys)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await again.wait_connected()
 
 
@@ -192,7 +192,7 @@ async def test_a_refused_agent_says_so_once_and_gets_in_when_its_key_is_laid_dow
     assert len(told) == 1
     assert "copy patient.key into the hub's folder" in told[0]
     public.write_bytes(kept)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await agent.wait_connected()
     connector = hub.connect_local("lk")
     said: list = []
@@ -230,7 +230,7 @@ async def test_an_agent_with_a_wrong_hub_key_says_so_once_and_gets_in_with_the_r
     assert f"{tmp_path}/s/stale.key is probably not its key; copy the hub's public key again" in line
     assert set(agent.losses) == {"hub's key not right"}
     agent.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await remote_agent(stage, hub, keys).wait_connected()
 
 
@@ -269,8 +269,7 @@ async def test_an_agent_with_a_key_at_a_hub_without_is_told_so_and_counted(
 ):
     monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
     create_key_pair(access.settings.server_key)
-    stage.pull, stage.pub = (f"tcp://127.0.0.1:{_free_port()}" for _ in range(2))
-    hub = stage.hub()
+    hub = stage.hub_on_tcp()
     agent = stage.start(ProcessorEndpoint(stage.pub, stage.pull, keys=access.admit("eager")))
     await eventually(lambda: agent.losses.get("hub takes no key", 0) >= 4)
     await eventually(lambda: hub.stats().counters.get("peer with a key refused", 0) >= 2)
@@ -287,7 +286,7 @@ async def test_every_socket_of_an_agent_gets_in_again_when_its_key_is_laid_down_
     monkeypatch.setattr(refusal, "_RETRY_AFTER_S", 0.2)
     hub, settings = hub_on_ports(stage, access.settings)
     agent = remote_agent(stage, hub, access.admit("patient"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await agent.wait_connected()
     public = settings.client_keys / "patient.key"
     kept = public.read_bytes()
@@ -302,7 +301,7 @@ async def test_every_socket_of_an_agent_gets_in_again_when_its_key_is_laid_down_
     await connector.push_frame("alice", "v", PixelFormat.I420, 4, 4, 7, FRAME)
     await eventually(lambda: agent.connected_participants)
     frame = None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while frame is None:
             frame = await agent.request_frame(TRACK, 1.0)
     assert frame.data == FRAME
@@ -332,7 +331,7 @@ async def test_keys_come_from_the_environment_for_a_tcp_address(stage, hub, acce
     monkeypatch.setenv("XR_HUB_CLIENT_KEY", str(keys.client_key))
     monkeypatch.setenv("XR_HUB_SERVER_KEY", str(keys.server_key))
     agent = remote_agent(stage, hub, None)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await agent.wait_connected()
 
 
@@ -347,7 +346,7 @@ async def test_two_hubs_of_one_process_admit_each_their_own(stage, hub, access, 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await agent.wait_connected()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await remote_agent(stage, hub, keys).wait_connected()
 
 
@@ -379,20 +378,13 @@ def test_a_door_inside_the_house_needs_no_key(address):
 
 
 async def test_loopback_tcp_without_keys_works_on_one_machine(stage, eventually):
-    stage.pull, stage.pub = (f"tcp://127.0.0.1:{_free_port()}" for _ in range(2))
-    connector = stage.hub().connect_local("lk")
+    connector = stage.hub_on_tcp().connect_local("lk")
     agent, heard = await stage.agent(), []
     agent.on_frame(heard.append)
     await connector.notify_participant_joined("alice", 1)
     await connector.push_frame("alice", "v", PixelFormat.I420, 4, 4, 7, FRAME)
     await eventually(lambda: heard)
     assert (await agent.request_frame(TRACK)).data == FRAME
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_wrong_key_files_are_named(access, tmp_path):

@@ -160,13 +160,15 @@ async def test_who_comes_back_is_counted_anew(stage, hub, connector, eventually)
 async def test_an_agent_that_stands_still_is_seen_to(stage, hub, connector, listener, eventually):
     await stage.agent(name="quick")
     await eventually(lambda: pulse_of(hub, "listener") and pulse_of(hub, "quick"))
-    well = pulse_of(hub, "listener")
+    well = await eventually(lambda: (pulse := pulse_of(hub, "listener")).lag_s < 2 and pulse)
     assert (well.video, well.audio, well.data) == (1, 1, 1)
-    assert well.lag_s < 2
     listener.send(signal.SIGSTOP)
-    await eventually(lambda: pulse_of(hub, "listener").lag_s > 3 and pulse_of(hub, "listener").heard_s_ago > 3)
-    assert pulse_of(hub, "quick").lag_s < 2
-    assert pulse_of(hub, "quick").heard_s_ago < 3
+
+    def stands_still_alone() -> bool:
+        stopped, quick = (pulse_of(hub, name) for name in ("listener", "quick"))
+        return min(stopped.lag_s, stopped.heard_s_ago) > 3 and quick.lag_s < 2 and quick.heard_s_ago < 3
+
+    await eventually(stands_still_alone)
     listener.send(signal.SIGCONT)
     await eventually(lambda: pulse_of(hub, "listener").lag_s < 2 and pulse_of(hub, "listener").heard_s_ago < 2)
     listener.close()
@@ -253,7 +255,7 @@ async def test_pixels_wait_for_one_who_does_not_read_them_up_to_a_limit(stage, h
         assert hub._sockets.control._backlogs[agent_id]._bytes <= 8 * 2**20
         quick = await stage.agent()
         quick._frames.maps_memory = False
-        assert (await quick.request_frame(FrameRequest("alice", "v"), timeout=10)).width == side
+        assert (await quick.request_frame(FrameRequest("alice", "v"), timeout=30)).width == side
     finally:
         for each in (sub, dealer):
             each.close(linger=0)

@@ -19,7 +19,7 @@ from xr_ai_models.testing import ReceivedRequest, ScriptedServer, scripted_serve
 from xr_ai_pipecat import BrainProcessor, Query, VadConfig, VoiceConfig, VoiceSession
 from xr_ai_program.testing import eventually, flite_wav
 
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 TTS_RATE_HZ = 8000
 
 
