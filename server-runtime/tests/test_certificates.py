@@ -207,8 +207,8 @@ async def _serves_another_than(url: str, old: x509.Certificate) -> x509.Certific
 async def test_a_certificate_is_renewed_under_way_and_open_connections_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_authority, "_LEAF_LIFE", datetime.timedelta(seconds=4))
-    monkeypatch.setattr(_authority, "_RENEW_BEFORE", datetime.timedelta(seconds=2))
+    monkeypatch.setattr(_authority, "_LEAF_LIFE", datetime.timedelta(seconds=62))
+    monkeypatch.setattr(_authority, "_RENEW_BEFORE", datetime.timedelta(seconds=60))
     certificate = self_signed_certificate(tmp_path)
     trusted = certificate.pem
     async with kept(certificate) as url:

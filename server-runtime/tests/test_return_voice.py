@@ -54,7 +54,7 @@ def chunk(rate_hz: int, seconds: float, channels: int = 1, level: float = 0.5, h
 
 
 async def _until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - LiveKit tells nobody
             await asyncio.sleep(0.005)
 

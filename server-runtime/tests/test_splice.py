@@ -111,7 +111,7 @@ async def test_close_codes_reach_both_ends() -> None:
         await heard.get()
         ws = await session.ws_connect(f"{public}/rtc/v1")
         await ws.close(code=4002)
-        assert await asyncio.wait_for(heard.get(), 5) == 4002
+        assert await asyncio.wait_for(heard.get(), 30) == 4002
 
 
 async def test_messages_pass_whole_in_both_directions_empty_ones_too() -> None:
@@ -208,7 +208,7 @@ async def test_a_slow_reader_slows_the_sender_instead_of_filling_memory() -> Non
         assert stopped_at < 50_000_000, "nothing held the sender back"
         total = 0
         while total < stopped_at:
-            total += len(await asyncio.wait_for(reader.read(1 << 20), 5))
+            total += len(await asyncio.wait_for(reader.read(1 << 20), 30))
         assert sent > stopped_at, "the sender was not let go again"
         writer.close()
 
@@ -264,7 +264,7 @@ async def test_who_hangs_up_ends_the_other_side_once_everything_has_arrived() ->
         writer.write_eof()
         await heard.get()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         async with proxied_bytes(listen) as public:
             reader, writer = await upgraded(public)
             writer.write(b"x" * 1_000_000)
@@ -285,7 +285,7 @@ async def test_who_says_nothing_more_after_the_question_is_answered() -> None:
         reader, writer = await connection(public)
         writer.write(b"GET /rtc/validate HTTP/1.1\r\nHost: x\r\n\r\n")
         writer.write_eof()
-        assert (await asyncio.wait_for(reader.read(-1), 5)).endswith(b"success")
+        assert (await asyncio.wait_for(reader.read(-1), 30)).endswith(b"success")
 
 
 HALVES = (
@@ -319,7 +319,7 @@ async def _is_cut_off(public: str, beginning: bytes, is_kept: bool, sign_of_life
     writer.write(beginning)
     trickling = asyncio.create_task(_trickle(writer, sign_of_life if beginning else b""))
     with suppress(ConnectionError):
-        while await asyncio.wait_for(reader.read(1024), 4):
+        while await asyncio.wait_for(reader.read(1024), 30):
             pass
     trickling.cancel()
 
@@ -332,11 +332,11 @@ async def _trickle(writer: asyncio.StreamWriter, byte: bytes) -> None:
 
 async def test_an_absent_upstream_is_a_502_not_an_open_door() -> None:
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
+        unused.bind(("127.0.0.1", 0))  # and nobody else can
         port = unused.getsockname()[1]
-    async with serving(livekit_url=f"ws://127.0.0.1:{port}") as public, aiohttp.ClientSession() as session:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{public}/rtc")
-        assert refused.value.status == 502
-        async with session.get(f"{public}/rtc/validate") as reply:
-            assert (reply.status, await reply.json()) == (502, {"error": "the media server is not reachable"})
+        async with serving(livekit_url=f"ws://127.0.0.1:{port}") as public, aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(f"{public}/rtc")
+            assert refused.value.status == 502
+            async with session.get(f"{public}/rtc/validate") as reply:
+                assert (reply.status, await reply.json()) == (502, {"error": "the media server is not reachable"})
