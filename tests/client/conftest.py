@@ -8,16 +8,15 @@ import pytest
 from kit.agents import endpoint_of, running
 from kit.hub import HubProcess
 from kit.livekit import LiveKitServer
-from kit.processes import free_udp_port
+from kit.processes import own_port
 
 from xr_ai_agent import ProcessorEndpoint
 from xr_ai_client import MAX_DATA_BYTES
-from xr_ai_program.testing import free_port
 
 
 @pytest.fixture(scope="session")
 def media_server(tmp_path_factory: pytest.TempPathFactory, livekit_binary: Path) -> Iterator[LiveKitServer]:
-    ports = {"port": free_port(), "udp_port": free_udp_port()}
+    ports = {"port": own_port(), "udp_port": own_port()}
     key = {"key": "test-key", "secret": secrets.token_hex(32)}
     server = LiveKitServer(livekit_binary, tmp_path_factory.mktemp("livekit"), **ports, **key, makes_rooms=True)
     try:

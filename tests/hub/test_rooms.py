@@ -14,11 +14,11 @@ from kit.cable import Cable
 from kit.hub import SPARE_SECRET, get_json, health_until
 from kit.livekit import LiveKitServer
 from kit.participants import Client
-from kit.processes import free_udp_port
+from kit.processes import WAIT_LIMIT_S, own_port
 from livekit import api
 
 from xr_ai_agent import HubEndpoint
-from xr_ai_program.testing import eventually, free_port
+from xr_ai_program.testing import eventually
 from xr_media_hub._errors import RoomUnavailable
 from xr_media_hub._stats import HubStats
 from xr_media_hub._who import Who
@@ -54,7 +54,7 @@ class Keeping:
 
 @asynccontextmanager
 async def keeping(binary: Path, folder: Path) -> AsyncIterator[Keeping]:
-    ports = {"port": free_port(), "udp_port": free_udp_port()}
+    ports = {"port": own_port(), "udp_port": own_port()}
     server = LiveKitServer(binary, folder, **ports, key="xr-hub", secret=SPARE_SECRET, makes_rooms=False)
     await asyncio.to_thread(server.start)
     lost_since_s: dict[str, float] = {}
@@ -81,7 +81,7 @@ async def test_a_room_that_is_given_up_while_it_is_lost_is_removed(livekit_binar
         assert await kept.rooms() == [ROOM]
         # Another connection of the same name: LiveKit puts the first one out.
         usurper = await Client().join(kept.server.url, kept.server.token(HUB, ROOM))
-        await asyncio.wait_for(lost.wait(), 10)
+        await asyncio.wait_for(lost.wait(), WAIT_LIMIT_S)
         assert list(kept.lost_since_s) == [ROOM]
         await kept.keeper.close()
         assert await kept.rooms() == []
@@ -107,7 +107,7 @@ async def test_a_server_that_hangs_is_not_waited_for(livekit_binary: Path, tmp_p
         asked_at = time.monotonic()
         with pytest.raises(RoomUnavailable):
             await kept.keeper.open(lambda _event: None)
-        assert time.monotonic() - asked_at < 10
+        assert time.monotonic() - asked_at < 20, "no limit of ours ended that"
 
 
 async def test_a_hub_that_gave_up_its_connection_joins_again_and_says_so(own_livekit: Any) -> None:
@@ -125,7 +125,7 @@ async def test_a_hub_that_gave_up_its_connection_joins_again_and_says_so(own_liv
         stranger = own_livekit.of_another_secret()
         await asyncio.to_thread(stranger.start)
         try:
-            facts = await health_until(hub, lambda facts: facts["status"] == "a room is lost")
+            facts = await health_until(hub, lambda facts: facts["status"] == "a room is lost", 2 * WAIT_LIMIT_S)
             assert (facts["livekit_answers"], facts["rooms_lost"]) == (True, 1)
             await eventually(lambda: "the hub lost the room" in hub.output)
             await eventually(lambda: "stayer" not in agent.endpoint.connected_participants)
@@ -133,8 +133,10 @@ async def test_a_hub_that_gave_up_its_connection_joins_again_and_says_so(own_liv
             stranger.kill()
         await client.leave()
         await own_livekit.start()
-        await health_until(hub, lambda facts: facts["status"] == "ok" and facts["rooms_lost"] == 0)
-        assert "the hub is back in the room" in hub.output
+        await health_until(
+            hub, lambda facts: facts["status"] == "ok" and facts["rooms_lost"] == 0, within_s=2 * WAIT_LIMIT_S
+        )
+        await eventually(lambda: "the hub is back in the room" in hub.output)
 
         agent.audio.clear()
         client = await Client().join(admission["url"], admission["token"])
@@ -154,12 +156,12 @@ async def test_a_token_keeps_its_name_and_its_room_as_long_as_it_is_valid(liveki
             connector = LiveKitConnector(kept.access, hub.connect_local("livekit"), HubStats(), **limits)
             first = await connector.admit("alice")
             session = connector._sessions["alice"]
-            session.opened_at_s -= PARTICIPANT_TOKEN_TTL.total_seconds() - 1
+            session.opened_at_s -= PARTICIPANT_TOKEN_TTL.total_seconds() / 2
             second = await connector.admit("alice")
             assert second.identity == "alice-2"
             assert set(await kept.rooms()) == {first.room, second.room}
 
-            session.opened_at_s -= 2
+            session.opened_at_s -= PARTICIPANT_TOKEN_TTL.total_seconds() / 2
             third = await connector.admit("alice")
             assert third.identity == "alice"
             assert set(await kept.rooms()) == {second.room, third.room}

@@ -15,9 +15,8 @@ import aiohttp
 import psutil
 
 import yaml
-from kit.processes import WAIT_LIMIT_S, free_udp_port
+from kit.processes import WAIT_LIMIT_S, own_port
 from xr_ai_launcher.testing import wait_for
-from xr_ai_program.testing import free_port
 
 __all__ = (
     "MAX_DATA_BYTES",
@@ -88,8 +87,8 @@ class HubProcess:
         assert (self.folder / "ready").exists(), f"the hub did not start:\n{self.output}"
         return self
 
-    def wait_exit(self, limit_s: float = WAIT_LIMIT_S) -> int:
-        """Its exit code, once it has ended by itself."""
+    def wait_exit(self, limit_s: float = _START_LIMIT_S) -> int:
+        """Its exit code, once it has ended by itself, be it instead of a start."""
         assert self.process is not None
         return self.process.wait(limit_s)
 
@@ -151,11 +150,11 @@ def hub_maker(new_folder: Callable[[], Path], livekit_binary: Path) -> Iterator[
 def _loopback_config(folder: Path) -> dict[str, Any]:
     return {
         "web_server_host": "127.0.0.1",
-        "web_server_port": free_port(),
+        "web_server_port": own_port(),
         "web_server_tls": False,
-        "lk_port_ws": free_port(),
-        "lk_port_tcp": free_port(),
-        "lk_port_udp": free_udp_port(),
+        "lk_port_ws": own_port(),
+        "lk_port_tcp": own_port(),
+        "lk_port_udp": own_port(),
         "node_ip": "127.0.0.1",
         "hub_push_addr": f"ipc://{folder}/in",
         "hub_sub_addr": f"ipc://{folder}/pub",
@@ -171,8 +170,10 @@ class SpareHub:
 
     def take(self) -> HubProcess:
         """Return a running hub to do anything to."""
-        taken, self._next = self._next.wait_ready(), self._start()
-        return taken
+        try:
+            return self._next.wait_ready()
+        finally:
+            self._next = self._start()
 
     def _start(self) -> HubProcess:
         return self._make_hub(api_secret=SPARE_SECRET).start()
@@ -185,14 +186,22 @@ async def get_json(url: str, **options: Any) -> tuple[int, Any]:
 
 
 async def health_until(hub: HubProcess, condition: Callable[[Any], object], within_s: float = WAIT_LIMIT_S) -> Any:
-    """Ask /health until ``condition`` holds for its facts, and return them."""
-    async with asyncio.timeout(within_s), aiohttp.ClientSession() as session:
-        while True:
-            async with session.get(f"{hub.url}/health") as reply:
-                facts = await reply.json()
-            if condition(facts):
-                return facts
-            await asyncio.sleep(0.05)
+    """Ask /health until ``condition`` holds for its facts, and return them.
+
+    Raises:
+        AssertionError: it did not within ``within_s`` seconds; the last facts are in the message.
+    """
+    facts: Any = None
+    try:
+        async with asyncio.timeout(within_s), aiohttp.ClientSession() as session:
+            while True:
+                async with session.get(f"{hub.url}/health") as reply:
+                    facts = await reply.json()
+                if condition(facts):
+                    return facts
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s:g} s; {hub.url}/health says: {facts}") from None
 
 
 async def until_quiet(hub: HubProcess) -> None:
