@@ -106,20 +106,36 @@ async def agent(hub: HubProcess) -> AsyncIterator[Agent]:
         yield agent
 
 
-@pytest.fixture
-async def join() -> AsyncIterator[Callable[..., Any]]:
-    """Joins as a person would: a token from the hub, then the URL it names. Everybody leaves at the end."""
-    clients: list[Client] = []
+class Visitors:
+    """Joins as a person would: a token from the hub, then the URL it names."""
 
-    async def join_hub(hub: HubProcess, identity: str) -> Client:
+    def __init__(self) -> None:
+        self._clients: list[Client] = []
+
+    async def __call__(self, hub: HubProcess, identity: str) -> Client:
+        """Join a hub by a name that nobody there has, which is what others know the client by."""
         status, admission = await get_json(f"{hub.url}/token", params={"identity": identity})
         assert status == 200, admission
+        assert admission["identity"] == identity, "somebody of this name is there, or was a moment ago"
+        return await self.admitted(admission)
+
+    async def admitted(self, admission: dict[str, str]) -> Client:
+        """Join with what a hub has answered."""
         client = await Client().join(admission["url"], admission["token"])
-        clients.append(client)
+        self._clients.append(client)
         return client
 
-    yield join_hub
-    await asyncio.gather(*(client.leave() for client in clients))
+    async def leave(self) -> None:
+        """Everybody leaves who has not done so."""
+        await asyncio.gather(*(client.leave() for client in self._clients))
+
+
+@pytest.fixture
+async def join() -> AsyncIterator[Visitors]:
+    """See `Visitors`; nobody stays longer than the test, whatever happened in it."""
+    visitors = Visitors()
+    yield visitors
+    await visitors.leave()
 
 
 @pytest.fixture(scope="session")

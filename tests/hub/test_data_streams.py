@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kit.hub import MAX_DATA_BYTES, get_json, health_until
-from kit.participants import Client
+from kit.hub import MAX_DATA_BYTES, health_until
 
 from xr_ai_program.testing import eventually
 from xr_media_hub.transport.livekit._data_in import OPEN_STREAMS_MOST, WAITING_BYTES_MOST
@@ -76,7 +75,7 @@ async def test_too_much_is_refused_and_counted_and_the_rest_goes_on(
 
     await eventually(lambda: agent.texts("greedy", "scan"))
     assert agent.texts("greedy", "scan") == [b"still heard"]
-    assert await _dropped(hub, "greedy") == 2
+    await health_until(hub, lambda facts: facts["participants"]["greedy"]["dropped_in"] == 2)
     assert "max_data_bytes" in hub.output
     await announced.aclose()
 
@@ -123,9 +122,8 @@ async def test_whoever_floods_the_hub_is_refused_and_costs_it_no_memory(
     await eventually(lambda: sum(len(agent.texts("flooder", topic)) for topic in topics) == len(topics) + fitting)
 
 
-async def test_a_sender_who_goes_in_the_middle_leaves_nothing(hub: Any, agent: Any) -> None:
-    _, admission = await get_json(f"{hub.url}/token", params={"identity": "breaker"})
-    breaker = await Client().join(admission["url"], admission["token"])
+async def test_a_sender_who_goes_in_the_middle_leaves_nothing(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
+    breaker = await join(hub, "breaker")
     await breaker.publish_tone()
     await eventually(lambda: agent.peak("breaker") > 0)
     writer = await breaker.room.local_participant.stream_bytes("half", topic="scan")
@@ -135,11 +133,6 @@ async def test_a_sender_who_goes_in_the_middle_leaves_nothing(hub: Any, agent: A
 
     assert agent.texts("breaker", "scan") == []
     assert "Traceback" not in hub.output
-
-
-async def _dropped(hub: Any, name: str) -> int:
-    _, facts = await get_json(f"{hub.url}/health")
-    return int(facts["participants"][name]["dropped_in"])
 
 
 def _queues(facts: Any) -> Any:

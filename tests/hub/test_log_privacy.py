@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from kit.agents import running_agent
-from kit.hub import HubProcess, health_until
+from kit.hub import HubProcess, get_json, health_until
 
 from xr_ai_program.testing import eventually
 
@@ -27,9 +27,11 @@ async def _everything_happens(hub: HubProcess, join: Callable[..., Any]) -> None
         await eventually(lambda: agent.peak(WHO) > 0 and agent.frames)
         await alice.send(WORDS[0], topic=TOPIC)
         await eventually(lambda: agent.texts(WHO, TOPIC))
-        for _ in range(10):  # two of the largest may wait
-            await agent.tell(WHO, TOPIC, WORDS[1] + bytes(MOST_BYTES - len(WORDS[1])))
-        await health_until(hub, lambda facts: facts["participants"][WHO]["dropped_data_out"])
+        facts = await health_until(hub, lambda facts: WHO in facts["participants"])
+        while not facts["participants"][WHO]["dropped_data_out"]:
+            for _ in range(10):  # two of the largest may wait
+                await agent.tell(WHO, TOPIC, WORDS[1] + bytes(MOST_BYTES - len(WORDS[1])))
+            _, facts = await get_json(f"{hub.url}/health")
         await alice.leave()
         await eventually(lambda: WHO not in agent.endpoint.connected_participants)
         await agent.tell(WHO, TOPIC, WORDS[1])

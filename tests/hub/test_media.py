@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from kit.hub import MAX_DATA_BYTES, SPARE_SECRET, get_json, health_until
-from kit.participants import Client
 from livekit import api
 from livekit.protocol.models import ParticipantPermission
 
@@ -68,7 +67,7 @@ async def test_a_picture_arrives_and_its_memory_goes_with_the_track(
     luma = np.frombuffer(frame.data, np.uint8)[: 320 * 240]
     assert luma.mean() == pytest.approx(180, abs=6)
 
-    assert await _video_tracks(hub) == 1
+    await health_until(hub, lambda facts: facts["ipc"]["video_tracks"] == 1)
     await alice.room.local_participant.unpublish_track(track_id)
     await health_until(hub, lambda facts: facts["ipc"]["video_tracks"] == 0)
 
@@ -90,19 +89,17 @@ async def test_speech_of_any_rate_is_heard_until_it_is_flushed(hub: Any, agent: 
     await eventually(lambda: alice.loud_since(long_at))
     flushed_at = time.monotonic()
     await agent.endpoint.flush_return_audio("alice-voice")
-    await eventually(lambda: all(peak < 1000 for _, peak in alice.peaks[-10:]))  # a machine that stalls sounds so too
-    # 100 ms of jitter buffer and network remain, in frames of 10 ms; the rest is for a loaded machine.
-    assert len(alice.loud_since(flushed_at)) < 200, "twenty seconds were under way"
-    quiet_at = time.monotonic()
-    await eventually(lambda: len([at for at, _ in alice.peaks if at > quiet_at]) >= 30)
-    assert not alice.loud_since(quiet_at), "flushed speech came back"
+    # A machine that stalls sounds quiet too, for a moment: a second in frames of 10 ms is the end of it.
+    await eventually(lambda: all(peak < 1000 for _, peak in alice.peaks[-100:]))
+    # 100 ms of jitter buffer and network remain; the rest is for a loaded machine.
+    assert len(alice.loud_since(flushed_at)) < 200, "twenty seconds were under way, or came back"
 
 
 async def test_whoever_comes_while_the_return_track_is_refused_is_heard_and_spoken_to_once_it_is_not(
     hub: Any, agent: Any, join: Callable[..., Any]
 ) -> None:
     _, admission = await get_json(f"{hub.url}/token", params={"identity": "alice-muted"})
-    room = admission["room"]
+    room, said_before = admission["room"], len(hub.output)
 
     async def allow(can_publish: bool) -> None:
         permission = ParticipantPermission(can_publish=can_publish, can_publish_data=True, can_subscribe=True)
@@ -112,18 +109,17 @@ async def test_whoever_comes_while_the_return_track_is_refused_is_heard_and_spok
             await livekit.room.update_participant(request)
 
     await allow(False)
-    alice = await Client().join(admission["url"], admission["token"])
+    alice = await join.admitted(admission)
     await alice.publish_tone()
     await eventually(lambda: agent.peak("alice-muted") > 0.1)
     await alice.send(b"do you hear me?")
     await eventually(lambda: agent.texts("alice-muted"))
-    await eventually(lambda: re.search("the return track (could|was) not", hub.output))
+    await eventually(lambda: re.search("the return track (could|was) not", hub.output[said_before:]))
     await allow(True)
     spoken_at = time.monotonic()
     await agent.say("alice-muted", hz=500, seconds=0.5)
     await eventually(lambda: alice.loud_since(spoken_at))
     assert len(alice.room.remote_participants[HUB].track_publications) == 1
-    await alice.leave()
 
 
 async def test_what_cannot_be_delivered_is_counted(hub: Any, agent: Any, join: Callable[..., Any]) -> None:
@@ -147,8 +143,8 @@ async def test_leaving_is_told_once_and_after_a_grace(hub: Any, agent: Any, join
     await alice.publish_tone()
     await eventually(lambda: agent.peak("alice-leaves") > 0)
 
-    await alice.leave()
     left_at = time.monotonic()
+    await alice.leave()
     await eventually(lambda: "alice-leaves" not in agent.endpoint.connected_participants)
     assert time.monotonic() - left_at > 1.0, "a client that reconnects would have been reported as gone"
     events = [event.joined for event in agent.events if event.participant_id == "alice-leaves"]
@@ -157,11 +153,13 @@ async def test_leaving_is_told_once_and_after_a_grace(hub: Any, agent: Any, join
 
 @pytest.mark.parametrize("kind", ["sound", "picture"])
 @pytest.mark.parametrize("manner", ["unpublish", "rejoin"])
-async def test_a_stream_never_carries_the_next_tracks_media(hub: Any, agent: Any, kind: str, manner: str) -> None:
+async def test_a_stream_never_carries_the_next_tracks_media(
+    hub: Any, agent: Any, join: Callable[..., Any], kind: str, manner: str
+) -> None:
     """The transport reuses its slots: a reader that outlived its track would go on with the next one's media."""
     name = f"alice-{kind}-{manner}"
     _, admission = await get_json(f"{hub.url}/token", params={"identity": name})
-    alice = await Client().join(admission["url"], admission["token"])
+    alice = await join.admitted(admission)
 
     def publish(strength: float) -> Any:
         return alice.publish_tone(level=strength) if kind == "sound" else alice.publish_colour(int(250 * strength))
@@ -176,7 +174,7 @@ async def test_a_stream_never_carries_the_next_tracks_media(hub: Any, agent: Any
         await alice.room.local_participant.unpublish_track(first)
     else:
         await alice.leave()
-        alice = await Client().join(admission["url"], admission["token"])
+        alice = await join.admitted(admission)
     second = await publish(0.8)
     await eventually(lambda: f"track {first} ended" in hub.output)
     seen = len(arrived(second))
@@ -185,9 +183,3 @@ async def test_a_stream_never_carries_the_next_tracks_media(hub: Any, agent: Any
     count_of_first = len(arrived(first))
     await eventually(lambda: len(arrived(second)) > seen + 30)
     assert len(arrived(first)) == count_of_first, "the ended track still delivers"
-    await alice.leave()
-
-
-async def _video_tracks(hub: Any) -> int:
-    _, facts = await get_json(f"{hub.url}/health")
-    return int(facts["ipc"]["video_tracks"])

@@ -44,13 +44,16 @@ async def test_what_passes_is_counted_and_shown_without_names(hub: Any, agent: A
     await eventually(lambda: alice.data)
     facts = await health_until(hub, lambda facts: _video(facts, "secretly-alice").get("per_s", 0) > 5)
 
-    now = await metrics(hub)
+    async def shown() -> dict[str, float] | None:
+        now = await metrics(hub)
+        return now if now["xr_hub_video_fps"] > 5 and now["xr_hub_queued.data_out"] == 0 else None
+
+    now = await eventually(shown, "the camera, and that all data were sent")
     assert now["xr_hub_data_in_total"] > before["xr_hub_data_in_total"]
     assert now["xr_hub_data_out_total"] > before["xr_hub_data_out_total"]
     assert now["xr_hub_joins_total"] > before["xr_hub_joins_total"]
-    assert now["xr_hub_video_fps"] > 5
     assert now["xr_hub_ring_bytes"] > 320 * 240 * 1.5
-    assert (now["xr_hub_livekit_up"], now["xr_hub_info.room"], now["xr_hub_queued.data_out"]) == (1, 1, 0)
+    assert (now["xr_hub_livekit_up"], now["xr_hub_info.room"]) == (1, 1)
     assert now["process_resident_memory_bytes"] > 10e6
     assert now["xr_hub_agents"] >= 1
     assert now["xr_hub_tasks"] > 3

@@ -10,7 +10,7 @@ import pytest
 from kit.agents import running_agent
 from kit.cable import Cable
 from kit.hub import get_json
-from kit.killable import KillableClient
+from kit.killable import killable_client
 from kit.participants import Client
 
 from xr_ai_program.testing import eventually
@@ -18,7 +18,9 @@ from xr_ai_program.testing import eventually
 pytestmark = pytest.mark.anyio
 
 # Three seconds without a sign and two of grace, and what a busy machine adds; without the hub's own eyes it takes 20.
-GONE_LIMIT_S = 8.0
+GONE_LIMIT_S = 15.0
+# Of sound, in chunks of 10 ms.
+NOTICED_CHUNKS = 800
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,8 @@ async def admission_of(hub: Any, identity: str) -> dict[str, str]:
 
 async def test_a_killed_program_is_gone_within_seconds(any_hub: Any) -> None:
     async with running_agent(any_hub) as agent:
-        killed = await KillableClient.join(await admission_of(any_hub, "killed"), with_sound=True)
-        await eventually(lambda: agent.peak("killed") > 0)
-        await killed.kill()
+        async with killable_client(await admission_of(any_hub, "killed"), with_sound=True):
+            await eventually(lambda: agent.peak("killed") > 0)
         killed_at = time.monotonic()
         await eventually(lambda: "killed" not in agent.endpoint.connected_participants)
         assert time.monotonic() - killed_at < GONE_LIMIT_S
@@ -51,9 +52,8 @@ async def test_a_killed_program_is_gone_within_seconds(any_hub: Any) -> None:
 
 async def test_a_killed_program_that_only_sent_a_word_is_gone_within_seconds(hub: Any, agent: Any) -> None:
     """LiveKit may not even have announced it."""
-    brief = await KillableClient.join(await admission_of(hub, "brief"), with_sound=False)
-    await eventually(lambda: "brief" in agent.endpoint.connected_participants)
-    await brief.kill()
+    async with killable_client(await admission_of(hub, "brief"), with_sound=False):
+        await eventually(lambda: "brief" in agent.endpoint.connected_participants)
     killed_at = time.monotonic()
     await eventually(lambda: "brief" not in agent.endpoint.connected_participants)
     assert time.monotonic() - killed_at < GONE_LIMIT_S
@@ -80,7 +80,7 @@ async def test_a_connection_that_is_cut_for_a_moment_is_not_noticed(any_hub: Any
         client.room.on("reconnected", back.set)
         cable.pull()
         cable.plug()
-        await asyncio.wait_for(back.wait(), 20)
+        await asyncio.wait_for(back.wait(), 60)
         await _until_it_would_be_noticed(agent, "resumer")
         await eventually(lambda: agent.peak("resumer") > 0.1)
         spoken_at = time.monotonic()
@@ -114,5 +114,5 @@ async def _until_it_would_be_noticed(agent: Any, identity: str) -> None:
     def chunks() -> int:
         return sum(each.participant_id == identity for each in agent.audio)
 
-    enough = chunks() + 100 * GONE_LIMIT_S
-    await eventually(lambda: chunks() > enough)
+    enough = chunks() + NOTICED_CHUNKS
+    await eventually(lambda: chunks() > enough, within_s=60)

@@ -108,7 +108,7 @@ async def test_a_hub_that_is_stopped_completes_what_it_records(
         await client.publish_colour(luma=180)
         await client.publish_tone(hz=1000, level=0.5)
     for name in names:
-        await health_until(hub, lambda facts, name=name: _shown(facts, name) > 40, LIMIT_S)
+        await health_until(hub, lambda facts, name=name: _shown(facts, name) > 40 and _heard(facts, name) > 40, LIMIT_S)
     os.kill(hub.pid, signal.SIGTERM)
     os.kill(hub.pid, signal.SIGINT)
     assert await asyncio.to_thread(hub.wait_exit) == 0
@@ -141,14 +141,25 @@ async def _is_shown(hub: Any) -> None:
 
 
 def _shown(facts: Any, who: str) -> int:
+    return _received(facts, who, "video")
+
+
+def _heard(facts: Any, who: str) -> int:
+    """Of sound, in chunks of 10 ms."""
+    return _received(facts, who, "audio")
+
+
+def _received(facts: Any, who: str, kind: str) -> int:
     tracks = facts["participants"].get(who, {"tracks": {}})["tracks"].values()
-    return sum(int(track["received"]) for track in tracks if track["kind"] == "video")
+    return sum(int(track["received"]) for track in tracks if track["kind"] == kind)
 
 
 async def _survives_a_kill(hub: Any, published: Callable[..., Any]) -> None:
     began_us = now_us()
     victim = await published("victim", 90)
-    facts = await health_until(hub, lambda facts: _shown(facts, "victim") > 50, LIMIT_S)
+    facts = await health_until(
+        hub, lambda facts: _shown(facts, "victim") > 50 and _heard(facts, "victim") > 300, LIMIT_S
+    )
     await eventually(lambda: files_of(hub, "victim", "video") and files_of(hub, "victim", "audio"), within_s=LIMIT_S)
     os.kill(hub.pid, signal.SIGKILL)
     await asyncio.to_thread(hub.wait_exit)

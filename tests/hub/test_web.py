@@ -13,6 +13,7 @@ import trustme
 from kit.agents import running_agent
 from kit.hub import get_json
 from kit.participants import Client
+from kit.processes import WAIT_LIMIT_S
 from kit.proxies import unverified_tls
 from kit.sdk import talk_over_tls
 
@@ -109,7 +110,7 @@ async def test_a_kept_connection_may_turn_to_signalling_and_half_a_request_harms
         await writer.drain()
         await asyncio.sleep(0)
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 401")
-    await asyncio.wait_for(reader.read(), 5)
+    await asyncio.wait_for(reader.read(), WAIT_LIMIT_S)
     writer.close()
 
 
@@ -130,7 +131,7 @@ async def test_requests_two_readers_could_understand_differently_are_refused(
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", hub.web_port)
     writer.write(request_bytes)
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), WAIT_LIMIT_S)
     writer.close()
 
     assert answer.split(b" ")[1] == status

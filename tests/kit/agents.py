@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import numpy as np
 
 from kit.hub import HubProcess
+from kit.processes import WAIT_LIMIT_S
 from xr_ai_agent import AudioChunk, DataMessage, FrameSignal, ParticipantEvent, ProcessorEndpoint
 
 __all__ = ("Agent", "endpoint_of", "running", "running_agent", "tone_chunks")
@@ -66,9 +67,11 @@ class Agent:
 
 @asynccontextmanager
 async def running_agent(hub: HubProcess, name: str = "") -> AsyncIterator[Agent]:
-    """An agent that runs until the block ends."""
+    """An agent that runs until the block ends, and hears all that is said within it."""
     agent = Agent(hub, name)
     async with running(agent.endpoint):
+        async with asyncio.timeout(WAIT_LIMIT_S):
+            await agent.endpoint.wait_connected()
         yield agent
 
 

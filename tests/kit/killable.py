@@ -1,10 +1,12 @@
-"""A participant in a process of its own, to be killed."""
+"""A participant in a process of its own, which ends without last words."""
 
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-__all__ = ("KillableClient",)
+__all__ = ("killable_client",)
 
 _SCRIPT = r"""
 import asyncio, json, sys
@@ -25,23 +27,17 @@ asyncio.run(main())
 """
 
 
-class KillableClient:
-    """Joined with the plain LiveKit SDK."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def join(cls, admission: dict[str, str], *, with_sound: bool) -> "KillableClient":
-        """Start it; when this returns it has joined, and its microphone is on ``with_sound``."""
-        how = "with sound" if with_sound else "in silence"
-        command = [sys.executable, "-c", _SCRIPT, json.dumps(admission), how]
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+@asynccontextmanager
+async def killable_client(admission: dict[str, str], *, with_sound: bool) -> AsyncIterator[None]:
+    """Join with the plain LiveKit SDK, with the microphone on ``with_sound``; killed when the block ends."""
+    how = "with sound" if with_sound else "in silence"
+    command = [sys.executable, "-c", _SCRIPT, json.dumps(admission), how]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    try:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"joined\n"
-        return cls(process)
-
-    async def kill(self) -> None:
-        """End it without last words."""
-        self._process.kill()
-        await self._process.wait()
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

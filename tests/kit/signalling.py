@@ -9,6 +9,8 @@ import aiohttp
 from livekit.protocol.models import ClientInfo
 from livekit.protocol.rtc import JoinRequest, Ping, SignalRequest, SignalResponse, WrappedJoinRequest
 
+from kit.processes import WAIT_LIMIT_S
+
 __all__ = ("first_signal", "media_addresses", "signals_after")
 
 
@@ -23,7 +25,7 @@ async def first_signal(
     else:
         headers["Authorization"] = f"Bearer {admission['token']}"
     async with session.ws_connect(f"{admission['url']}{path}", params=params, headers=headers) as websocket:
-        message = await websocket.receive(timeout=10)
+        message = await websocket.receive(timeout=WAIT_LIMIT_S)
         assert message.type is aiohttp.WSMsgType.BINARY, message
         return bytes(message.data)
 
@@ -55,7 +57,7 @@ async def _signals(
             await websocket.send_bytes(request.SerializeToString())
         kind: str | None = None
         while kind != last:
-            message = await websocket.receive(timeout=10)
+            message = await websocket.receive(timeout=WAIT_LIMIT_S)
             assert message.type is aiohttp.WSMsgType.BINARY, message
             said = SignalResponse.FromString(message.data)
             kind = said.WhichOneof("message")
