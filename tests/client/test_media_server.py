@@ -51,6 +51,8 @@ async def test_data_and_sound_pass_both_ways(media_server):
         await eventually(lambda: at_alice)
         assert (at_alice[0].topic, at_alice[0].text, at_alice[0].sender) == ("agent.response", "done ✓", HUB_IDENTITY)
 
+        await asyncio.gather(alice.open_microphone(), hub.open_microphone())
+        await eventually(lambda: hub_heard and alice_heard, what="both hear each other's silence")
         await asyncio.gather(alice.say(tone(440, 1.5), RATE_HZ), hub.say(tone(880, 1.5), RATE_HZ))
         await eventually(lambda: len(loud(hub_heard)) > 50 and len(loud(alice_heard)) > 50)
         assert pitch_hz(loud(hub_heard)) == pytest.approx(440, abs=15)
@@ -68,12 +70,14 @@ async def test_only_the_hub_is_heard_and_answered_even_in_a_room_full_of_others(
         alice.on_data(got.append)
         alice.on_audio(heard.append)
         mallory.on_data(overheard.append)
+        await hub.open_microphone()
+        await eventually(lambda: heard, what="the hub's silence is heard")
         await mallory.send_data("agent.response", b"I am the hub")
         talking = asyncio.create_task(mallory.say(tone(300, 1.0), RATE_HZ))
         await hub.say(tone(880, 0.5), RATE_HZ)
         await alice.send_data("secret", b"for the hub")
         await hub.send_data("end", b"")
-        await eventually(lambda: got and loud(heard))
+        await eventually(lambda: got and overheard and loud(heard))
         await talking
         assert [message.topic for message in got] == ["end"]
         assert {piece.sender for piece in heard} == {HUB_IDENTITY}
@@ -91,6 +95,8 @@ async def test_a_stream_never_carries_the_next_participant_s_sound(media_server)
         for name, hz in pitches.items():
             speaker = await Participant.connect(media_server.url, media_server.token(name, room), hub_identity=None)
             async with speaker:
+                await speaker.open_microphone()
+                await eventually(lambda name=name: any(piece.sender == name for piece in heard))
                 await speaker.say(tone(hz, 1.2), RATE_HZ)
             await eventually(lambda: not listener._streams.track_sids, what="the stream ends with its track")
             before = len(heard)
@@ -123,7 +129,7 @@ async def test_a_wav_of_another_rate_is_said_in_real_time_at_its_own_pitch(media
         await alice.say_wav(path)
         # However busy the machine is, never sooner than a voice would.
         assert asyncio.get_running_loop().time() - started > 0.8
-        await eventually(lambda: len(loud(heard)) > 80)
+        await eventually(lambda: len(loud(heard)) > 50)
         assert pitch_hz(loud(heard)) == pytest.approx(500, abs=15)
 
 
