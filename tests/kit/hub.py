@@ -87,10 +87,10 @@ class HubProcess:
         assert (self.folder / "ready").exists(), f"the hub did not start:\n{self.output}"
         return self
 
-    def wait_exit(self, limit_s: float = _START_LIMIT_S) -> int:
+    def wait_exit(self) -> int:
         """Its exit code, once it has ended by itself, be it instead of a start."""
         assert self.process is not None
-        return self.process.wait(limit_s)
+        return self.process.wait(_START_LIMIT_S)
 
     def children(self) -> list[psutil.Process]:
         """Every process it has started."""
