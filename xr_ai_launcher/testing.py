@@ -150,7 +150,7 @@ class RunningStack:
         """
         members = {each.pid: each for each in self.processes() if variable_of(each.pid, _ROLE_VARIABLE) == name}
         leaders = [process for process in members.values() if _parent(process) not in members]
-        assert leaders, f"no role {name} runs; running: {[process.cmdline() for process in self.processes()]}"
+        assert leaders, f"no role {name} runs; running: {[_command(process) for process in self.processes()]}"
         return min(leaders, key=lambda process: (process.create_time(), process.pid))
 
     def processes(self) -> list[psutil.Process]:
@@ -247,10 +247,16 @@ def variable_of(pid: int, name: str) -> str | None:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 for a server to come, which the system gives to nobody who takes any for a minute.
+
+    A connection of ours lingers there (TIME_WAIT): servers, which set SO_REUSEADDR, are not hindered by that.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            probe.accept()[0].close()  # first, so that it is this end which lingers
+            client.recv(1)
+    return port
 
 
 @pytest.fixture
@@ -276,6 +282,13 @@ def _environment(pid: int) -> bytes:
     except OSError:
         return b""
     return b"\0" + found + b"\0" if found else b""
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # ended meanwhile
+        return []
 
 
 def _parent(process: psutil.Process) -> int:

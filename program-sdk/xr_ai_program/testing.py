@@ -54,11 +54,16 @@ class RunningProgram:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 for a server to come, which the system gives to nobody who takes any for a minute.
+
+    A connection of ours lingers there (TIME_WAIT): servers, which set SO_REUSEADDR, are not hindered by that.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            probe.accept()[0].close()  # first, so that it is this end which lingers
+            client.recv(1)
+    return port
 
 
 async def eventually(

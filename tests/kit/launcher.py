@@ -19,5 +19,5 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """A port for a server to come."""
     return testing.free_port()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -68,6 +69,29 @@ def test_a_role_is_its_leader_not_what_that_started(stack_project: Make) -> None
     stack = stack_project({"stack.yaml": _stack(a={"command": ["sh", "-c", "sleep 600 & echo up; wait"]})}).up()
     stack.wait_for_output("up")
     assert stack.role("a").name() == "sh"
+
+
+def test_a_role_that_is_not_there_is_said_also_while_processes_end(
+    stack_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = stack_project({"stack.yaml": _stack(a={"command": "sleep 600"})}).up()
+    with subprocess.Popen(["sleep", "600"]) as process:
+        ended = psutil.Process(process.pid)
+        process.kill()
+    monkeypatch.setattr(stack, "processes", lambda: [ended])
+    with pytest.raises(AssertionError, match="no role a runs"):
+        stack.role("a")
+    monkeypatch.undo()
+
+
+def test_a_free_port_is_kept_for_a_server() -> None:
+    """Whoever takes any port is not given it: the system refuses it even to one who asks for it, but does not reuse."""
+    port = free_port()
+    with socket.socket() as somebody, pytest.raises(OSError, match="in use"):
+        somebody.bind(("127.0.0.1", port))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_waiting_for_what_does_not_come_fails_with_the_output(stack_project: Make) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -58,12 +57,9 @@ def test_what_is_commented_out_is_good_as_well(monkeypatch: pytest.MonkeyPatch) 
         assert words in plan.stdout, plan.stdout
 
 
-def test_it_runs(here: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def test_it_runs(free_port: int) -> None:
     main(["new"])
-    command = [XRSTACK, "up", "--set", f"roles.web.ports.http={port}"]
+    command = [XRSTACK, "up", "--set", f"roles.web.ports.http={free_port}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
