@@ -86,7 +86,8 @@ def test_a_table_does_not_draw_from_the_background(shell: Any) -> None:
     _suspend(shell)
     shell.type("clear; bg\n")
     shell.wait_for(lambda: re.search(r"\+ *xrstack up &|xrstack up &", shell.text), "bash's word for going on")
-    shell.type("jobs\n")  # bash looks, and says that it is stopped again
+    # It is stopped again as soon as it wants to draw, and bash says so once it has noticed.
+    shell.type("until jobs | grep -q S[t]opped; do sleep 0.05; done; jobs\n")
     shell.wait_for_text("Stopped")
     assert "1 of 1 ready" not in shell.text
     shell.type("fg\n")

@@ -18,7 +18,8 @@ from xr_ai_launcher._view.metrics import metrics_text
 Start = Callable[..., Any]
 
 STACK = (
-    "stack: s\nroles:\n  a: {command: sleep 60}\n  b: {command: [sh, -c, 'echo up; exec sleep 60'], ready: {log: up}}\n"
+    "stack: s\nroles:\n  a: {command: sleep 600}\n"
+    "  b: {command: [sh, -c, 'echo up; exec sleep 600'], ready: {log: up}}\n"
 )
 
 

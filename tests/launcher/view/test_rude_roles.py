@@ -65,11 +65,11 @@ def test_any_bytes_become_harmless() -> None:
 def test_the_table_survives_every_rudeness(tmp_path: Path, on_terminal: Start) -> None:
     program = (
         "import sys, time\nfor data in {!r}:\n    sys.stdout.buffer.write(data + b' end\\n')\n"
-        "print('last', flush=True)\ntime.sleep(60)\n"
+        "print('last', flush=True)\ntime.sleep(600)\n"
     )
     (tmp_path / "rude.py").write_text(program.format(list(RUDE.values())))
     (tmp_path / "stack.yaml").write_text(
-        "stack: s\nroles:\n  ok: {command: sleep 60}\n"
+        "stack: s\nroles:\n  ok: {command: sleep 600}\n"
         f"  rude: {{command: [{sys.executable}, rude.py], on_exit: ignore}}\n"
     )
     terminal = on_terminal("up", columns=80, lines=40)

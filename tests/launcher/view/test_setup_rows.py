@@ -19,7 +19,7 @@ setup:
   fetched: {{export: FETCHED, binary: [{{download: {{url: "{url}/tool", to: tools}}}}]}}
   built: {{run: [sh, -c, "echo compiling; while ! test -e go; do sleep 0.05; done; touch made"], creates: made}}
   after: {{run: [touch, last], creates: last, needs: [built]}}
-roles: {{a: {{command: sleep 60}}}}
+roles: {{a: {{command: sleep 600}}}}
 """
 
 
@@ -68,7 +68,7 @@ def test_each_step_has_a_bar_and_the_terminal_comes_back(
     terminal.wait_for(lambda: re.search(r"◐ built    [─━]*━━━━━[─━]* ", terminal.text), "a bar without an end")
     assert re.search(r"○ after    ─{24} +waits for built", terminal.text)
     assert re.search(r"── setup · 0 of 3 done · \d+ s ─+$", terminal.text, re.MULTILINE)
-    assert "built │ compiling" in terminal.text
+    terminal.wait_for_text("built │ compiling")
     (tmp_path / "go").touch()
     terminal.wait_for(lambda: re.search(r"● after    ━{24}", terminal.text), "a step that is done")
     server.go_on.set()

@@ -23,14 +23,14 @@ from xr_ai_launcher._view.tui.roles import RolesTable
 from xr_ai_launcher.testing import wait_for
 
 XRSTACK = Path(sys.executable).parent / "xrstack"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 Start = Callable[..., Any]
 Connect = Callable[[], Control]
 
 STACK = """\
 stack: s
 roles:
-  web: {command: [sh, -c, 'echo serving; exec sleep 60'], url: "http://127.0.0.1:9/"}
+  web: {command: [sh, -c, 'echo serving; exec sleep 600'], url: "http://127.0.0.1:9/"}
   talker:
     command:
       - sh
@@ -147,16 +147,15 @@ async def test_search_shows_the_place_and_escape_ends_it(watched: Launcher) -> N
         pane = _pane(app)
         await _until(pilot, lambda: "needle here" in pane.lines, "the log")
         await pilot.press("slash", *"LINE 7", "enter")
-        assert pane.match_words == "11 of 11"  # 7, and 70 to 79
+        await _until(pilot, lambda: pane.match_words == "11 of 11", "all: 7, and 70 to 79")
         await pilot.press("N")
-        assert pane.match_words == "10 of 11"
+        await _until(pilot, lambda: pane.match_words == "10 of 11", "the one before")
         await pilot.press("n", "n")
-        assert pane.match_words == "1 of 11"
-        first, last = pane.scroll_offset.y, pane.scroll_offset.y + pane.size.height
-        assert first <= pane.lines.index("line 7") < last
+        await _until(pilot, lambda: pane.match_words == "1 of 11", "the first after the last")
+        place = pane.lines.index("line 7")
+        await _until(pilot, lambda: 0 <= place - pane.scroll_offset.y < pane.size.height, "its line in sight")
         await pilot.press("slash", "escape")
-        assert pane.match_words == ""
-        assert pane.is_following
+        await _until(pilot, lambda: pane.match_words == "" and pane.is_following, "the end of the search")
 
 
 @pytest.mark.anyio
@@ -186,10 +185,13 @@ async def test_the_page_of_a_role_is_opened(watched: Launcher, monkeypatch: pyte
     app = StackApp(watched.control())
     monkeypatch.setattr(app, "open_url", opened.append)
     async with app.run_test(size=(120, 30)) as pilot:
+        await _until(pilot, lambda: _pane(app).lines == ["serving"], "the first role's log")
         await pilot.press("o")
-        assert opened == ["http://127.0.0.1:9/"]
-        await pilot.press("down", "o")
-        await pilot.pause()
+        await _until(pilot, lambda: opened == ["http://127.0.0.1:9/"], "its page")
+        await pilot.press("down")
+        await _until(pilot, lambda: "needle here" in _pane(app).lines, "the other role's log")
+        await pilot.press("o")
+        await _until(pilot, lambda: any("no url" in each.message for each in app._notifications), "its refusal")
         assert opened == ["http://127.0.0.1:9/"]
 
 
@@ -209,8 +211,11 @@ async def test_stopping_asks_first(launcher: Launcher) -> None:
         await pilot.press("s")
         await _until(pilot, lambda: app.screen.query("Label"), "the question")
         await pilot.press("escape")
+        await _until(pilot, lambda: not app.screen.query("Label"), "the question gone")
         assert app.status.state == "up"
-        await pilot.press("s", "y")
+        await pilot.press("s")
+        await _until(pilot, lambda: app.screen.query("Label"), "the question again")
+        await pilot.press("y")
         await asyncio.to_thread(launcher.process.wait, DEADLINE_S)
         await _until(pilot, lambda: "s has ended: stopped by" in _title(app), "the end")
     assert launcher.process.returncode == 0
@@ -219,7 +224,7 @@ async def test_stopping_asks_first(launcher: Launcher) -> None:
 @pytest.mark.anyio
 async def test_a_failure_stays_to_be_read(tmp_path: Path, run_dirs: dict[str, str]) -> None:
     (tmp_path / "stack.yaml").write_text(
-        "stack: s\nroles:\n  ok: {command: sleep 60}\n"
+        "stack: s\nroles:\n  ok: {command: sleep 600}\n"
         "  bad: {command: [sh, -c, 'while ! test -e go; do sleep 0.05; done; echo last words; exit 7']}\n"
     )
     launcher = Launcher(tmp_path, run_dirs)
@@ -230,7 +235,7 @@ async def test_a_failure_stays_to_be_read(tmp_path: Path, run_dirs: dict[str, st
             (tmp_path / "go").touch()
             await _until(pilot, lambda: re.search(r"s has ended: bad ended after .* exit code 7", _title(app)), "why")
             await _until(pilot, lambda: _pane(app).lines == ["last words"], "its last words")
-            assert re.search(r"✗ bad +failed .*exit code 7", _rows(app)[1])
+            await _until(pilot, lambda: re.search(r"✗ bad +failed .*exit code 7", _rows(app)[1]), "its row")
     finally:
         launcher.end()
 
