@@ -73,7 +73,7 @@ async def test_leaving_the_block_stops_the_stack(stack_file: Path) -> None:
 
 async def test_options_are_those_of_the_command_line(stack_file: Path) -> None:
     port = free_port()
-    stack_file.write_text(stack_file.read_text() + "  off: {command: sleep 60}\nprofiles: {p: {}}\n")
+    stack_file.write_text(stack_file.read_text() + "  off: {command: sleep 600}\nprofiles: {p: {}}\n")
     stack = Stack(stack_file, profile="p", overrides=[f"roles.web.ports.http={port}"], without=["off"])
     async with stack:
         await stack.ready()
@@ -92,7 +92,7 @@ async def test_an_end_before_readiness_is_an_error_with_code_and_reason() -> Non
 
 
 async def test_waiting_can_be_limited_and_the_stack_goes_on() -> None:
-    path = _write("stack: s\nroles: {a: {command: sleep 60, ready: {log: never}}}\n")
+    path = _write("stack: s\nroles: {a: {command: sleep 600, ready: {log: never}}}\n")
     async with Stack(path) as stack:
         with pytest.raises(TimeoutError):
             await stack.ready(within_s=0.05)

@@ -26,7 +26,7 @@ def _up(stack: str, *options: str) -> subprocess.Popen[str]:
 
 def test_a_failing_role_ends_the_stack_with_its_own_code() -> None:
     """W22: the public launcher ends with 0 when a child dies."""
-    stack = "stack: s\nroles:\n  ok: {command: sleep 60}\n  bad: {command: [sh, -c, 'echo last words; exit 7']}\n"
+    stack = "stack: s\nroles:\n  ok: {command: sleep 600}\n  bad: {command: [sh, -c, 'echo last words; exit 7']}\n"
     out, err = _finish(process := _up(stack))
     assert process.returncode == 7
     assert "last words" in out
@@ -66,14 +66,14 @@ def test_setup_only_prepares_and_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_role_that_is_not_ready_in_time_ends_the_stack_with_4() -> None:
-    stack = "stack: s\nroles: {a: {command: sleep 60, ready: {log: never}, ready_timeout: 300ms}}\n"
+    stack = "stack: s\nroles: {a: {command: sleep 600, ready: {log: never}, ready_timeout: 300ms}}\n"
     _, err = _finish(process := _up(stack))
     assert process.returncode == 4
     assert "a" in err
 
 
 def test_ctrl_c_ends_with_130() -> None:
-    process = _up("stack: s\nroles: {a: {command: [sh, -c, 'echo running; exec sleep 60']}}\n")
+    process = _up("stack: s\nroles: {a: {command: [sh, -c, 'echo running; exec sleep 600']}}\n")
     assert process.stdout is not None
     assert "running" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -82,7 +82,7 @@ def test_ctrl_c_ends_with_130() -> None:
 
 
 def test_a_role_left_out_is_not_started(tmp_path: Path) -> None:
-    stack = "stack: s\nroles:\n  a: {command: [sh, -c, 'exit 5']}\n  b: {command: [sh, -c, 'touch b; sleep 60']}\n"
+    stack = "stack: s\nroles:\n  a: {command: [sh, -c, 'exit 5']}\n  b: {command: [sh, -c, 'touch b; sleep 600']}\n"
     _finish(process := _up(stack, "--without", "b"))
     assert process.returncode == 5
     assert not (tmp_path / "b").exists()

@@ -24,10 +24,10 @@ def stack(project, port, **changes):
     project.stack(text)
 
 
-def up_and_interrupt(project, signum=signal.SIGINT):
-    """Run the stack until it is up, and stop it as at a terminal; return what was said."""
+def up_and_interrupt(project, signum=signal.SIGINT, *, words=""):
+    """Run the stack until it is up and has said ``words``, and stop it as at a terminal; return what was said."""
     up = project.start("up", "--plain")
-    wait_for(lambda: "2 roles ready" in up.said() or up.poll() is not None, "the stack")
+    wait_for(lambda: ("2 roles ready" in up.said() and words in up.said()) or up.poll() is not None, "the stack")
     assert up.poll() is None, up.said()
     up.send_signal(signum)
     assert up.wait(20) == 128 + signum
@@ -41,11 +41,10 @@ def keeper(project):
 
 def test_it_outlives_up_is_found_again_and_ends_with_down(project, free_port):
     stack(project, free_port)
-    said = up_and_interrupt(project)
+    said = up_and_interrupt(project, words="llm     │ Serving HTTP")
     (first,) = project.role_processes("llm")
     assert f"llm runs on (launch: persist, process {first}) until xrstack down" in said
     assert "nothing else of the stack is left" in said
-    assert "llm     │ Serving HTTP" in said
     assert project.role_processes("worker") == []
     said = up_and_interrupt(project, signal.SIGTERM)
     assert f"llm runs already (launch: persist, process {first})" in said
@@ -139,7 +138,8 @@ def test_killed_launcher_leaves_it_to_the_next(project, free_port):
         run = next(each for each in project.runs() if not each.persists)
     first = project.role_processes("llm")
     os.kill(run.launcher_pid, signal.SIGKILL)
-    wait_for(lambda: not project.role_processes("worker"), "the end of the others")
+    wait_for(lambda: not os.path.exists(f"/proc/{run.supervisor_pid}"), "the end of the launcher and the others")
+    assert project.role_processes("worker") == []
     assert project.role_processes("llm") == first
     project.up()
     assert project.role_processes("llm") == first
@@ -165,8 +165,8 @@ def test_one_that_does_not_answer_any_more_is_started_again(project, free_port):
                 server = socket.create_server(("127.0.0.1", {free_port}))
                 while not os.path.exists("deaf"):
                     time.sleep(0.01)
-                os.remove("deaf")
                 server.close()
+                os.remove("deaf")
                 time.sleep(600)
             ports: {{http: {free_port}}}
             ready: {{tcp: http}}

@@ -34,10 +34,13 @@ def test_restart_gives_a_role_a_new_life_and_leaves_the_others(project):
 
 
 def test_role_that_does_not_obey_is_killed_after_its_grace_with_all_its_children(project):
-    stubborn = "trap '' TERM; (trap '' TERM; exec setsid sleep 600) & while :; do sleep 600; done"
-    project.stack(f'stack: toy\nroles: {{web: {{command: [sh, -c, "{stubborn}"], stop: {{grace: 300ms}}}}}}')
+    stubborn = "trap '' TERM; (exec setsid sleep 600) & echo deaf; while :; do sleep 600; done"
+    project.stack(f"""\
+        stack: toy
+        roles: {{web: {{command: [sh, -c, "{stubborn}"], ready: {{log: deaf}}, stop: {{grace: 300ms}}}}}}
+    """)
     project.up()
-    old = set(project.role_processes("web"))
+    old = set(wait_for(lambda: len(found := project.role_processes("web")) == 3 and found, "the shell and its two"))
     assert project.run("restart", "web").returncode == 0
     assert old.isdisjoint(project.processes())
     assert "killed, since its stop signal was not enough" in str(project.records())
@@ -113,7 +116,11 @@ def test_role_in_its_restart_pause_comes_back_at_once(project):
 def test_stop_in_the_middle_of_a_restart(project):
     project.stack("""\
         stack: toy
-        roles: {web: {command: [sh, -c, "trap '' TERM; while :; do sleep 600; done"], stop: {grace: 600s}}}
+        roles:
+          web:
+            command: [sh, -c, "trap '' TERM; echo deaf; while :; do sleep 600; done"]
+            ready: {log: deaf}
+            stop: {grace: 600s}
     """)
     run = project.up()
     asking = project.start("restart", "web")

@@ -68,7 +68,7 @@ def test_bytes_that_are_no_text_pass(start, role):
 
     stack = start(replace(role("b", "say"), argv=("/bin/sh", "-c", "printf 'a\\377\\000b\\n'; exec sleep 600")))
     wait_for(lambda: stack.log("b") == b"a\xff\x00b\n", "the bytes")
-    assert "a\ufffd\0b" in stack.stdout
+    stack.wait_for_words("a\ufffd\0b")
 
 
 def test_reader_that_stopped_reading_does_not_hold_the_role_up(start, role, tmp_path):
@@ -92,14 +92,14 @@ def test_reader_that_went_away_does_not_end_the_stack(start, role, tmp_path):
     assert stack.wait() == 143
 
 
-def read_terminal(master, stack):
+def read_terminal(master):
+    """Read what is written until nobody has the terminal any more."""
     data = b""
-    while stack.process.poll() is None or not data:
+    while True:
         try:
             data += os.read(master, 65536)
         except OSError:
-            break
-    return data
+            return data
 
 
 def test_terminal_gets_colours_unless_they_are_unwanted(start, role):
@@ -108,8 +108,9 @@ def test_terminal_gets_colours_unless_they_are_unwanted(start, role):
         env = {"TERM": "xterm", **variables}
         stack = start(role("bad", "ends", 7), stdout=slave, stderr=slave, env=env)
         os.close(slave)
-        shown = read_terminal(master, stack)
+        shown = read_terminal(master)
         os.close(master)
+        assert stack.wait() == 7
         assert b"line 20" in shown
         assert (b"\x1b[" in shown) is expected
 
@@ -122,8 +123,9 @@ def test_role_cannot_clear_the_shared_terminal(start, role):
     toy = replace(role("toy", "say"), argv=("/bin/sh", "-c", script))
     stack = start(toy, stdout=slave, stderr=subprocess.DEVNULL, env={"TERM": "xterm"})
     os.close(slave)
-    shown = read_terminal(master, stack)
+    shown = read_terminal(master)
     os.close(master)
+    assert stack.wait() == 3
     assert b"\x1b[2J" not in shown
     assert b"title" not in shown
     assert b"\x1b[31mred\x1b[0m" in shown

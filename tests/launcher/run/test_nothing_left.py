@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def hostile(start, role):
     ]
     stack = start(*roles)
     stack.wait_for_words("│ stubborn", times=2 + len(HOSTILE))
-    assert len(stack.family()) == PROCESSES
+    # Those in the middle, which a daemon forks to leave its parent, may end after the daemon has spoken.
+    wait_for(lambda: len(stack.family()) == PROCESSES, f"a family of {PROCESSES}")
     return stack
 
 
@@ -65,9 +67,9 @@ def test_killing_the_launchers_whole_group_leaves_nothing(hostile):
 def test_launcher_killed_by_name_leaves_nothing(hostile):
     """``pkill -9 -f`` with the launcher's command line must not hit both of its processes."""
     family = hostile.family()
-    for pid in hostile.own_processes():
-        if b"launch.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGKILL)
+    named = [pid for pid in hostile.own_processes() if b"launch.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    for pid in named:
+        os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not any(map(is_there, family)), "nothing is left")
 
 
@@ -87,13 +89,11 @@ def test_second_interrupt_does_not_wait_for_the_grace(start, role):
 
 def test_grace_is_each_roles_own(start, role):
     """W23: one shared deadline let the second stuck process live."""
-    stack = start(role("quick", "stubborn", stop_grace_s=0.2), role("slow", "stubborn", stop_grace_s=1.0))
+    stack = start(role("quick", "stubborn", stop_grace_s=0.2), role("slow", "stubborn", stop_grace_s=2.0))
     stack.wait_for_words("│ stubborn", times=2)
     stack.process.terminate()
-    stack.wait_for_words("not enough: quick")
-    assert "not enough: slow" not in stack.stderr
     assert stack.wait() == 143
-    assert "not enough: slow" in stack.stderr
+    assert re.findall(r"not enough: (.*)", stack.stderr) == ["quick", "slow"]
 
 
 def test_stopped_process_is_woken_to_stop(start, role):

@@ -98,7 +98,7 @@ def test_a_role_may_change_its_pace(start, beating, tmp_path):
 
 
 def test_nothing_is_expected_before_it_is_ready(start, role):
-    argv = ("--pause", 0.6, "READY=1", "--pause", 0.05, "WATCHDOG_USEC=0")
+    argv = ("--pause", 0.6, "READY=1\nWATCHDOG_USEC=0")
     stack = start(role("slow", "notify", *argv, ready=NotifyProbe(), watchdog_s=0.3), role("other", "say", "hello"))
     stack.wait_for_words("2 roles ready")
     assert "sign of life" not in stack.stderr
@@ -123,8 +123,8 @@ def test_a_missing_program_is_still_one_sentence(start, role):
 def test_a_role_that_needs_longer_says_so(start, role):
     stack = start(
         role(
-            "slow", "notify", "EXTEND_TIMEOUT_USEC=60000000", "--pause", 0.8, "READY=1",
-            ready=NotifyProbe(), ready_timeout_s=0.5,
+            "slow", "notify", "EXTEND_TIMEOUT_USEC=60000000", "--pause", 2.1, "READY=1",
+            ready=NotifyProbe(), ready_timeout_s=2.0,
         )
     )  # fmt: skip
     stack.wait_for_words("slow is ready after")

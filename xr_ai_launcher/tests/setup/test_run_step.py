@@ -29,6 +29,11 @@ def runs(tmp_path):
     return len(count.read_text().splitlines()) if count.exists() else 0
 
 
+def pid_in(path):
+    """Wait for the number of a process that a command writes there."""
+    return wait_for(lambda: path.exists() and path.read_text().strip(), f"a process in {path.name}")
+
+
 def test_runs_once_while_nothing_changes(prepare, build, tmp_path):
     """W21: the bundle was built again on every start."""
     for _ in range(3):
@@ -127,26 +132,24 @@ def test_interrupt_ends_the_command_and_all_it_started(prepare, build, tmp_path,
     stubborn = "trap '' TERM INT; (setsid sh -c \"trap '' TERM; echo \\$\\$ > stray; sleep 600\") & echo $$ > pid; wait"
     run = prepare(build(f"{stubborn}; sleep 600"))
     run.wait_for_words("setup bundle: running")
-    while not ((tmp_path / "stray").exists() and (tmp_path / "stray").read_text()):
-        assert run.process.poll() is None
+    pids = [pid_in(tmp_path / name) for name in ("pid", "stray")]
     run.process.send_signal(signum)
     assert run.wait() == code
-    for name in ("pid", "stray"):
-        assert not os.path.exists(f"/proc/{(tmp_path / name).read_text().strip()}")
+    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
     assert prepare(build()).wait() == 0
     assert runs(tmp_path) == 1
 
 
 def test_killed_launcher_ends_the_command(prepare, build, tmp_path):
     run = prepare(build("echo $$ > pid; exec sleep 600"))
-    pid = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command")
+    pid = pid_in(tmp_path / "pid")
     run.process.kill()
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the command is gone", 5)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the command is gone")
 
 
 def test_killed_setup_process_is_said_and_leaves_nothing(prepare, build, tmp_path):
     run = prepare(build("echo $$ > pid; exec sleep 600"))
-    pid = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command")
+    pid = pid_in(tmp_path / "pid")
     (worker,) = psutil.Process(run.process.pid).children()
     worker.kill()
     assert run.wait() == 5
