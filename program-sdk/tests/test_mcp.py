@@ -25,7 +25,7 @@ from xr_ai_program.mcp_testing import call_tool
 from xr_ai_program.testing import free_port
 
 PEOPLE = Participants()
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 async def whoami(ctx: Context) -> dict[str, Any]:

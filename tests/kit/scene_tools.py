@@ -11,7 +11,7 @@ from xr_ai_program.mcp import Context, Participants, ToolServerConfig, tool_app
 
 __all__ = ("SceneTools", "mcp_server")
 
-_DEADLINE_S = 10.0
+_DEADLINE_S = 30.0
 
 
 class SceneTools:

@@ -97,12 +97,13 @@ def test_a_view_that_makes_no_sense_is_told_so(port: int, view: dict):
 
 def test_headless_is_always_started(tools: ToolClient):
     assert tools.call("start_xr") == {"status": "already_started"}
-    assert tools.call("get_health", participant="anna") == {
+    red(tools, "patient", "box")
+    assert tools.call("get_health", participant="patient") == {
         "status": "ok",
         "lovr_started": True,
         "spawn_error": None,
         "render_drops": 0,
         "renderer": "headless",
-        "participant_id": "anna",
+        "participant_id": "patient",
         "objects": 1,
     }

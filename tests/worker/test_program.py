@@ -306,7 +306,7 @@ def test_a_signal_while_waiting_for_peers_ends_the_program_cleanly(tmp_path: Pat
         if "-mcp: " in line:
             break
     child.send_signal(signal.SIGTERM)
-    _, errors = child.communicate(timeout=20)
+    _, errors = child.communicate(timeout=60)
     assert child.returncode == 0
     assert "Traceback" not in errors
 
@@ -340,7 +340,7 @@ def test_a_program_told_to_stop_while_it_starts_ends_at_once(tmp_path: Path, sta
             while not notify.recv(4096).decode().startswith(f"STATUS={status}"):
                 pass
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()

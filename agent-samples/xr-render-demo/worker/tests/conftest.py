@@ -24,7 +24,7 @@ from xr_render_demo_worker.session import Agent, Session
 from xr_render_demo_worker.tool_server import ToolServer
 from xr_render_demo_worker.toolbox import ToolBox
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @dataclass
@@ -70,7 +70,7 @@ class World:
     def session(self, participant_id: str = "alice") -> Session:
         outbox = Outbox(participant_id, self.out)
         times = CameraTimes(
-            max_age_s=2.0, start_timeout_s=0.2, permission_timeout_s=0.1, grace_s=0.1, question_s=0.3, release_s=0.2
+            max_age_s=30.0, start_timeout_s=0.2, permission_timeout_s=0.1, grace_s=0.1, question_s=0.3, release_s=0.2
         )
         return Session(participant_id, self.agent, outbox, Camera(NoFrames(), self.agent.models.vlm, outbox, times))
 
@@ -155,7 +155,7 @@ class Peers:
 @pytest.fixture(scope="session")
 async def peers(anyio_backend: str) -> AsyncIterator[Peers]:
     tools, port = SceneTools(), free_port()
-    toolbox = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, timeout_s=2.0)
+    toolbox = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, timeout_s=20.0)
     async with mcp_server(tools, port), scripted_server() as model:
         models = Models(
             llm=OpenAICompatLLM(model.url, "llm", name="llm"),

@@ -435,10 +435,9 @@ async def test_a_camera_that_stays_off_is_told_to_the_model_at_once_and_asked_fo
     assert reply == "Your camera is off, so I only see the scene: it is empty."
     told = _tool_answer(world)
     assert (told["ok"], told["reason"]) == (False, "camera_off")
-    assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}']
     assert "Asking for your camera" in world.out.of("alice", "agent.progress")
     await eventually(lambda: len(world.out.of("alice", "clientControl")) == 2, "the question being withdrawn")
-    assert world.out.of("alice", "clientControl")[-1] == '{"action": "stopCamera"}'
+    assert world.out.of("alice", "clientControl") == ['{"action": "startCamera"}', '{"action": "stopCamera"}']
 
 
 async def test_only_an_allowed_camera_is_waited_for(world: Any) -> None:
@@ -479,6 +478,7 @@ TURN_ON, TURN_OFF = tool_calls(("turn_camera", {"on": True})), tool_calls(("turn
 async def test_a_camera_that_is_asked_for_stays_on_once_it_is_allowed(world: Any) -> None:
     session = world.session()
     session.camera.source = _OneFrame()
+    session.camera.times = replace(session.camera.times, question_s=30.0)
     world.script(TURN_ON, chat("Press Allow."), TURN_ON, chat("On already."), LOOK, chat("A card."))
     await world.ask(session, "turn on the camera")
     assert _tool_answer(world)["reason"] == "camera_off"
@@ -533,6 +533,7 @@ async def test_a_camera_is_turned_off_on_request(world: Any) -> None:
 
 async def test_a_camera_that_goes_on_delivering_is_said_to_be_held_by_the_person(world: Any) -> None:
     session = world.session()
+    session.camera.times = replace(session.camera.times, release_s=1.0)
     session.camera.saw(_signal())
 
     async def films() -> None:
