@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,7 +142,6 @@ MADE = (
     "deps/*/*",
     "client-samples/web-xr/vendor/**/*",
 )
-AGAIN_MUST_S = 15.0
 
 
 def made_files() -> dict[Path, tuple[int, int]]:
@@ -153,16 +151,14 @@ def made_files() -> dict[Path, tuple[int, int]]:
 
 
 @pytest.mark.timeout(300)
-def test_a_second_setup_takes_seconds_and_makes_nothing_anew() -> None:
+def test_a_second_setup_makes_nothing_anew() -> None:
     command = [str(ROOT / "setup.sh"), "--with-tests"]
     subprocess.run(
         command, cwd=ROOT, check=True, capture_output=True
     )  # the first, if nobody has prepared this checkout
-    before, began_s = made_files(), time.monotonic()
+    before = made_files()
     again = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    took_s = time.monotonic() - began_s
     assert before, "there is something that could be made anew"
     assert made_files() == before
-    assert took_s < AGAIN_MUST_S, again.stderr
     assert "preparing" not in again.stderr
     assert "installing" not in again.stderr

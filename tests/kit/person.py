@@ -31,6 +31,7 @@ _VIEWPORT = {"width": 1280, "height": 800}
 # A turn is speech end + 0.8 s of silence + recognition + a few model calls; the rest is for a busy machine.
 TURN_DEADLINE_S = 30.0
 _POLL_MS = 30
+_SILENCE_MS = 500
 AUDIBLE = 0.01
 """Peak RMS of a voice; silence is below 1e-4."""
 
@@ -62,14 +63,16 @@ _MICROPHONE_SCRIPT = """(() => {
   };
 })()"""
 
-# The loudest the return track has been since the last reset, sampled every 10 ms.
-_EARS_SCRIPT = """(() => {
+# The loudest the return track has been since the last reset, and when it was last heard, sampled every 10 ms.
+_EARS_SCRIPT = f"""(() => {{
   window.loudestReply = 0;
-  setInterval(() => {
+  window.lastHeard = -Infinity;
+  setInterval(() => {{
     const level = window.xrClient?.agentAudioLevel?.() ?? 0;
     if (level > window.loudestReply) window.loudestReply = level;
-  }, 10);
-})()"""
+    if (level > {AUDIBLE}) window.lastHeard = performance.now();
+  }}, 10);
+}})()"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class Person:
 
     def begin(self, act: Callable[[], None] = lambda: None) -> "OpenTurn":
         """Do ``act`` without waiting for what comes of it; without an ``act``, just listen."""
+        # The end of the last reply may still sound although the agent is idle.
+        self.wait_for(f"performance.now() - window.lastHeard > {_SILENCE_MS}")
         before = len(self.conversation())
         self.page.evaluate("window.loudestReply = 0")
         act()
