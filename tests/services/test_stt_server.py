@@ -34,7 +34,7 @@ class Server:
 
     def post(self, wav: bytes, **fields: str) -> httpx2.Response:
         files = {"file": ("audio.wav", wav, "audio/wav")}
-        return httpx2.post(f"{self.url}/v1/audio/transcriptions", files=files, data=fields, timeout=30)
+        return httpx2.post(f"{self.url}/v1/audio/transcriptions", files=files, data=fields, timeout=90)
 
     def hear(self, wav: bytes, user: str = "") -> dict[str, object]:
         answer = self.post(wav, user=user)

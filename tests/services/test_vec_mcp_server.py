@@ -68,7 +68,7 @@ def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path):
     config = tmp_path / "vec.yaml"
     config.write_text(f"port: {port}\n")
     command = [sys.executable, "-m", "vec_mcp_server", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     taken.close()
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr

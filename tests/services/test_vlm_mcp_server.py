@@ -161,7 +161,7 @@ def test_a_configuration_without_a_usable_model_is_refused(config: dict[str, Any
         [sys.executable, "-m", "vlm_mcp_server", "--config", str(path), "--check"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 2
