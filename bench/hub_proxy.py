@@ -19,8 +19,7 @@ from child import Child
 from figures import Figure, most
 from hub_process import LOOPBACK, running_hub
 from hub_slices import Slices, in_turns, progress, values
-
-from xr_ai_program.testing import free_port
+from kit.processes import own_port
 
 __all__ = ("measure_proxy",)
 
@@ -108,7 +107,7 @@ def _cpu_s(process: psutil.Process | None) -> float:
 
 @contextmanager
 def _three_ways(folder: Path) -> Iterator[tuple[dict[str, _Way], Child]]:
-    upstream, splice = free_port(), free_port()
+    upstream, splice = own_port(), own_port()
     issued = trustme.CA().issue_cert(LOOPBACK)
     certificate, key = folder / "cert.pem", folder / "key.pem"
     issued.cert_chain_pems[0].write_to_path(certificate)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from xr_ai_program.testing import free_port
+from xr_ai_launcher.testing import free_port
 
 GRACE_S = 2  # SIGTERM -> SIGKILL grace, given to every peer that lets us set it
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from kit.processes import own_port
 from mcp import Client
 
 from xr_ai_program import Readiness, StartupError
@@ -22,7 +23,6 @@ from xr_ai_program.mcp import (
     tool_app,
 )
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import free_port
 
 PEOPLE = Participants()
 DEADLINE_S = 30.0
@@ -65,7 +65,7 @@ async def served(port: int, **settings: Any) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def base_url() -> AsyncIterator[str]:
-    async with served(free_port()) as url:
+    async with served(own_port()) as url:
         yield url
 
 
@@ -136,7 +136,7 @@ async def test_a_web_page_cannot_reach_the_tools(base_url: str):
 
 
 async def test_a_name_that_is_allowed_is_served():
-    async with served(free_port(), allowed_hosts=["tools.lan"]) as url, httpx2.AsyncClient() as http:
+    async with served(own_port(), allowed_hosts=["tools.lan"]) as url, httpx2.AsyncClient() as http:
         reply = await http.post(
             f"{url}/mcp",
             json={"jsonrpc": "2.0", "id": 1, "method": "ping"},
@@ -146,7 +146,7 @@ async def test_a_name_that_is_allowed_is_served():
 
 
 async def test_a_taken_port_is_one_sentence():
-    config = ToolServerConfig(port=free_port())
+    config = ToolServerConfig(port=own_port())
     with bind(config.host, config.port), pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{config.port}"):
         await serve_tools(tool_app("test-tools", [], config), config, ReadyEvent())
 
@@ -155,7 +155,7 @@ async def test_a_job_beside_the_server_that_fails_ends_both():
     async def fails() -> None:
         raise StartupError("the other half is gone")
 
-    config, readiness = ToolServerConfig(port=free_port()), ReadyEvent()
+    config, readiness = ToolServerConfig(port=own_port()), ReadyEvent()
     jobs: list[Coroutine[Any, Any, None]] = [fails()]
     with pytest.raises(StartupError, match="other half"):
         await serve_tools(tool_app("test-tools", [], config), config, readiness, beside=jobs)

@@ -1,12 +1,11 @@
 """The test kit of programs: waiting inside an event loop, and spoken test sentences."""
 
 import io
-import socket
 import wave
 
 import pytest
 
-from xr_ai_program.testing import eventually, flite_wav, free_port
+from xr_ai_program.testing import eventually, flite_wav
 
 pytestmark = pytest.mark.anyio
 
@@ -39,13 +38,3 @@ def test_flite_speaks_in_the_voice_that_is_asked_for() -> None:
     with wave.open(io.BytesIO(rms)) as spoken:
         assert (spoken.getnchannels(), spoken.getsampwidth()) == (1, 2)
         assert spoken.getframerate() >= 8000
-
-
-def test_a_free_port_is_kept_for_a_server() -> None:
-    """Whoever takes any port is not given it: the system refuses it even to one who asks for it, but does not reuse."""
-    port = free_port()
-    with socket.socket() as somebody, pytest.raises(OSError, match="in use"):
-        somebody.bind(("127.0.0.1", port))
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port))
-    socket.create_server(("127.0.0.1", port)).close()

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-__all__ = ("RunningProgram", "eventually", "flite_wav", "free_port", "running_program")
+__all__ = ("RunningProgram", "eventually", "flite_wav", "running_program")
 
 ResultT = TypeVar("ResultT")
 
@@ -51,19 +51,6 @@ class RunningProgram:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_STOP_DEADLINE_S)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 for a server to come, which the system gives to nobody who takes any for a minute.
-
-    A connection of ours lingers there (TIME_WAIT): servers, which set SO_REUSEADDR, are not hindered by that.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            probe.accept()[0].close()  # first, so that it is this end which lingers
-            client.recv(1)
-    return port
 
 
 async def eventually(

@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from kit.processes import own_port
 
-from xr_ai_program.testing import eventually, free_port, running_program
+from xr_ai_program.testing import eventually, running_program
 
 DEADLINE_S = 60  # two busy cores and a cold cache
 TOY = """
@@ -240,7 +241,7 @@ def test_signs_of_life_are_given_to_who_wants_them_of_this_process(tmp_path: Pat
 
 
 def test_an_http_program_is_ready_only_once_it_answers_and_stops_cleanly() -> None:
-    port = free_port()
+    port = own_port()
     with running_program("toy", {"mode": "http", "port": port}) as program:
         assert httpx2.get(f"http://127.0.0.1:{port}/health").text == "ok"
         assert program.stop() == 0

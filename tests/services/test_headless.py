@@ -9,17 +9,18 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from kit.processes import own_port
 from PIL import Image
 
 from xr_ai_program.mcp_testing import ToolClient, tool_client
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 
 WIDTH, HEIGHT = 400, 300
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    port = free_port()
+    port = own_port()
     with running_program("render_mcp", {"port": port, "renderer": "headless"}):
         yield port
 

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from kit.processes import own_port
 from mcp import Client
 
 from xr_ai_program.mcp_testing import ToolClient, call_tool, tool_client
-from xr_ai_program.testing import eventually, free_port, running_program
+from xr_ai_program.testing import eventually, running_program
 from xr_ai_spatial import HeadPose, Quaternion, Vec3, place_user_relative
 
 CONTRACT_TOOLS = {
@@ -30,7 +31,7 @@ UNAVAILABLE = {"error": "pose unavailable"}
 
 @pytest.fixture(scope="module")
 async def client(room: Any) -> AsyncIterator[Client]:
-    port = free_port()
+    port = own_port()
     with running_program("oxr_mcp_server", {"port": port}, env=room.addresses):
         await room.programs(1)
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:
@@ -39,7 +40,7 @@ async def client(room: Any) -> AsyncIterator[Client]:
 
 @pytest.fixture(scope="module")
 def fixed() -> Iterator[ToolClient]:
-    port = free_port()
+    port = own_port()
     config = {"port": port, "source": "fixed", "fixed_pose": {"position": [1.0, 1.7, -2.0], "yaw_deg": 90.0}}
     with running_program("oxr_mcp_server", config), tool_client(port) as client:
         yield client

@@ -3,14 +3,15 @@
 from typing import Any
 
 import msgpack
+from kit.processes import own_port
 from mcp import Client
 
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import eventually, free_port, running_program
+from xr_ai_program.testing import eventually, running_program
 
 
 async def test_a_shared_scene_is_everybodys(room: Any):
-    port = free_port()
+    port = own_port()
     with running_program("render_mcp", {"port": port, "scene": "shared"}, env=room.addresses):
         await room.join("left-hand", "right-hand")
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:

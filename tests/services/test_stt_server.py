@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
+from kit.processes import own_port
 
-from xr_ai_program.testing import flite_wav, free_port, running_program
+from xr_ai_program.testing import flite_wav, running_program
 
 COMMANDS = (
     "put a red cube two meters in front of me",
@@ -44,7 +45,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    port = free_port()
+    port = own_port()
     with running_program("stt_server", {"port": port}):
         yield Server(f"http://127.0.0.1:{port}")
 

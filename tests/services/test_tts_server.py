@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import openai
 import pytest
+from kit.processes import own_port
 
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[openai.OpenAI]:
-    port = free_port()
+    port = own_port()
     with running_program("tts_server", {"port": port}):
         yield openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
 

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.processes import own_port
 
 from xr_ai_program.http import bind
 from xr_ai_program.mcp_testing import ToolClient, tool_client
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 
 
 @pytest.fixture(scope="module")
 def tools() -> Iterator[ToolClient]:
-    port = free_port()
+    port = own_port()
     with running_program("vec_mcp_server", {"port": port}), tool_client(port) as client:
         yield client
 
@@ -54,7 +55,7 @@ def test_arguments_are_strict_but_numeric_text_is_understood(tools: ToolClient):
 
 
 def test_a_stop_is_clean_while_a_client_is_connected():
-    port = free_port()
+    port = own_port()
     with running_program("vec_mcp_server", {"port": port}) as program, tool_client(port) as client:
         assert client.call("scale_value", current=2, factor=2) == {"value": 4}
         assert program.stop() == 0

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.processes import own_port
 from mcp import Client
 from PIL import Image
 
 from xr_ai_agent import PixelFormat
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import eventually, free_port, running_program
+from xr_ai_program.testing import eventually, running_program
 
 WIDTH, HEIGHT = 320, 240
 COLORS = {"red": (81, 90, 240), "blue": (41, 240, 110)}
@@ -25,7 +26,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def client(room: Any, run_dir: Path) -> AsyncIterator[Client]:
-    port = free_port()
+    port = own_port()
     with running_program("video_mcp_server", {"port": port}, env={**room.addresses, "XR_RUN_DIR": str(run_dir)}):
         await room.programs(1)
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.processes import own_port
 from mcp import Client
 from PIL import Image
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -17,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from vlm_mcp_server._model import declared_model, without_thoughts
 from xr_ai_models.testing import ScriptedServer, chat, scripted_server
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 
 QUESTION = "What do you see?"
 
@@ -37,7 +38,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def client(model: ScriptedServer, run_dir: Path) -> AsyncIterator[Client]:
-    port = free_port()
+    port = own_port()
     config = {"port": port, "vlm_server": model.url}
     with running_program("vlm_mcp_server", config, env={"XR_RUN_DIR": str(run_dir)}):
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import openai
 import pytest
+from kit.processes import own_port
 from numpy.typing import NDArray
 
 from vlm_server._look import observe
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 
 Picture = NDArray[np.uint8]
 RED, GREEN, BLUE = (30, 30, 220), (40, 180, 40), (220, 60, 30)
@@ -33,7 +34,7 @@ def data_url(picture: Picture) -> str:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[openai.OpenAI]:
-    port = free_port()
+    port = own_port()
     with running_program("vlm_server", {"port": port}):
         yield openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
 

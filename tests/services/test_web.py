@@ -6,10 +6,11 @@ from typing import Any
 
 import msgpack
 import pytest
+from kit.processes import own_port
 from mcp import Client
 
 from xr_ai_program.mcp_testing import call_tool
-from xr_ai_program.testing import eventually, free_port, running_program
+from xr_ai_program.testing import eventually, running_program
 
 CONTRACT_TOOLS = {
     "start_xr",
@@ -23,7 +24,7 @@ CONTRACT_TOOLS = {
 
 @pytest.fixture(scope="module")
 async def client(room: Any) -> AsyncIterator[Client]:
-    port = free_port()
+    port = own_port()
     with running_program("render_mcp", {"port": port}, env=room.addresses):
         await room.programs(1)
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:

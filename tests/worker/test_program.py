@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit.processes import own_port
 from kit.scene_tools import SceneTools, mcp_server
 from kit.stack import ROOT
 from PIL import Image
@@ -27,7 +28,7 @@ import yaml
 from xr_ai_agent import AudioChunk, DataMessage, HubEndpoint, PixelFormat
 from xr_ai_models import load_models_config
 from xr_ai_models.testing import chat, scripted_server, tool_calls
-from xr_ai_program.testing import eventually, flite_wav, free_port, running_program
+from xr_ai_program.testing import eventually, flite_wav, running_program
 
 pytestmark = pytest.mark.anyio
 
@@ -123,7 +124,7 @@ async def scene(late_scene: Scene) -> AsyncIterator[Scene]:
 @pytest.fixture
 async def late_scene(tmp_path: Path) -> AsyncIterator[Scene]:
     addresses = {"XR_HUB_IN": f"ipc://{tmp_path}/in", "XR_HUB_PUB": f"ipc://{tmp_path}/pub"}
-    port = free_port()
+    port = own_port()
     hub = HubEndpoint(addresses["XR_HUB_IN"], addresses["XR_HUB_PUB"])
     connector = hub.connect_local("test")
     running = asyncio.create_task(hub.run())
@@ -321,7 +322,7 @@ def test_the_demo_is_one_word() -> None:
 def test_a_program_told_to_stop_while_it_starts_ends_at_once(tmp_path: Path, status: str) -> None:
     """Its tool servers are out of reach: the connection attempts must not swallow the stop."""
     nowhere = {
-        f"{name}_mcp_url": f"http://127.0.0.1:{free_port()}/mcp" for name in ("render", "oxr", "vec", "vlm", "video")
+        f"{name}_mcp_url": f"http://127.0.0.1:{own_port()}/mcp" for name in ("render", "oxr", "vec", "vlm", "video")
     }
     config = tmp_path / "worker.yaml"
     config.write_text(yaml.safe_dump({**nowhere, "models_yaml": str(FOLDER / "yaml" / "models.yaml")}))

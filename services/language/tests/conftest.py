@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import openai
 import pytest
+from kit.processes import own_port
 
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 from xr_ai_spatial import POSE_TOOLS, VECTOR_TOOLS, HeadPose, Vec3
 
 MODEL = "llm"
@@ -27,7 +28,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    port = free_port()
+    port = own_port()
     with running_program("llm_server", {"port": port, "model_name": MODEL}):
         url = f"http://127.0.0.1:{port}"
         with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:

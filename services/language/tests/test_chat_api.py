@@ -6,10 +6,11 @@ import httpx2
 import openai
 import psutil
 import pytest
+from kit.processes import own_port
 
 from scene_language import parse, sample_sentences
 from scene_language.commands import Talk
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 
 MODEL = "llm"
 LOOK = {
@@ -236,7 +237,7 @@ def test_an_edit_without_tools_is_a_word_to_who_waits_and_no_claim(server):
 
 # --- the program
 def test_it_is_ready_quickly_and_stops_cleanly():
-    with running_program("llm_server", {"port": free_port()}) as program:
+    with running_program("llm_server", {"port": own_port()}) as program:
         spent = psutil.Process(program.process.pid).cpu_times()
         assert spent.user + spent.system < 3.0
         assert program.stop() == 0

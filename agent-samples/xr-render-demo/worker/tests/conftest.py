@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from kit.processes import own_port
 from kit.scene_tools import SceneTools, mcp_server
 from starlette.responses import Response
 
 from xr_ai_agent import DataMessage
 from xr_ai_models import OpenAICompatLLM, OpenAICompatSTT, OpenAICompatTTS, OpenAICompatVLM
 from xr_ai_models.testing import ReceivedRequest, ScriptedServer, chat, scripted_server
-from xr_ai_program.testing import free_port
 from xr_render_demo_worker.camera import Camera, CameraTimes
 from xr_render_demo_worker.config import WorkerConfig
 from xr_render_demo_worker.context import Request
@@ -154,7 +154,7 @@ class Peers:
 
 @pytest.fixture(scope="session")
 async def peers(anyio_backend: str) -> AsyncIterator[Peers]:
-    tools, port = SceneTools(), free_port()
+    tools, port = SceneTools(), own_port()
     toolbox = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, timeout_s=20.0)
     async with mcp_server(tools, port), scripted_server() as model:
         models = Models(

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit.processes import own_port
 from PIL import Image
 
 from xr_ai_agent import FrameData, PixelFormat
 from xr_ai_models import OpenAICompatSTT, OpenAICompatTTS
 from xr_ai_program import Readiness, StartupError
-from xr_ai_program.testing import eventually, free_port
+from xr_ai_program.testing import eventually
 from xr_render_demo_worker.frame_image import to_jpeg, to_rgb
 from xr_render_demo_worker.outbox import Outbox
 from xr_render_demo_worker.progress import progress_text
@@ -160,9 +161,9 @@ class _Lines(Readiness):
 @pytest.mark.anyio
 async def test_missing_peers_are_named_while_waiting_and_at_the_deadline(world: Any) -> None:
     readiness = _Lines()
-    absent = ToolBox({"oxr-mcp": ToolServer("oxr-mcp", f"http://127.0.0.1:{free_port()}/mcp")}, 1.0)
+    absent = ToolBox({"oxr-mcp": ToolServer("oxr-mcp", f"http://127.0.0.1:{own_port()}/mcp")}, 1.0)
     absent.start()
-    models = {"stt": OpenAICompatSTT(world.model.url), "tts": OpenAICompatTTS(f"http://127.0.0.1:{free_port()}")}
+    models = {"stt": OpenAICompatSTT(world.model.url), "tts": OpenAICompatTTS(f"http://127.0.0.1:{own_port()}")}
     with pytest.raises(StartupError) as caught:
         await wait_for_peers(models, absent, readiness, timeout_s=2.0)
     assert "missing: oxr-mcp (tools), tts (model)." in str(caught.value)
@@ -174,7 +175,7 @@ async def test_missing_peers_are_named_while_waiting_and_at_the_deadline(world: 
 
 @pytest.mark.anyio
 async def test_peers_that_come_late_are_waited_for(scene_tools: Any, serve_tools: Any) -> None:
-    port = free_port()
+    port = own_port()
     tools = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp")}, 1.0)
     tools.start()
     waiting = asyncio.ensure_future(wait_for_peers({}, tools, _Lines(), timeout_s=60))

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from kit.processes import own_port
 
-from xr_ai_program.testing import eventually, free_port
+from xr_ai_program.testing import eventually
 from xr_render_demo_worker._errors import ToolServerError
 from xr_render_demo_worker.tool_server import ToolServer
 
@@ -33,7 +34,7 @@ async def running(anyio_backend: str) -> Any:
 async def test_a_server_that_starts_late_and_restarts_is_used_again(
     running: Any, scene_tools: Any, serve_tools: Any
 ) -> None:
-    port = free_port()
+    port = own_port()
     server = running(ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp"))
     await eventually(lambda: "not tried" not in server.last_error, "a refused connection")
     assert not server.is_connected
@@ -48,7 +49,7 @@ async def test_a_server_that_starts_late_and_restarts_is_used_again(
 async def test_a_server_that_dies_during_a_call_does_not_leave_the_caller_waiting(
     running: Any, scene_tools: Any, serve_tools: Any
 ) -> None:
-    port = free_port()
+    port = own_port()
     server = running(ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp"))
     scene_tools.blocked["get_scene_state"] = asyncio.Event()
     async with serve_tools(scene_tools, port):
@@ -62,7 +63,7 @@ async def test_a_server_that_dies_during_a_call_does_not_leave_the_caller_waitin
 async def test_a_silent_tool_is_given_up_and_the_connection_survives(
     running: Any, scene_tools: Any, serve_tools: Any
 ) -> None:
-    port = free_port()
+    port = own_port()
     server = running(ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp"))
     scene_tools.blocked["get_head_pose"] = asyncio.Event()
     async with serve_tools(scene_tools, port):
@@ -75,7 +76,7 @@ async def test_a_silent_tool_is_given_up_and_the_connection_survives(
 async def test_calls_name_the_participant_and_tool_errors_come_as_results(
     running: Any, scene_tools: Any, serve_tools: Any
 ) -> None:
-    port = free_port()
+    port = own_port()
     server = running(ToolServer("render-mcp", f"http://127.0.0.1:{port}/mcp"))
     async with serve_tools(scene_tools, port):
         assert (await _call(server, "add_primitive", prim_type="box"))["ok"] is True
