@@ -22,6 +22,7 @@ DEADLINE_S = 60.0
 # What a program wrote is on its way through the kernel for a moment after its end.
 _LAST_WORDS_S = 2.0
 _LOOK_AGAIN_S = 0.02
+_READ_MOST_S = 1.0
 _READ_BYTES = 1 << 16
 
 
@@ -41,7 +42,8 @@ class Terminal:
         os.close(theirs)
 
     def read(self, timeout_s: float = 0.0) -> None:
-        """Take in what was written."""
+        """Take in what was written; of a program that writes faster than its screen is kept, some of it."""
+        end = time.monotonic() + _READ_MOST_S
         while select.select([self._ours], [], [], timeout_s)[0]:
             try:
                 data = os.read(self._ours, _READ_BYTES)
@@ -52,6 +54,8 @@ class Terminal:
                 return
             self.received += data
             self._stream.feed(known_to_pyte(data))
+            if time.monotonic() > end:
+                return
             timeout_s = 0.0
 
     @property
