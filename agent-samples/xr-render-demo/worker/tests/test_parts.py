@@ -39,6 +39,7 @@ from xr_render_demo_worker.xr_session import XrStarter
         "Okay, moved it up.",
         "I've just made it blue.",
         "It has been deleted.",
+        'I added a box, and you said: "do not add more".',
     ],
 )
 def test_claims_are_recognised(reply: str) -> None:

@@ -348,6 +348,108 @@ async def test_undo_takes_back_all_of_a_turn(world: Any) -> None:
     assert world.tools.objects("alice") == []
 
 
+async def _do(world: Any, session: Any, *calls: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """Let the model make these calls and return what the last one answered."""
+    world.script(tool_calls(*calls), chat("Okay."))
+    await world.ask(session, "go")
+    answer: dict[str, Any] = json.loads(world.loop_requests[-1].json["messages"][-1]["content"])
+    return answer
+
+
+def _add(x: float) -> tuple[str, dict[str, Any]]:
+    return "add_primitive", {"prim_type": "box", "x": x}
+
+
+async def test_everything_is_undone_at_once_and_redone_at_once(world: Any) -> None:
+    session = world.session()
+    for x in (1, 2, 3):
+        await _do(world, session, _add(x))
+    await _do(world, session, ("undo", {}))
+    told = await _do(world, session, ("undo", {"all": True}))
+    assert (told["steps"], told["steps_left"], told["is_complete"]) == (2, 0, True)
+    assert world.tools.objects("alice") == []
+    assert (await _do(world, session, ("redo", {})))["steps"] == 2
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [1.0, 2.0]
+    assert (await _do(world, session, ("redo", {})))["steps"] == 1
+    assert len(world.tools.objects("alice")) == 3
+    assert (await _do(world, session, ("undo", {})))["steps"] == 1
+
+
+async def test_more_steps_than_are_kept_are_admitted(world: Any) -> None:
+    session = world.session()
+    for x in range(21):
+        await _do(world, session, _add(x))
+    told = await _do(world, session, ("undo", {"all": True}))
+    assert (told["steps"], told["is_complete"]) == (20, False)
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [0.0]
+
+
+async def test_what_failed_on_the_way_is_undone_by_the_next_try_and_redone_with_it(world: Any) -> None:
+    session = world.session()
+    await _do(world, session, _add(1))
+    await _do(world, session, ("update_primitive", {"obj_id": "box-0", "x": 2.0}))
+    world.tools.broken["remove_primitive"] = {"ok": False, "error": "the renderer is busy"}
+    told = await _do(world, session, ("undo", {"all": True}))
+    assert told["error"] == "could not undo that: the renderer is busy"
+    world.tools.broken.clear()
+    assert (await _do(world, session, ("undo", {"all": True})))["steps"] == 1
+    for _ in range(2):
+        assert (await _do(world, session, ("redo", {})))["steps"] == 1
+    assert world.tools.objects("alice")[0]["position"]["x"] == 2.0
+
+
+async def test_what_was_removed_comes_back_and_nothing_else_is_undone(world: Any) -> None:
+    session = world.session()
+    await _do(world, session, _add(1))
+    await _do(world, session, _add(2))
+    await _do(world, session, ("remove_primitive", {"obj_id": "box-0"}))
+    await _do(world, session, ("update_primitive", {"obj_id": "box-1", "x": 5.0}))
+    told = await _do(world, session, ("bring_back", {"all": True}))
+    assert [item["position"]["x"] for item in told["brought_back"]] == [1.0]
+    assert sorted(item["position"]["x"] for item in world.tools.objects("alice")) == [1.0, 5.0]
+    assert await _do(world, session, ("bring_back", {"all": True})) == {"ok": False, "error": "nothing is gone"}
+    await _do(world, session, ("undo", {}))
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [5.0]
+    await _do(world, session, ("bring_back", {}))
+    assert len(world.tools.objects("alice")) == 2
+
+
+async def test_a_row_of_removals_comes_back_together_or_the_last_alone(world: Any) -> None:
+    session = world.session()
+    for x in (1, 2, 3):
+        await _do(world, session, _add(x))
+    for box in ("box-0", "box-1", "box-2"):
+        await _do(world, session, ("remove_primitive", {"obj_id": box}))
+    await _do(world, session, ("bring_back", {}))
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [3.0]
+    await _do(world, session, ("bring_back", {"all": True}))
+    assert sorted(item["position"]["x"] for item in world.tools.objects("alice")) == [1.0, 2.0, 3.0]
+
+
+async def test_what_an_undo_took_out_is_brought_back_by_redoing(world: Any) -> None:
+    session = world.session()
+    await _do(world, session, _add(1))
+    await _do(world, session, ("undo", {}))
+    assert (await _do(world, session, ("bring_back", {})))["steps"] == 1
+    assert len(world.tools.objects("alice")) == 1
+    assert (await _do(world, session, ("bring_back", {})))["error"] == "nothing is gone"
+    await _do(world, session, ("undo", {}))
+    assert world.tools.objects("alice") == []
+
+
+async def test_a_redo_vouches_for_a_claim_when_nobody_can_look(world: Any) -> None:
+    session = world.session()
+    await _do(world, session, _add(1))
+    await _do(world, session, ("undo", {}))
+
+    def blind(_received: Any) -> Response:
+        world.tools.broken["get_scene_state"] = {"error": "the renderer is restarting"}
+        return chat("I put the box back.")
+
+    world.script(tool_calls(("redo", {})), blind)
+    assert await world.ask(session, "redo") == "I put the box back."
+
+
 # --- several people, and changing one's mind ---
 
 

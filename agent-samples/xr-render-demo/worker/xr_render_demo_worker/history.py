@@ -1,7 +1,7 @@
 """What was changed in one participant's scene, turn by turn, and what of it was taken back."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -26,12 +26,47 @@ class History:
 
     done: deque[Step] = field(default_factory=_steps)
     undone: deque[Step] = field(default_factory=_steps)
+    has_forgotten: bool = False
+    """Whether there were more steps than are kept."""
+    _undone_at_once: list[int] = field(default_factory=list)
 
     def record(self, changes: Sequence[Change]) -> None:
         """Append what one turn changed; what had been undone before cannot be redone after it."""
         if changes:
+            self.has_forgotten = self.has_forgotten or len(self.done) == _MAX_STEPS
             self.done.append(list(changes))
             self.undone.clear()
+            self._undone_at_once.clear()
+
+    @property
+    def undid_an_addition(self) -> bool:
+        """Whether the last undo took something out: who wants it back wants that again."""
+        return bool(self.undone) and any(change.before is None for change in self.undone[-1])
+
+    def note_undone(self, steps: int) -> None:
+        """Remember that so many steps were taken back by one request: the next redo is for all of them."""
+        if steps:
+            self._undone_at_once.append(steps)
+
+    def take_redo(self) -> int:
+        """Return how many steps the next redo is for, as many as the undo before took back, and forget it."""
+        return self._undone_at_once.pop() if self._undone_at_once else 1
+
+    def gone(self, present: Container[str], *, everything: bool) -> list[SceneObject]:
+        """Return what was removed last and is not there again, in the order in which it was in the scene.
+
+        With ``everything`` that is what a whole row of removals took: "delete the cube", "delete the ball".
+        """
+        found: list[SceneObject] = []
+        for step in reversed(self.done):
+            # Within a step removals stand newest first.
+            removed = [change.before for change in reversed(step) if change.before and change.after is None]
+            if found and len(removed) < len(step):
+                break
+            found = [item for item in removed if item["id"] not in present] + found
+            if found and not everything:
+                break
+        return found
 
     def recent_moves(self) -> list[dict[str, Any]]:
         """Return the last moves, oldest first, as the context section writes them."""

@@ -22,7 +22,7 @@ from xr_render_demo_worker.tool_loop import LoopLimits, LoopOutcome, run_tool_lo
 from xr_render_demo_worker.tool_server import ToolResult
 from xr_render_demo_worker.toolbox import LocalHandler, LocalTool, ToolBox
 from xr_render_demo_worker.truth import Evidence, is_contradicted
-from xr_render_demo_worker.undo import REDO_TOOL, UNDO_TOOL, TimeTraveller
+from xr_render_demo_worker.undo import BRING_BACK_TOOL, REDO_TOOL, UNDO_TOOL, TimeTraveller
 
 __all__ = ("Agent", "Session")
 
@@ -185,6 +185,10 @@ class Session:
 
             return handle
 
+        async def bring_back(arguments: Mapping[str, Any]) -> Any:
+            is_redo = self.memory.history.undid_an_addition
+            return await (unrecorded(traveller.redo) if is_redo else traveller.bring_back)(arguments)
+
         async def look(arguments: Mapping[str, Any]) -> Any:
             try:
                 answer = await self.camera.look(str(arguments["question"]), lambda text: self._progress(turn, text))
@@ -203,6 +207,7 @@ class Session:
         return [
             LocalTool(UNDO_TOOL, unrecorded(traveller.undo)),
             LocalTool(REDO_TOOL, unrecorded(traveller.redo)),
+            LocalTool(BRING_BACK_TOOL, bring_back),
             LocalTool(LOOK_TOOL, look),
             LocalTool(TURN_CAMERA_TOOL, turn_camera),
         ]

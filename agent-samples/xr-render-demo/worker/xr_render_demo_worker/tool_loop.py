@@ -20,7 +20,7 @@ _ANSWER_TOKENS = 1024
 _THINKING_TOKENS = 2048
 _THINKING_BUDGET = 1024
 # The tools that a claim of a change can rest on.
-_CHANGING = MUTATING_TOOLS | {"undo"}
+_CHANGING = MUTATING_TOOLS | {"undo", "redo", "bring_back"}
 _CALL_KEYS = ({"name", "arguments"}, {"tool", "args"}, {"tool", "arguments"}, {"function", "arguments"})
 _FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
