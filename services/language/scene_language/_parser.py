@@ -1,19 +1,20 @@
 """The strict parser: a sentence of the language becomes commands, anything else becomes None."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from lark import Lark, Token
+from lark import Lark, Token, Tree
 from lark.exceptions import LarkError
 from lark.lexer import Lexer, PatternStr
 
 from scene_language._build import CommandBuilder
+from scene_language._lookahead import LookingAhead
 from scene_language._tokens import UnknownWordError, normalize, tokenize
 from scene_language.commands import Command
 
-__all__ = ("grammar", "grammar_words", "parse")
+__all__ = ("grammar", "grammar_words", "parse", "tree_of")
 
 
 # A sentence, and the phrases that are looked for inside of one (_spans.py).
@@ -38,6 +39,21 @@ def grammar(ambiguity: str = "resolve") -> Lark:
 
 
 @cache
+def _looking_ahead() -> LookingAhead:
+    return LookingAhead(grammar())
+
+
+def tree_of(tokens: Sequence[Token], start: str) -> Tree[Token]:
+    """Return the tree of a sentence or of a phrase.
+
+    Raises:
+        LarkError: the tokens are none.
+    """
+    tree: Tree[Token] = _looking_ahead().parse(tokens, start)
+    return tree
+
+
+@cache
 def grammar_words() -> dict[str, str]:
     """Return the words that the grammar names itself, each with its terminal."""
     return {str(t.pattern.value): t.name for t in grammar().terminals if isinstance(t.pattern, PatternStr)}
@@ -50,7 +66,7 @@ def parse(text: str) -> list[Command] | None:
     """
     try:
         tokens = list(tokenize(normalize(text), grammar_words()))
-        tree = grammar().parse(tokens, start="start") if tokens else None
+        tree = tree_of(tokens, "start") if tokens else None
     except (LarkError, UnknownWordError):
         return None
     return None if tree is None else CommandBuilder().transform(tree)

@@ -8,7 +8,7 @@ from lark import Token
 from lark.exceptions import LarkError
 from lark.grammar import NonTerminal, Symbol
 
-from scene_language._parser import grammar, grammar_words
+from scene_language._parser import grammar, grammar_words, tree_of
 from scene_language._tokens import UnknownWordError, tokenize
 
 __all__ = ("UNKNOWN", "Phrase", "known_tokens", "longest_span")
@@ -51,7 +51,7 @@ def _end_of_phrase(phrase: Phrase, tokens: list[Token], start: int) -> int | Non
     known = next((at for at in range(start, len(tokens)) if tokens[at].type == UNKNOWN), len(tokens))
     for end in range(min(known, start + _LONGEST_PHRASE), start, -1):
         try:
-            grammar().parse(tokens[start:end], start=phrase)
+            tree_of(tokens[start:end], phrase)
         except LarkError:
             continue
         return end

@@ -2,7 +2,9 @@
 
 import pytest
 
-from scene_language import parse
+from scene_language import parse, sample_sentences
+from scene_language._parser import grammar, grammar_words, tree_of
+from scene_language._tokens import normalize, tokenize
 from scene_language.commands import (
     Add,
     AddAnother,
@@ -261,3 +263,11 @@ def test_the_definite_article_never_adds(text):
 @pytest.mark.parametrize("text", ["delete every thing", "delete all of them", "delete everything"])
 def test_everything_is_everything_and_not_it(text):
     assert parse(text) == [Delete(All())]
+
+
+def test_looking_ahead_finds_the_same_trees():
+    """Without what cannot begin with the next word the parser has less to do, and nothing else to find."""
+    plain = grammar.__wrapped__()
+    for text in sample_sentences(60, seed=21):
+        tokens = list(tokenize(normalize(text), grammar_words()))
+        assert tree_of(tokens, "start") == plain.parse(tokens, start="start"), text
