@@ -11,6 +11,8 @@ from scene_language.commands import (
     AddAnother,
     Again,
     All,
+    Arrange,
+    BringBack,
     Camera,
     ChangeShape,
     Command,
@@ -26,6 +28,7 @@ from scene_language.commands import (
     Place,
     Recolor,
     Reference,
+    RelativeTo,
     Resize,
     Rotate,
     Shade,
@@ -59,17 +62,36 @@ class CommandBuilder(QuestionBuilder):
     def add(self, thing: NewThing, place: Place | None) -> Command:
         return Add(thing, place)
 
+    add_row = add
+
     def add_there(self, thing: NewThing) -> Command:
         return Add(thing, Here())
 
     def add_one(self, place: Place) -> Command:
         return AddAnother(place)
 
-    def add_two(self, first: NewThing, second: NewThing) -> tuple[Command, ...]:
-        return Add(first), Add(second)
+    def add_two(
+        self, first: NewThing, place: Place | None, second: NewThing, place_of_second: Place | None
+    ) -> tuple[Command, ...]:
+        if place is None and place_of_second is not None and not _is_by_it(place_of_second):
+            # "A cube and a ball behind me": both, and not in one spot.
+            return Add(first, place_of_second), Add(second, RelativeTo("next_to", It()))
+        return Add(first, place), Add(second, place_of_second)
 
     def add_another(self, place: Place | None) -> Command:
         return AddAnother(place)
+
+    def few(self, size: str | None, color: str | None, shapes: str) -> NewThing:
+        return self.many_things(_A_FEW, size, None, color, shapes)
+
+    def add_one_colored(self, color: str, place: Place | None) -> tuple[Command, ...]:
+        return AddAnother(place), Recolor(It(), str(color))
+
+    def add_one_sized(self, comparative: str, place: Place | None) -> tuple[Command, ...]:
+        return AddAnother(place), _scaled(It(), FACTOR_BIGGER, comparative)
+
+    def add_tower(self, thing: NewThing | None, place: Place | None) -> Command:
+        return Add(thing or NewThing("cube", count=_A_FEW), place, is_tower=True)
 
     def add_copy(self, of: Reference, place: Place | None) -> Command:
         return AddAnother(place, of)
@@ -94,7 +116,7 @@ class CommandBuilder(QuestionBuilder):
         return int(float(number))
 
     def a_few(self) -> int:
-        return 3
+        return _A_FEW
 
     def a_couple(self) -> int:
         return 2
@@ -133,6 +155,12 @@ class CommandBuilder(QuestionBuilder):
 
     def pick_up(self, target: Reference) -> Command:
         return Move(target, (Shift("up"),))
+
+    def in_a_row(self, target: Reference) -> Command:
+        return Arrange(target)
+
+    def stacked(self, target: Reference) -> Command:
+        return Arrange(target, is_tower=True)
 
     def swap(self, a: Reference, b: Reference) -> Command:
         return Swap(a, b)
@@ -194,6 +222,9 @@ class CommandBuilder(QuestionBuilder):
     def recolor_two(self, a: Reference, b: Reference, color: str) -> tuple[Command, ...]:
         return Recolor(a, str(color)), Recolor(b, str(color))
 
+    def recolor_each(self, a: Reference, color_of_a: str, b: Reference, color_of_b: str) -> tuple[Command, ...]:
+        return Recolor(a, str(color_of_a)), Recolor(b, str(color_of_b))
+
     def recolor_it(self, color: str) -> Command:
         return Recolor(It(), str(color))
 
@@ -235,6 +266,8 @@ class CommandBuilder(QuestionBuilder):
     def delete(self, target: Reference) -> Command:
         return Delete(target)
 
+    take_away = delete
+
     def delete_two(self, a: Reference, b: Reference) -> tuple[Command, ...]:
         return Delete(a), Delete(b)
 
@@ -266,6 +299,15 @@ class CommandBuilder(QuestionBuilder):
     def undo(self) -> Command:
         return Undo()
 
+    def undo_all(self) -> Command:
+        return Undo(everything=True)
+
+    def bring_back(self) -> Command:
+        return BringBack()
+
+    def bring_all_back(self) -> Command:
+        return BringBack(everything=True)
+
     def redo(self) -> Command:
         return Undo(again=True)
 
@@ -288,8 +330,16 @@ class CommandBuilder(QuestionBuilder):
     def colors(self, *_of_what: Reference) -> TalkKind:
         return "colors"
 
+    def walk(self, *_where_to: Direction | Side | Reference) -> TalkKind:
+        return "walk"
+
 
 _STRONGLY = {"a lot", "much"}
+_A_FEW = 3
+
+
+def _is_by_it(place: Place) -> bool:
+    return isinstance(place, RelativeTo) and place.anchor == It()
 
 
 def _half_width(size: str | None, width_m: float | None) -> float | None:

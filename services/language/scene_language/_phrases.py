@@ -23,6 +23,7 @@ from scene_language.commands import (
     Side,
     The,
     Toward,
+    Tower,
 )
 from scene_language.lexicon import (
     CHOICES,
@@ -127,6 +128,12 @@ class PhraseBuilder(Transformer[Token, Any]):
 
     def the_rest(self) -> Reference:
         return All(but=It(many=True))
+
+    def the_other(self, color: str | None, shapes: str) -> Reference:
+        return All(PLURALS[shapes], text_of(color), It(many=True))
+
+    def the_tower(self) -> Reference:
+        return Tower()
 
     def choice(self, word: Token) -> str:
         return CHOICES.get(word, str(word))

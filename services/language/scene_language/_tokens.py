@@ -30,9 +30,12 @@ _LONGEST_COLOR_NAME = max(len(words) for words in _COLOR_BY_WORDS)
 
 _SPELLINGS = (
     (re.compile(r"[’`]"), "'"),
-    (re.compile(r"\b(what|where|that|it|who|there|how)'s\b"), r"\1 is"),
+    (re.compile(r"\b(what|where|that|it|who|there|how|one|everything)'s\b"), r"\1 is"),
     # Not words of the grammar: the recogniser would hear "us" for "yes".
     (re.compile(r"^(let's|let us) (?!have\b)"), ""),
+    (re.compile(r"\bok\b"), "okay"),
+    # Said before almost anything; "okay", "hello" and "hello there" alone are sentences.
+    (re.compile(r"^(?:(?:okay|alright|all right|so|well|oh|ah|hey|hi|hello),? )+(?!there\b|how\b)(?=\w)"), ""),
     (re.compile(r"\b(can't|can not)\b"), "cannot"),
     (re.compile(r"\bi'd\b"), "i would"),
     (re.compile(r"\bi'm\b"), "i am"),

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = (
-    "Add", "AddAnother", "Again", "All", "Anchor", "Between", "Camera", "ChangeShape", "Choice", "Command", "Delete",
-    "Direction", "Edit", "Here", "It", "Match", "Me", "Move", "NewThing", "OnFloor", "Pick", "Place", "Quality",
+    "Add", "AddAnother", "Again", "All", "Anchor", "Arrange", "Between", "BringBack", "Camera",
+    "ChangeShape", "Choice", "Command", "Delete", "Direction", "Edit", "Here", "It", "Match", "Me", "Move", "NewThing",
+    "OnFloor", "Pick", "Place", "Quality",
     "Query", "QueryKind", "Recolor", "Reference", "Relation", "RelativeTo", "Resize", "Rotate", "Shade", "Shift",
-    "Side", "Swap", "Talk", "TalkKind", "The", "Toward", "Undo", "is_edit",
+    "Side", "Swap", "Talk", "TalkKind", "The", "Toward", "Tower", "Undo", "is_edit",
 )  # fmt: skip
 
 Side = Literal["left", "right"]
@@ -15,8 +16,9 @@ Relation = Literal["front", "back", "left", "right", "above", "below", "on", "ne
 Direction = Literal["up", "down", "left", "right", "forward", "back"]
 Quality = Literal["place", "size", "color"]
 Choice = Literal[
-    "left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last", "other"
-]
+    "left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last", "other",
+    "top", "bottom", "middle",
+]  # fmt: skip
 
 
 # --- which objects --------------------------------------------------------------------------------------------------
@@ -46,7 +48,12 @@ class All:
     but: It | The | None = None
 
 
-Reference = It | The | All
+@dataclass(frozen=True)
+class Tower:
+    """Things that stand on top of each other."""
+
+
+Reference = It | The | All | Tower
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Me:
     """The speaker's head."""
 
 
-Anchor = Me | It | The | All
+Anchor = Me | It | The | All | Tower
 
 
 # --- where ----------------------------------------------------------------------------------------------------------
@@ -123,6 +130,8 @@ class Add:
 
     thing: NewThing
     place: Place | None = None
+    is_tower: bool = False
+    """Several go on top of each other instead of side by side."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +148,14 @@ class Move:
 
     target: Reference
     to: Place | tuple[Shift | Toward, ...]
+
+
+@dataclass(frozen=True)
+class Arrange:
+    """Put things that are there side by side, or on top of each other."""
+
+    target: Reference
+    is_tower: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,9 +227,17 @@ class Delete:
 
 @dataclass(frozen=True)
 class Undo:
-    """Take back the last change, or with ``again`` repeat what was taken back."""
+    """Take back the last change or ``everything``, or with ``again`` repeat what was taken back."""
 
     again: bool = False
+    everything: bool = False
+
+
+@dataclass(frozen=True)
+class BringBack:
+    """Let what was deleted be there again: the last thing, or ``everything``."""
+
+    everything: bool = False
 
 
 QueryKind = Literal[
@@ -242,6 +267,9 @@ TalkKind = Literal[
     "here_at_all",
     "repeat",
     "colors",
+    "walk",
+    "clock",
+    "joke",
 ]
 
 
@@ -271,7 +299,10 @@ class Again:
     """The last request once more."""
 
 
-Edit = Add | AddAnother | Move | Swap | Match | Resize | Recolor | Shade | ChangeShape | Rotate | Delete | Undo
+Edit = (
+    Add | AddAnother | Move | Arrange | Swap | Match | Resize | Recolor | Shade | ChangeShape | Rotate | Delete | Undo
+    | BringBack
+)  # fmt: skip
 Command = Edit | Query | Camera | Talk | Pick | Again
 
 

@@ -6,7 +6,9 @@ from scene_language.commands import (
     Again,
     All,
     Anchor,
+    Arrange,
     Between,
+    BringBack,
     Camera,
     ChangeShape,
     Command,
@@ -32,6 +34,7 @@ from scene_language.commands import (
     Talk,
     The,
     Toward,
+    Tower,
     Undo,
 )
 from scene_language.lexicon import SIZES_M, plural
@@ -58,6 +61,7 @@ _TALK_WORDS = {
     "hello": "hello", "goodbye": "goodbye", "thanks": "thank you", "how_are_you": "how are you", "help": "help",
     "identity": "who are you", "yes": "yes", "no": "no", "stop": "stop",
     "here_at_all": "are you there", "repeat": "say that again", "colors": "what colors are there",
+    "walk": "zoom in", "clock": "what time is it", "joke": "tell me a joke",
 }  # fmt: skip
 
 
@@ -69,6 +73,8 @@ def describe_all(commands: list[Command]) -> str:
 def describe(command: Command) -> str:
     """Return the canonical sentence of a command; `scene_language.parse` gives the same command back."""
     match command:
+        case Add(thing, place, is_tower=True):
+            return _join("make a tower of", say_thing(thing), _say_optional(place))
         case Add(thing, place):
             return _join("add", say_thing(thing), _say_optional(place))
         case AddAnother(place, It(many=False)):
@@ -81,8 +87,12 @@ def describe(command: Command) -> str:
             return _join("put", say_reference(target), say_place(place))
         case Delete(target):
             return _join("delete", say_reference(target))
-        case Undo(again):
-            return "redo that" if again else "undo that"
+        case Undo(again, everything):
+            return "redo that" if again else "undo everything" if everything else "undo that"
+        case BringBack(everything):
+            return f"bring {'everything' if everything else 'it'} back"
+        case Arrange(target, is_tower):
+            return f"put {say_reference(target)} {'on top of each other' if is_tower else 'in a row'}"
         case Query():
             return _describe_query(command)
         case Camera(on):
@@ -169,6 +179,8 @@ def say_reference(reference: Reference) -> str:
     match reference:
         case It(many):
             return "them" if many else "it"
+        case Tower():
+            return "the tower"
         case All(None, None, but):
             return _join("everything", _say_but(but))
         case All(shape, color, but):

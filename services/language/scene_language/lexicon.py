@@ -80,7 +80,7 @@ DIRECTIONS = {
 CHOICES = {
     "closest": "nearest", "furthest": "farthest", "largest": "biggest", "newest": "last", "oldest": "first",
     "bigger": "biggest", "larger": "biggest", "smaller": "smallest", "closer": "nearest", "nearer": "nearest",
-    "further away": "farthest", "farther away": "farthest",
+    "further away": "farthest", "farther away": "farthest", "highest": "top", "lowest": "bottom",
 }  # fmt: skip
 """Words that pick one of several objects, where they differ from the name of the choice."""
 

@@ -19,7 +19,7 @@ from scene_language._spans import UNKNOWN, known_tokens, longest_span
 from scene_language._tokens import CLASSES, normalize
 from scene_language.commands import All, Command, Delete, is_edit
 from scene_language.guard import guard
-from scene_language.strangers import unknown_change, unknown_place
+from scene_language.strangers import unknown_arrangement, unknown_change, unknown_place
 from scene_language.templates import CHAT, FAMILIES, Family
 
 __all__ = ("LIKELY_ABOVE", "Guess", "guess")
@@ -31,12 +31,25 @@ _SURE_ABOVE = 0.45
 # A word this alike (percent) to one of the language may be a mishearing of it: "cue" for "cube".
 _SIMILAR_ABOVE = 80
 # Words that sound like those of the language and are words themselves.
-_MISHEARD = {"at": "add", "blew": "blue", "read": "red", "cue": "cube", "fear": "sphere", "sea": "see", "is": "as"}
+_MISHEARD = {
+    "at": "add", "blew": "blue", "read": "red", "cue": "cube", "cues": "cubes", "fear": "sphere", "sea": "see",
+    "is": "as", "won": "one", "to": "two", "too": "two", "for": "four", "tree": "three", "free": "three",
+    "bowl": "ball", "bull": "ball", "bawl": "ball", "queue": "cube", "thread": "red",
+}  # fmt: skip
+# Common words that are much like one of the language and are meant as they are: a corner is no cone.
+_MEANT = frozenset((
+    "corner", "corners", "wall", "bed", "cup", "house", "houses", "dog", "cat", "drawer", "stairs", "stars", "space",
+    "air", "water", "moon", "cloud", "round", "thin", "bright", "fall", "bounce", "sit", "stand", "listen", "lines",
+    "grid", "horse", "light",
+))  # fmt: skip
 _NEAREST_EXAMPLES = 2
 # Who begins like this wants something changed: "make it look nice" is not the question what it looks like.
 _DEMANDS_A_CHANGE = re.compile(r"(make|put|add|move|delete|remove|place|create|paint|change|set)\b(?! me a)")
 # Who begins like this asks: "is the red cube bigger than the blue one" wants nothing bigger.
 _ASKS = re.compile(r"(is|are|was|were|does|did|how|what|where|which|who|why|when)\b(?! about)")
+_TAKES_AWAY = re.compile(
+    r"\b(delete|remove|reset|clear|clean|wipe|empty|erase|scratch|trash|out|away|off|gone|rid|lose|disappear|vanish)\b"
+)
 _SPARES_SOME = re.compile(r"\b(except|but|else|only|other|rest|keep|restore|undo|back)\b")
 # A word of no example weighs as one of two hundred examples would: unknown words make a request less alike to all.
 _UNSEEN_WEIGHT = 6.2
@@ -58,7 +71,7 @@ def guess(text: str) -> Guess | None:
     repaired = _repair(text)
     if repaired is not None:
         return repaired
-    if unknown_change(text) is not None or unknown_place(text) is not None:
+    if any(beyond(text) is not None for beyond in (unknown_arrangement, unknown_change, unknown_place)):
         return None
     tokens = known_tokens(text)
     ranked = _rank(text)
@@ -67,18 +80,28 @@ def guess(text: str) -> Guess | None:
         if family is None or score < max(LIKELY_ABOVE, chat_score):
             continue
         commands = _fill(family, tokens)
-        if commands is None or (commands == [Delete(All())] and (score < _SURE_ABOVE or _SPARES_SOME.search(text))):
+        if commands is None:
             continue
+        if commands == [Delete(All())] and not _may_delete_everything(text, score):
+            return None
         wants_edit = any(map(is_edit, commands))
         if not (_ASKS.match(text) if wants_edit else _DEMANDS_A_CHANGE.match(text)):
             return Guess(commands, score)
     return None
 
 
+def _may_delete_everything(text: str, score: float) -> bool:
+    return score >= _SURE_ABOVE and _TAKES_AWAY.search(text) is not None and _SPARES_SOME.search(text) is None
+
+
 def _repair(text: str) -> Guess | None:
     """Try the sentence with its unknown words replaced by similar ones of the language."""
     words = text.split()
-    for candidate in ([_MISHEARD.get(word, word) for word in words], [_similar(word) for word in words]):
+    # "To" is a word of the language as well as a misheard "two": such are tried one at a time.
+    sure = [word if word in grammar_words() else _MISHEARD.get(word, word) for word in words]
+    doubtful = [at for at, word in enumerate(sure) if word in _MISHEARD]
+    one_each = [[*sure[:at], _MISHEARD[sure[at]], *sure[at + 1 :]] for at in doubtful]
+    for candidate in (sure, *one_each, [_similar(word) for word in words]):
         commands = parse(" ".join(candidate)) if candidate != words else None
         if commands is not None:
             return Guess(commands, fuzz.ratio(text, " ".join(candidate)) / 100)
@@ -86,7 +109,7 @@ def _repair(text: str) -> Guess | None:
 
 
 def _similar(word: str) -> str:
-    if word in _vocabulary() or len(word) < 3:
+    if word in _vocabulary() or word in _MEANT or len(word) < 3:
         return word
     found = process.extractOne(word, _vocabulary(), scorer=fuzz.ratio, score_cutoff=_SIMILAR_ABOVE)
     return found[0] if found else word
@@ -95,10 +118,15 @@ def _similar(word: str) -> str:
 @cache
 def _vocabulary() -> tuple[str, ...]:
     words = {word for members in CLASSES.values() for member in members for word in member.split()}
+    words.update(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"))
     return tuple(sorted(words | set(grammar_words())))
 
 
 # --- slots
+# What is said of these is meant: a reading that leaves some of them out is none.
+_CONTENT = {"COLOR_NAME", "SHAPE_NAME", "SHAPE_PLURAL", "NUMBER", "UNIT_NAME"}
+
+
 def _fill(family: Family, tokens: list[Token]) -> list[Command] | None:
     rest = list(tokens)
     words: dict[str, str] = {}
@@ -108,6 +136,8 @@ def _fill(family: Family, tokens: list[Token]) -> list[Command] | None:
             return None
         words[slot] = " ".join(str(token) for token in rest[slice(*span)])
         rest[slice(*span)] = [Token(UNKNOWN, "")]
+    if any(token.type in _CONTENT for token in rest):
+        return None
     return parse(family.rewrite.format(**_numbers_plain(words)))
 
 

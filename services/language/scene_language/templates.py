@@ -72,13 +72,31 @@ FAMILIES = (
         "repaint the cube red", "can the cube be red", "let the cube be red", "i want the cube to be red",
         "red for the cube", "make the color of the cube red", "give it a red coat", "turn the cube to red",
     )),
+    Family("make it smaller", (), (
+        "too big", "that is too big", "it is too big", "way too big", "still too big", "a bit too large",
+    )),
+    Family("make it bigger", (), (
+        "too small", "that is too small", "it is too small", "way too small", "still too small", "a bit too little",
+    )),
+    Family("put {reference} in a row", ("reference",), (
+        "arrange the cubes", "sort the cubes", "align the cubes", "put the cubes in order", "tidy up the cubes",
+        "order the cubes",
+    )),
+    Family("make a tower of {thing}", ("thing",), (
+        "stack two cubes", "pile up two cubes", "stack up two cubes on each other", "two cubes on top of each other",
+    )),
     Family("delete {reference}", ("reference",), (
         "throw out the red cube", "trash the red cube", "make the red cube disappear", "make the red cube go away",
         "take out the red cube", "discard the red cube", "drop the red cube from the scene", "kill the red cube",
         "take the red cube out of the scene", "the red cube can go", "dispose of the red cube",
         "wipe out the red cube",
     )),
+    Family("bring it back", ("reference",), (
+        "bring the red cube back", "bring back the red cube", "get the red cube back", "i want the red cube back",
+        "restore the red cube", "give me back the red cube",
+    )),
     Family("delete everything", (), (
+        "reset", "reset everything",
         "wipe the whole scene", "start from scratch", "clean up", "clean the scene", "take it all out",
         "empty everything", "wipe everything", "remove all of the things here",
     )),

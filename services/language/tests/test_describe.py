@@ -9,7 +9,9 @@ from scene_language.commands import (
     Add,
     AddAnother,
     All,
+    Arrange,
     Between,
+    BringBack,
     Camera,
     ChangeShape,
     Delete,
@@ -30,6 +32,7 @@ from scene_language.commands import (
     Swap,
     The,
     Toward,
+    Tower,
     Undo,
 )
 from scene_language.describe import describe_all
@@ -39,7 +42,10 @@ colors = st.sampled_from(sorted(COLORS))
 shapes = st.sampled_from(SHAPES)
 lengths = st.integers(1, 200_000).map(lambda tenth_mm: tenth_mm / 10_000)
 choices = st.sampled_from(
-    ("left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last")
+    (
+        *("left", "right", "nearest", "farthest", "biggest", "smallest", "first", "second", "third", "last"),
+        *("top", "bottom", "middle"),
+    )
 )
 sizes = st.none() | st.sampled_from(sorted(SIZES_M))
 described = st.builds(The, st.none() | shapes, st.none() | colors, sizes, st.none() | choices | st.just("other"))
@@ -49,7 +55,7 @@ everything = (
     | st.builds(All, st.none(), st.none(), described | st.sampled_from((It(), It(many=True))))
     | st.builds(All, shapes, st.none() | colors, described)
 )
-references = st.sampled_from((It(), It(many=True))) | described | everything
+references = st.sampled_from((It(), It(many=True), Tower())) | described | everything
 anchors = st.just(Me()) | references
 user_relations = st.sampled_from(("front", "back", "left", "right", "above", "below", "next_to"))
 relations = user_relations | st.sampled_from(("on", "inside"))
@@ -67,7 +73,8 @@ things = st.builds(
 ) | st.builds(NewThing, shapes, st.none() | colors, st.none(), st.none(), st.integers(2, 9))
 factors = st.integers(1, 100_000).map(lambda value: value / 10_000)
 commands = st.one_of(
-    st.builds(Add, things, st.none() | places),
+    st.builds(Add, things, st.none() | places, st.booleans()),
+    st.builds(Arrange, references, st.booleans()),
     st.builds(AddAnother, st.none() | places, references),
     st.builds(Move, references, places | st.tuples(shifts) | st.tuples(shifts, shifts)),
     st.builds(Swap, references, references, st.sampled_from(("place", "color"))),
@@ -80,7 +87,7 @@ commands = st.one_of(
     st.builds(ChangeShape, references, shapes),
     st.builds(Rotate, references, st.none() | st.integers(1, 360).map(float)),
     st.builds(Delete, references),
-    st.builds(Undo, st.booleans()),
+    st.sampled_from((Undo(), Undo(again=True), Undo(everything=True), BringBack(), BringBack(everything=True))),
     st.builds(Query, st.sampled_from(("where", "color", "size", "distance", "shape")), references),
     st.builds(Query, st.just("count"), all_of_a_kind),
     st.builds(Query, st.just("exists"), st.builds(All, shapes, st.none() | colors)),

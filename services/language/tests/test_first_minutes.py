@@ -263,17 +263,52 @@ def test_nobody_who_spares_something_is_asked_about_deleting_everything(three, t
 
 
 # --- back again
-@pytest.mark.parametrize("text", ["bring it back", "bring everything back", "get that back", "restore everything"])
-def test_what_is_wanted_back_is_an_undo(three, text):
-    calls = []
+def bring_back(all: bool = False) -> dict[str, object]:
+    return {"ok": True, "brought_back": []}
 
-    def undo() -> dict[str, object]:
-        calls.append("undo")
-        return {"ok": False, "error": "there is nothing to undo"}
 
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("bring it back", {}),
+        ("get that back", {}),
+        ("bring everything back", {"all": True}),
+        ("restore everything", {"all": True}),
+    ],
+)
+def test_what_is_wanted_back_is_brought_back_and_nothing_else_undone(three, text, arguments):
+    box = {"id": "box-7", "type": "box", "position": {"x": 0, "y": 1.6, "z": -1}, "color": RED, "size": 0.1}
+    three.extra["bring_back"] = bring_back
+    three.failing["bring_back"] = {"ok": True, "brought_back": [box]}
+    said = three.say(text)
+    assert (said.calls, said.reply) == ([("bring_back", arguments)], "I brought the red cube back.")
+    three.failing["bring_back"] = {"ok": False, "error": "nothing is gone"}
+    assert three.say(text).reply == 'Nothing is gone; say "undo" to take the last change back.'
+
+
+def undo(all: bool = False) -> dict[str, object]:
+    return {"ok": True, "undone": [], "steps": 4, "steps_left": 0, "is_complete": True}
+
+
+@pytest.mark.parametrize("text", ["undo everything", "undo all", "take everything back", "undo all of it"])
+def test_everything_is_undone_at_once_and_counted(three, text):
     three.extra["undo"] = undo
-    three.say(text)
-    assert calls == ["undo"]
+    said = three.say(text)
+    assert (said.calls, said.reply) == ([("undo", {"all": True})], "I took back all 4 changes.")
+    three.failing["undo"] = {**undo(), "is_complete": False}
+    assert three.say(text).reply == "I took back the last 4 changes, all that I remember."
+
+
+def test_what_is_redone_at_once_is_counted(three):
+    three.extra["redo"] = lambda: None
+    three.extra["redo"].__name__ = "redo"
+    three.failing["redo"] = {"ok": True, "redone": [], "steps": 4, "steps_left": 0}
+    assert three.say("redo").reply == "I made all 4 changes again."
+
+
+def test_without_a_tool_for_it_not_one_move_is_undone_for_all(three):
+    three.say("move the red cube up")
+    assert three.say("undo everything").reply == 'I can only take back the last move: say "undo".'
 
 
 def test_a_way_back_is_no_undo(three):
@@ -318,6 +353,9 @@ def test_a_change_without_a_word_is_named_and_not_guessed_at(three, text, change
         ("put a cube on the table", "on the table"),
         ("move it into the garden", "into the garden"),
         ("add a ball somewhere", "somewhere"),
+        ("move it in the corner", "in the corner"),
+        ("put the red cube in the middle of the room", "in the middle of the room"),
+        ("add a ball around it", "around it"),
     ],
 )
 def test_a_place_without_a_word_is_named(three, text, place):
@@ -386,3 +424,116 @@ def test_ordinary_words_get_an_answer(three, text, begins):
     said = three.say(text)
     assert said.calls == []
     assert said.reply.startswith(begins)
+
+
+# --- words that sound alike, and words that nobody knows
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("add tree cubes", "add 3 cubes"),
+        ("add to red cubes", "add 2 red cubes"),
+        ("delete the green won", "delete the green one"),
+        ("put for balls to my left", "add 4 balls to my left"),
+    ],
+)
+def test_a_number_that_was_misheard_is_asked_about(three, text, meant):
+    said = three.say(text)
+    assert (said.calls, said.reply) == ([], f"Did you mean: {meant}?")
+
+
+def test_an_unknown_word_is_named(three):
+    assert three.say("knock it over").reply.startswith('Sorry, I do not know the word "knock".')
+    assert three.say("can you play music").reply.startswith('Sorry, I do not know the words "play" and "music".')
+
+
+def test_who_names_no_thing_is_asked_for_one(three):
+    said = three.say("put something on top of it")
+    assert (said.calls, said.reply) == ([], "Please say what: I can draw cubes and spheres, in any color and size.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arrange everything nicely",
+        "the red cube bigger and the green sphere to the blue cube",
+    ],
+)
+def test_no_guess_leaves_out_what_was_said_or_deletes_what_nobody_wanted_gone(three, text):
+    reply = three.say(text).reply
+    assert "Did you mean: delete" not in reply
+    assert "Did you mean: make" not in reply
+
+
+@pytest.mark.parametrize(
+    "text", ["okay so what can i do here", "hello can you hear me", "well make it blue", "ok delete it"]
+)
+def test_words_before_the_request_are_none_of_it(three, text):
+    assert not three.say(text).reply.startswith("Sorry")
+
+
+# --- one more, of another color; and what two requests share
+def test_one_more_of_another_color_or_size(room):
+    room.say("add a small cube")
+    room.say("add a red one")
+    room.say("and a bigger one")
+    assert [item["size"] for item in room.objects.values()] == pytest.approx([0.075, 0.075, 0.1125], abs=1e-3)
+    assert room.objects["box-1"]["color"] == RED
+
+
+def test_two_things_have_each_their_place_or_share_one(room):
+    room.say("add a red cube in front of me and a blue ball on my left")
+    assert room.at("box-0") == pytest.approx((0.0, 1.6, -1.5))
+    assert room.at("sphere-0") == pytest.approx((-1.5, 1.6, 0.0))
+    room.say("delete everything")
+    room.say("a cube and a ball behind me")
+    assert [item["position"]["z"] for item in room.objects.values()] == pytest.approx([1.5, 1.5])
+    assert len({item["position"]["x"] for item in room.objects.values()}) == 2
+
+
+def test_two_get_each_their_color(three):
+    three.say("make the red cube blue and the green sphere red")
+    assert three.objects["box-0"]["color"] == BLUE
+    assert three.objects["sphere-0"]["color"] == RED
+
+
+def test_they_are_never_only_one_thing(room):
+    room.say("add a cube")
+    room.say("add a ball")
+    assert room.say("make them red").reply == "I made the cyan cube and the cyan sphere red."
+    room.say("add a blue cube")
+    assert room.say("delete them").reply == 'I am not sure which ones you mean; say "all of them", or name them.'
+    assert len(room.objects) == 3
+
+
+def test_groups_are_put_where_nothing_is(room):
+    for text in ("add three cubes", "add three cubes", "build a tower", "make a tower of two balls"):
+        room.say(text)
+    places = [room.at(name) for name in room.objects]
+    apart = [sum((a - b) ** 2 for a, b in zip(p, q, strict=True)) ** 0.5 for p in places for q in places if p is not q]
+    assert min(apart) >= 0.2 - 1e-6
+
+
+# --- the one who speaks, and other matters
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("zoom in", "I cannot zoom or move you"),
+        ("come closer", "I cannot zoom or move you"),
+        ("move back", "I cannot zoom or move you"),
+        ("go closer to the red cube", "I cannot zoom or move you"),
+        ("what time is it", "I have no clock"),
+        ("tell me a joke", "I know no jokes"),
+        ("how's it going", "I am running fine"),
+        ("who made you", "I am this demo's embedded agent"),
+        ("thanks that's all", "Goodbye"),
+    ],
+)
+def test_what_it_cannot_do_is_said_shortly_and_nothing_changes(three, text, begins):
+    said = three.say(text)
+    assert said.calls == []
+    assert said.reply.startswith(begins)
+
+
+def test_a_thing_is_thrown_to_who_asks_and_away(three):
+    assert three.say("throw the green sphere to me").reply == "I moved the green sphere half a meter closer to you."
+    assert three.say("throw it away").reply == "I deleted the green sphere."

@@ -9,10 +9,10 @@ from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, Refus
 from llm_server.embedded._words import listed, named
 from llm_server.embedded._world import SceneObject, point_of
 from scene_language.colors import RGB, color_distance, rgb_of
-from scene_language.commands import ChangeShape, Recolor, Resize, Rotate, Shade, Undo
+from scene_language.commands import BringBack, ChangeShape, Recolor, Resize, Rotate, Shade, Undo
 from scene_language.describe import say_length, with_article
 
-__all__ = ("change_shape", "recolor", "resize", "rotate", "shade", "undo")
+__all__ = ("bring_back", "change_shape", "recolor", "resize", "rotate", "shade", "undo")
 
 _UNDONE = {
     "added": "took {} away again",
@@ -32,6 +32,7 @@ _REDONE = {
 }
 # How much white or black "lighter" and "a lot darker" mix in; less than the last is not seen.
 _SHADE, _SHADE_STRONGLY, _SHADE_NOT_SEEN = 0.3, 0.6, 0.02
+_NOTHING_GONE = "nothing is gone"
 _SMALLEST_M, _LARGEST_M = 0.005, 10.0
 
 
@@ -126,18 +127,52 @@ def rotate(command: Rotate, context: Context) -> Plan[str]:
 
 
 def undo(command: Undo, context: Context) -> Plan[str]:
-    """Take the last change back: by the tool for it, else by the last move that is remembered."""
+    """Take the last change or all back: by the tool for it, else by the last move that is remembered."""
     tool = "redo" if command.again else "undo"
     if context.tools.has(tool):
-        outcome = yield from context.tools.call(tool)
+        outcome = yield from context.tools.call(tool, **({"all": True} if command.everything else {}))
         if outcome.problem:
             raise RefusalError(outcome.problem)
-        return _say_redone(outcome) if command.again else _say_undone(outcome)
+        return _say_steps(outcome) or (_say_redone(outcome) if command.again else _say_undone(outcome))
     if command.again:
         raise RefusalError("I cannot repeat what was taken back")
+    if command.everything:
+        raise RefusalError('I can only take back the last move: say "undo"')
     if not context.turn.recent_moves:
         raise RefusalError("there is nothing to undo that I remember")
     return (yield from _restore(context.turn.recent_moves[-1], context))
+
+
+def bring_back(command: BringBack, context: Context) -> Plan[str]:
+    """Let what was deleted be there again, and change nothing else.
+
+    Raises:
+        RefusalError: nothing is gone.
+    """
+    if not context.tools.has("bring_back"):
+        return (yield from undo(Undo(), context))
+    outcome = yield from context.tools.call("bring_back", **({"all": True} if command.everything else {}))
+    if outcome.problem == _NOTHING_GONE:
+        raise RefusalError(f'{_NOTHING_GONE}; say "undo" to take the last change back')
+    if outcome.problem:
+        raise RefusalError(outcome.problem)
+    back = outcome.fields.get("brought_back")
+    if not isinstance(back, list):
+        return _say_steps(outcome) or _say_redone(outcome)
+    items = [item for fields in back if isinstance(fields, Mapping) and (item := SceneObject.of(fields))]
+    return f"I brought {named(items)} back"
+
+
+def _say_steps(outcome: Outcome) -> str:
+    """Say how many changes were taken back or made again; empty where it was one."""
+    steps = outcome.fields.get("steps")
+    if not isinstance(steps, int) or steps < 2:
+        return ""
+    if "redone" in outcome.fields:
+        return f"I made all {steps} changes again"
+    if outcome.fields.get("is_complete"):
+        return f"I took back all {steps} changes"
+    return f"I took back the last {steps} changes, all that I remember"
 
 
 def _say_undone(outcome: Outcome) -> str:

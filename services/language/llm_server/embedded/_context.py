@@ -1,5 +1,6 @@
 """What a plan works with: the tools on offer, the scene and the head (fetched if need be), the talk's focus."""
 
+import re
 from collections.abc import Sequence
 from itertools import chain
 
@@ -15,6 +16,7 @@ __all__ = ("Context",)
 _GONE = ("I deleted", "I took")
 # What may come before a listing is about the camera.
 _LISTINGS = ("In the scene there", "I only see the scene")
+_COUNT = re.compile(r"\b(\d+) [a-z]")
 _NO_HEAD = "I do not know where your head is"
 _NO_SCENE = "I cannot see the scene"
 
@@ -114,17 +116,29 @@ class Context:
                 return (
                     list(chain.from_iterable(groups))
                     if _is_list(reply)
-                    else _of_that_name([item for item in map(scene.get, groups[0]) if item is not None], changed)
+                    else _of_that_name(
+                        [item for item in map(scene.get, groups[0]) if item is not None], changed, _count_in(reply)
+                    )
                 )
         moved = [str(move.get("id")) for move in self.turn.recent_moves]
         still_there = [object_id for object_id in reversed(moved) if scene.get(object_id)]
         return [item.id for item in changed] or still_there[:1] or [item.id for item in scene.objects[-1:]]
 
 
-def _of_that_name(said: list[SceneObject], changed: list[SceneObject]) -> list[str]:
-    """The newest object of a name, unless another one of that name is what was changed last."""
+def _of_that_name(said: list[SceneObject], changed: list[SceneObject], count: int) -> list[str]:
+    """The newest object of a name, unless another one of that name is what was changed last.
+
+    Of several that a reply names together some may have been so already: then they are all meant.
+    """
     names = {item.name for item in said}
-    return [item.id for item in [each for each in changed if each.name in names] or said]
+    same = [each for each in changed if each.name in names]
+    return [item.id for item in (said if len(said) == count else same or said)]
+
+
+def _count_in(reply: str) -> int:
+    """The number in "I moved 3 red cubes"; 0 where it names none."""
+    number = _COUNT.search(reply)
+    return int(number[1]) if number else 0
 
 
 def _is_about_the_talk(reply: str) -> bool:

@@ -3,8 +3,9 @@
 import re
 from dataclasses import replace
 
+from llm_server.embedded._arrange import arrange
 from llm_server.embedded._camera import switch_camera
-from llm_server.embedded._changes import change_shape, recolor, resize, rotate, shade, undo
+from llm_server.embedded._changes import bring_back, change_shape, recolor, resize, rotate, shade, undo
 from llm_server.embedded._context import Context
 from llm_server.embedded._edits import add, add_another, cannot_draw, delete, drawable_names, move
 from llm_server.embedded._pairs import match_to, swap
@@ -13,12 +14,26 @@ from llm_server.embedded._references import WHICH, matching
 from llm_server.embedded._steps import CannotDoError, Plan, RefusalError
 from llm_server.embedded._talk import TRY, talk
 from llm_server.embedded._turn import Turn
-from llm_server.embedded._words import sentence, to_you
-from scene_language import Guess, guard, guess, parse, unknown_change, unknown_place, unknown_thing, wanted_shape
+from llm_server.embedded._words import listed, sentence, to_you
+from scene_language import (
+    Guess,
+    guard,
+    guess,
+    meaningless_place,
+    parse,
+    unknown_arrangement,
+    unknown_change,
+    unknown_place,
+    unknown_thing,
+    unknown_words,
+    wanted_shape,
+)
 from scene_language.commands import (
     Add,
     AddAnother,
     Again,
+    Arrange,
+    BringBack,
     Camera,
     ChangeShape,
     Command,
@@ -51,6 +66,9 @@ _DONE = re.compile(r"I (?!can|could|do not|am)")
 _ASKED = re.compile(rf"{_DID_YOU_MEAN}(.+)\?\s*$")
 _CHANGES = "I can move, resize, recolor, reshape, copy and delete things"
 _PLACES = "I can put things around you, on the floor, or beside, on or between other things"
+_NOTHING_NAMED = ("something", "anything", "stuff", "thing")
+# Of a longer or stranger sentence it does not help to hear which words are unknown.
+_MAX_WORDS_NAMED, _MAX_WORDS_ANSWERED = 2, 8
 # Queries change nothing: a fair guess at one is answered without asking.
 _ANSWER_GUESS_ABOVE = 0.45
 
@@ -141,11 +159,23 @@ def _unclear(context: Context) -> Plan[str]:
         return "I did not hear anything; please say it again."
     if turn.hearing.is_doubtful:
         return f'I am not sure that I heard you right: "{turn.request}". Please say it again.'
-    return _beyond(turn.request, context) or f"Sorry, I do not understand that. {TRY}"
+    return _beyond(turn.request, context) or f"Sorry, I do not {_what_is_not_clear(turn.request)}. {TRY}"
+
+
+def _what_is_not_clear(request: str) -> str:
+    """Name the words that are in the way; a sentence full of them is talk about something else."""
+    words = unknown_words(request)
+    if not 0 < len(words) <= _MAX_WORDS_NAMED or len(request.split()) > _MAX_WORDS_ANSWERED:
+        return "understand that"
+    quoted = [f'"{word}"' for word in words]
+    return f"know the word{'s' if len(words) > 1 else ''} {listed(quoted)}"
 
 
 def _beyond(request: str, context: Context) -> str:
     """Name what a request wants that is beyond the scene, and what can be had instead; empty when it names nothing."""
+    arrangement = unknown_arrangement(request)
+    if arrangement is not None:
+        return f'I do not know how to put things "{arrangement}"; I can put them in a row or on top of each other.'
     shape = wanted_shape(request)
     refusal = cannot_draw(Add(NewThing(shape)), context) if shape else ""
     if refusal:
@@ -153,10 +183,12 @@ def _beyond(request: str, context: Context) -> str:
     change = unknown_change(request)
     if change is not None:
         return f'I do not know how to make something "{change}"; {_CHANGES}.'
-    place = unknown_place(request)
+    place = unknown_place(request) or meaningless_place(request)
     if place is not None:
         return f'I do not know where "{place}" is; {_PLACES}.'
     thing = unknown_thing(request)
+    if thing in _NOTHING_NAMED:
+        return f"Please say what: I can draw {drawable_names(context)}, in any color and size."
     return "" if thing is None else f'I do not know how to draw "{thing}"; I can only draw {drawable_names(context)}.'
 
 
@@ -243,6 +275,8 @@ def _one(command: Command, context: Context) -> Plan[str]:
             return (yield from add_another(command, context))
         case Move():
             return (yield from move(command, context))
+        case Arrange():
+            return (yield from arrange(command, context))
         case Swap():
             return (yield from swap(command, context))
         case Match():
@@ -261,6 +295,8 @@ def _one(command: Command, context: Context) -> Plan[str]:
             return (yield from delete(command, context))
         case Undo():
             return (yield from undo(command, context))
+        case BringBack():
+            return (yield from bring_back(command, context))
         case Query():
             return (yield from answer(command, context))
         case Camera():

@@ -5,7 +5,7 @@ from typing import Any
 
 from llm_server.embedded._context import Context
 from llm_server.embedded._moves import along_ways
-from llm_server.embedded._places import free_point, point_at, row
+from llm_server.embedded._places import free_point, free_points, point_at, row, tower
 from llm_server.embedded._references import matching
 from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, RefusalError
 from llm_server.embedded._words import counted, listed, named, to_you
@@ -27,6 +27,7 @@ from scene_language.commands import (
     Place,
     RelativeTo,
     The,
+    Tower,
 )
 from scene_language.describe import say_place, say_thing
 from scene_language.lexicon import DEFAULT_SIZE_M, PRIMITIVE_OF_SHAPE, SIZES_M, plural
@@ -103,12 +104,17 @@ def add(command: Add, context: Context) -> Plan[str]:
     middle = yield from point_at(place, size, context)
     if command.place is None and thing.count == 1:
         middle = yield from free_point(middle, size, context)
-    points = yield from row(middle, thing.count, size, context)
+    points = (
+        tower(middle, thing.count, size) if command.is_tower else (yield from row(middle, thing.count, size, context))
+    )
+    if command.place is None and thing.count > 1:
+        points = yield from free_points(points, size, context, aside=command.is_tower)
     outcomes = yield from _add_at(points, primitive, thing, size, context)
     added = sum(not outcome.problem for outcome in outcomes)
     if added == 0:
         raise CannotDoError(outcomes[0].problem)
     what = say_thing(thing) if added == thing.count else f"only {added} of {counted(thing.count, thing.shape)}"
+    what = f"a tower of {what}" if command.is_tower else what
     plain = f", in a plain color: I have no {thing.material} look" if thing.material else ""
     return f"I put {what} {to_you(_said_place(place))}{plain}" + _shortfall(outcomes)
 
@@ -165,6 +171,8 @@ def move(command: Move, context: Context) -> Plan[str]:
     match command.to:
         case RelativeTo() | Between() | Here() | OnFloor() as place:
             points = yield from _points_at(place, objects, context)
+            if isinstance(command.target, Tower):
+                points = _as_they_stand(objects, points)
             said = to_you(_said_place(place))
         case ways:
             points, said = yield from along_ways(ways, objects, context)
@@ -203,13 +211,21 @@ def _points_at(place: Place, objects: Sequence[SceneObject], context: Context) -
     return (yield from row(middle, len(objects), largest, context))
 
 
+def _as_they_stand(objects: Sequence[SceneObject], points: Sequence[Point]) -> list[Point]:
+    """A tower stays one, its lowest thing at the height of the place and above the middle of it."""
+    base, to = objects[0].position, points[0]
+    x, z = (sum(part) / len(points) for part in zip(*((point.x, point.z) for point in points), strict=True))
+    x, z = round(x, 4), round(z, 4)
+    return [Point(x, round(to.y + item.position.y - base.y, 4), z) for item in objects]
+
+
 def _anchor_ids(place: Place, context: Context) -> Plan[list[str]]:
     parts = (
         [place.anchor] if isinstance(place, RelativeTo) else [place.a, place.b] if isinstance(place, Between) else []
     )
     ids: list[str] = []
     for anchor in parts:
-        if isinstance(anchor, The | All):
+        if isinstance(anchor, The | All | Tower):
             ids += [item.id for item in (yield from context.objects(anchor))]
     return ids
 

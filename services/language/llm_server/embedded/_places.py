@@ -5,17 +5,28 @@ from collections.abc import Sequence
 from llm_server.embedded._context import Context
 from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan
 from llm_server.embedded._world import Point, SceneObject, point_of
-from scene_language.commands import Anchor, Between, Here, Me, OnFloor, Place, RelativeTo
+from scene_language.commands import Anchor, Between, Here, Me, OnFloor, Place, Reference, Relation, RelativeTo, Tower
 
-__all__ = ("free_point", "point_at", "read_point", "row")
+__all__ = (
+    "DEFAULT_AHEAD_M",
+    "ROW_GAP_M",
+    "free_point",
+    "free_points",
+    "point_at",
+    "points_aside",
+    "read_point",
+    "row",
+    "tower",
+)
 
 DEFAULT_AHEAD_M = 1.5
 """How far in front of the user a thing goes when no distance is said."""
 # Straight above a head, 1.5 m would be under the ceiling; below it, about the floor.
-_DEFAULT_FROM_HEAD_M = {"above": 0.7, "below": 1.2, "next_to": 0.7}
+_DEFAULT_FROM_HEAD_M = {"above": 0.7, "on": 0.3, "below": 1.2, "next_to": 0.7}
 _DEFAULT_FROM_OBJECT_M = 0.3
 _GAP_M = 0.1
-_ROW_GAP_M = 0.2
+ROW_GAP_M = 0.2
+"""Between the sides of two things in a row."""
 _MAX_SIDESTEPS = 20
 _USER_DIRECTION = {"next_to": "right", "on": "above"}
 
@@ -71,7 +82,7 @@ def _ahead(context: Context) -> Plan[Point]:
 
 def _near_object(place: RelativeTo, size: float, context: Context) -> Plan[Point]:
     assert not isinstance(place.anchor, Me)
-    anchor = yield from context.one(place.anchor)
+    anchor = yield from _beside(place.anchor, place.relation, context)
     touching = anchor.size + size
     if place.relation == "on":
         direction, default = "above", touching
@@ -85,6 +96,14 @@ def _near_object(place: RelativeTo, size: float, context: Context) -> Plan[Point
             )
         )
     )
+
+
+def _beside(anchor: Reference, relation: Relation, context: Context) -> Plan[SceneObject]:
+    """The thing that a place is beside: of a tower the one at that side of it."""
+    if not isinstance(anchor, Tower):
+        return (yield from context.one(anchor))
+    parts = yield from context.objects(anchor)
+    return parts[{"on": -1, "above": -1, "below": 0}.get(relation, len(parts) // 2)]
 
 
 def _inside(anchor: Anchor, context: Context, moved: SceneObject | None) -> Plan[Point]:
@@ -106,9 +125,23 @@ def row(middle: Point, count: int, size: float, context: Context) -> Plan[list[P
     """Return points side by side as the user sees them, ``middle`` in their middle."""
     if count == 1:
         return [middle]
-    step = 2 * size + _ROW_GAP_M
-    offsets = [round((index - (count - 1) / 2) * step, 4) for index in range(count)]
-    calls = [Call("displace_object", {**middle.arguments("current_"), "right": offset}) for offset in offsets]
+    step = 2 * size + ROW_GAP_M
+    return (yield from points_aside(middle, [(index - (count - 1) / 2) * step for index in range(count)], context))
+
+
+def tower(middle: Point, count: int, size: float) -> list[Point]:
+    """Return points on top of each other, lowest first, ``middle`` in their middle if the floor lets it."""
+    lowest = max(size, middle.y - (count - 1) * size)
+    return [Point(middle.x, round(lowest + 2 * size * index, 4), middle.z) for index in range(count)]
+
+
+def points_aside(middle: Point, offsets: Sequence[float], context: Context) -> Plan[list[Point]]:
+    """Return points so many meters to the right of one, as the user sees it.
+
+    Raises:
+        CannotDoError: a tool failed.
+    """
+    calls = [Call("displace_object", {**middle.arguments("current_"), "right": round(offset, 4)}) for offset in offsets]
     outcomes = yield from context.tools.call_all(calls)
     problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
     if problem:
@@ -129,7 +162,7 @@ def free_point(wanted: Point, size: float, context: Context) -> Plan[Point]:
     for _ in range(_MAX_SIDESTEPS):
         if blocking is None:
             break
-        step = blocking.size + size + _ROW_GAP_M
+        step = blocking.size + size + ROW_GAP_M
         point = Point(
             round(blocking.position.x + step * (aside.x - wanted.x), 4),
             round(blocking.position.y + step * (aside.y - wanted.y), 4),
@@ -137,6 +170,32 @@ def free_point(wanted: Point, size: float, context: Context) -> Plan[Point]:
         )
         blocking = _in_the_way(point, size, objects)
     return point
+
+
+def free_points(points: list[Point], size: float, context: Context, *, aside: bool) -> Plan[list[Point]]:
+    """Return points for a group, moved up (or ``aside``, to the right) together until nothing is in the way."""
+    objects = (yield from context.scene()).objects
+
+    def is_free() -> bool:
+        return all(_in_the_way(point, size, objects) is None for point in points)
+
+    if is_free() or not context.tools.has("displace_object"):
+        return points
+    step = 2 * size + ROW_GAP_M
+    arguments = {"right" if aside else "up": step, **points[0].arguments("current_")}
+    first, beside = points[0], read_point((yield from context.tools.need("displace_object", **arguments)))
+    for _ in range(_MAX_SIDESTEPS):
+        points = [
+            Point(
+                round(point.x + beside.x - first.x, 4),
+                round(point.y + beside.y - first.y, 4),
+                round(point.z + beside.z - first.z, 4),
+            )
+            for point in points
+        ]
+        if is_free():
+            break
+    return points
 
 
 def _in_the_way(point: Point, size: float, objects: Sequence[SceneObject]) -> SceneObject | None:

@@ -11,7 +11,7 @@ from llm_server.embedded._which import which
 from llm_server.embedded._words import counted, listed, named_new, say_briefly, sentence, there_is, to_you
 from llm_server.embedded._world import NEGLIGIBLE_M, Head, Point, SceneObject
 from scene_language.colors import name_of
-from scene_language.commands import All, Me, Query, Reference, RelativeTo, The
+from scene_language.commands import All, Me, Query, Reference, RelativeTo, The, Tower
 from scene_language.describe import say_length, say_place, with_article
 from scene_language.numbers import say_number
 
@@ -117,6 +117,8 @@ def _about(query: Query, about: Reference, context: Context) -> Plan[str]:
         return " ".join(_say_where(item, head, query.kind) for item in objects)
     if query.kind == "exists":
         return sentence(f"yes, {there_is(objects)}")
+    if query.kind == "size" and isinstance(about, Tower):
+        return sentence(f"the tower of {len(objects)} is {say_length(round(2 * sum(i.size for i in objects), 3))} tall")
     return " ".join(sentence(_property(item, query.kind)) for item in objects)
 
 

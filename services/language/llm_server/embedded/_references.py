@@ -1,5 +1,6 @@
 """Which objects of the scene a person means: "it", "the red cube", "the left one", "everything"."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from llm_server.embedded._steps import RefusalError
 from llm_server.embedded._words import counted, listed, there_is
 from llm_server.embedded._world import Head, Scene, SceneObject
 from scene_language.colors import BASIC_COLORS, color_distance, family, rgb_of
-from scene_language.commands import All, It, Reference, The
+from scene_language.commands import All, It, Reference, The, Tower
 from scene_language.describe import say_reference
 from scene_language.lexicon import PRIMITIVE_OF_SHAPE, SIZES_M, plural
 
@@ -23,6 +24,8 @@ _SAME_COLOR_WITHIN = 0.02
 _LARGE_FROM_M = 0.3
 # A question that names more things than this is forgotten before it ends.
 _MAX_NAMES_ASKED = 4
+# So exactly one thing stands on another where they were put on top of each other.
+_STANDS_WITHIN_M = 0.02
 _OTHER = "other"
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "last": -1}
 
@@ -47,6 +50,8 @@ def resolve(reference: Reference, scene: Scene, head: Head | None, focus: Sequen
     """
     if isinstance(reference, It):
         return _by_pronoun(reference, scene, head, focus)
+    if isinstance(reference, Tower):
+        return _tower(scene, focus)
     found = matching(reference, scene.objects)
     if isinstance(reference, The) and reference.choice and reference.choice != _OTHER and found:
         return [_chosen(reference, found, head)]
@@ -68,6 +73,8 @@ def _left_out(reference: The | All, scene: Scene, head: Head | None, focus: Sequ
     """ "The other one" is none of those that the talk was about; "all but the cube" is not the cube."""
     if isinstance(reference, The):
         return set(focus) if reference.choice == _OTHER else set()
+    if isinstance(reference.but, It) and focus:
+        return set(focus)
     return set() if reference.but is None else {item.id for item in resolve(reference.but, scene, head, focus)}
 
 
@@ -79,7 +86,36 @@ def _by_pronoun(reference: It, scene: Scene, head: Head | None, focus: Sequence[
         raise AmbiguousError(which_question(scene.objects, head) if len(scene.objects) > 1 else _only(scene.objects[0]))
     if len(found) > 1 and not reference.many:
         raise AmbiguousError(which_question(found, head))
+    if len(found) == 1 and reference.many and len(scene.objects) > 1:
+        # The talk was about one thing, and more are meant: both, where there are two.
+        if len(scene.objects) > 2:
+            raise NoneMatchError('I am not sure which ones you mean; say "all of them", or name them')
+        return scene.objects
     return found
+
+
+def _tower(scene: Scene, focus: Sequence[str]) -> list[SceneObject]:
+    """The only tower, or the one that the talk was about, lowest thing first."""
+    towers: list[list[SceneObject]] = []
+    for item in sorted(scene.objects, key=lambda each: each.position.y):
+        below = next((tower for tower in towers if _stands_on(item, tower[-1])), None)
+        if below is None:
+            towers.append([item])
+        else:
+            below.append(item)
+    towers = [tower for tower in towers if len(tower) > 1]
+    meant = [tower for tower in towers if any(item.id in focus for item in tower)] if len(towers) > 1 else towers
+    if len(meant) == 1:
+        return meant[0]
+    if towers:
+        raise NoneMatchError(f"there are {len(towers)} towers; please say what is in the one you mean")
+    raise NoneMatchError(f"there is no tower; {there_is(scene.objects) if scene.objects else 'the scene is empty'}")
+
+
+def _stands_on(upper: SceneObject, lower: SceneObject) -> bool:
+    aside_m = math.hypot(upper.position.x - lower.position.x, upper.position.z - lower.position.z)
+    gap_m = upper.position.y - upper.size - lower.position.y - lower.size
+    return aside_m < _STANDS_WITHIN_M and abs(gap_m) < _STANDS_WITHIN_M
 
 
 def _only(item: SceneObject) -> str:
@@ -132,13 +168,26 @@ def _chosen(reference: The, found: Sequence[SceneObject], head: Head | None) -> 
         return found[at]
     if choice in {"biggest", "smallest"}:
         return min(found, key=lambda item: -item.size if choice == "biggest" else item.size)
+    if choice in {"top", "bottom"}:
+        return min(found, key=lambda item: -item.position.y if choice == "top" else item.position.y)
     if head is None:
         raise RefusalError(f"I do not know where your head is, so I cannot tell which is {say_reference(reference)}")
     if choice in {"left", "right"}:
         sign = 1 if choice == "left" else -1
         return min(found, key=lambda item: sign * head.seen(item.position)[0])
+    if choice == "middle":
+        return _middle(found, head)
     sign = 1 if choice == "nearest" else -1
     return min(found, key=lambda item: sign * head.position.distance_to(item.position))
+
+
+def _middle(found: Sequence[SceneObject], head: Head) -> SceneObject:
+    """Of an odd number, along the way in which they lie apart: aside or upward."""
+    if len(found) % 2 == 0:
+        raise NoneMatchError(f"of {len(found)} none is in the middle; {there_is(found)}")
+    ways = [[head.seen(item.position)[axis] for item in found] for axis in (0, 1)]
+    along = max(ways, key=lambda way: max(way) - min(way))
+    return sorted(zip(along, range(len(found)), found, strict=True))[len(found) // 2][2]
 
 
 def which_question(found: Sequence[SceneObject], head: Head | None) -> str:

@@ -7,7 +7,9 @@ from scene_language.commands import (
     Add,
     AddAnother,
     Again,
+    Arrange,
     Between,
+    BringBack,
     Camera,
     ChangeShape,
     Command,
@@ -89,12 +91,14 @@ def _doing(command: Command) -> str:
 def _shorter(command: Command) -> str:
     """Words for commands whose own would be too few or too many."""
     match command:
-        case Move(_, tuple()) | Swap():
+        case Move(_, tuple()) | Swap() | Arrange():
             return "Moving that for you"
         case Add() | AddAnother() | Move():
             return "Placing that for you"
         case Delete():
             return "Deleting that for you"
+        case BringBack():
+            return "Bringing that back"
         case Undo(again):
             return "Doing that again" if again else "Taking that back"
         case Again():

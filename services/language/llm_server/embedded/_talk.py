@@ -23,13 +23,19 @@ _REPLIES: dict[TalkKind, str] = {
     "help": _CAN_DO,
     "identity": (
         f"I am this demo's embedded agent ({BACKEND_NAME}): a small grammar of commands, not a large language model. "
-        f"{_CAN_DO}"
+        'Say "help", and I tell what I can do.'
     ),
     "yes": "There is nothing to confirm; what shall I do?",
     "no": "All right, I do nothing.",
     "stop": "All right.",
     "here_at_all": "Yes, I am here; what shall I do in the scene?",
     "repeat": "I have said nothing yet.",
+    "walk": (
+        "I cannot zoom or move you: walk with W, A, S and D, or on your own feet. "
+        'To move a thing, say "bring it closer" or "move it back".'
+    ),
+    "clock": f"I have no clock; all I know is this scene. {TRY}",
+    "joke": f"I know no jokes and no songs; I only build this scene with you. {TRY}",
     "colors": 'Any color: say for example "make it green", or "light blue", "orange", "white".',
 }
 

@@ -16,6 +16,7 @@ __all__ = ("which",)
 _SIZES = ("biggest", "smallest")
 _DISTANCES = ("nearest", "farthest")
 _WORDS = {"left": "the one on the left", "right": "the one on the right", "last": "the newest"}
+_WORDS |= {choice: f"the {choice} one" for choice in ("top", "bottom", "middle")}
 # Sizes and distances that are said alike are alike to the person who asks.
 _SAME_WITHIN_M = 0.005
 

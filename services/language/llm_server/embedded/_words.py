@@ -47,8 +47,9 @@ def there_is(objects: Sequence[SceneObject]) -> str:
 def named(objects: Sequence[SceneObject]) -> str:
     """Return "the red cube", "the red cube and the blue sphere", or "3 objects"."""
     if len(objects) > 3 or len({item.name for item in objects}) < len(objects):
-        nouns = {item.name for item in objects} if len({item.name for item in objects}) == 1 else {"object"}
-        return counted(len(objects), nouns.pop())
+        for names in ({item.name for item in objects}, {item.noun for item in objects}, {"object"}):
+            if len(names) == 1:
+                return counted(len(objects), names.pop())
     return listed([f"the {item.name}" for item in objects])
 
 
