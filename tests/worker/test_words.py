@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from kit.processes import own_port
 from kit.scene_tools import SceneTools, mcp_server
 
 from xr_ai_models import OpenAICompatLLM, OpenAICompatSTT, OpenAICompatTTS, OpenAICompatVLM
-from xr_ai_program.testing import free_port, running_program
+from xr_ai_program.testing import running_program
 from xr_render_demo_worker.camera import Camera, CameraTimes
 from xr_render_demo_worker.config import WorkerConfig
 from xr_render_demo_worker.context import Request
@@ -54,7 +55,7 @@ async def tools() -> SceneTools:
 @pytest.fixture
 async def ask(tools: SceneTools) -> AsyncIterator[Callable[[str], Awaitable[str]]]:
     """Let alice ask for something; returns what she hears last."""
-    tool_port, model_port, nowhere = free_port(), free_port(), _Nowhere()
+    tool_port, model_port, nowhere = own_port(), own_port(), _Nowhere()
     toolbox = ToolBox({"render-mcp": ToolServer("render-mcp", f"http://127.0.0.1:{tool_port}/mcp")}, timeout_s=5.0)
     program = running_program("llm_server", {"port": model_port, "model_name": "llm"})
     await asyncio.to_thread(program.__enter__)
@@ -103,3 +104,15 @@ async def test_everything_is_taken_back_made_again_and_brought_back_in_words(
     assert await ask("undo") == "I took the blue sphere away again."
     assert await ask("bring it back") == "I put the blue sphere back."
     assert [item["color"] for item in tools.objects("alice")] == [_BLUE, _BLUE]
+
+
+async def test_what_is_named_comes_back_and_not_what_went_last(
+    tools: SceneTools, ask: Callable[[str], Awaitable[str]]
+) -> None:
+    assert await ask("delete the red cube") == "I deleted the red cube."
+    assert await ask("delete the sphere") == "I deleted the blue sphere."
+    assert (await ask("bring the green cube back")).startswith("Nothing like that is gone")
+    assert await ask("bring the red cube back") == "I brought the red cube back."
+    assert [item["color"] for item in tools.objects("alice")] == [_RED]
+    assert await ask("i want the sphere back") == "Did you mean: bring the sphere back?"
+    assert await ask("yes") == "I brought the blue sphere back."

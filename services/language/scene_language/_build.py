@@ -305,6 +305,9 @@ class CommandBuilder(QuestionBuilder):
     def bring_back(self) -> Command:
         return BringBack()
 
+    def bring_this_back(self, what: The | All) -> Command:
+        return BringBack(what=what)
+
     def bring_all_back(self) -> Command:
         return BringBack(everything=True)
 

@@ -235,9 +235,10 @@ class Undo:
 
 @dataclass(frozen=True)
 class BringBack:
-    """Let what was deleted be there again: the last thing, or ``everything``."""
+    """Let what was deleted be there again: the last thing, ``what`` fits a description, or ``everything``."""
 
     everything: bool = False
+    what: The | All | None = None
 
 
 QueryKind = Literal[

@@ -89,8 +89,8 @@ def describe(command: Command) -> str:
             return _join("delete", say_reference(target))
         case Undo(again, everything):
             return "redo that" if again else "undo everything" if everything else "undo that"
-        case BringBack(everything):
-            return f"bring {'everything' if everything else 'it'} back"
+        case BringBack(everything, what):
+            return f"bring {say_reference(what) if what else 'everything' if everything else 'it'} back"
         case Arrange(target, is_tower):
             return f"put {say_reference(target)} {'on top of each other' if is_tower else 'in a row'}"
         case Query():

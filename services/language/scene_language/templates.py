@@ -91,7 +91,7 @@ FAMILIES = (
         "take the red cube out of the scene", "the red cube can go", "dispose of the red cube",
         "wipe out the red cube",
     )),
-    Family("bring it back", ("reference",), (
+    Family("bring {reference} back", ("reference",), (
         "bring the red cube back", "bring back the red cube", "get the red cube back", "i want the red cube back",
         "restore the red cube", "give me back the red cube",
     )),

@@ -263,7 +263,7 @@ def test_nobody_who_spares_something_is_asked_about_deleting_everything(three, t
 
 
 # --- back again
-def bring_back(all: bool = False) -> dict[str, object]:
+def bring_back(all: bool = False, prim_type: str = "", r: float = 0, g: float = 0, b: float = 0) -> dict[str, object]:
     return {"ok": True, "brought_back": []}
 
 
@@ -274,6 +274,11 @@ def bring_back(all: bool = False) -> dict[str, object]:
         ("get that back", {}),
         ("bring everything back", {"all": True}),
         ("restore everything", {"all": True}),
+        ("bring the red cube back", {"prim_type": "box", "r": 1.0, "g": 0.0, "b": 0.0}),
+        ("get back the sphere", {"prim_type": "sphere"}),
+        ("restore the blue one", {"r": 0.0, "g": 0.0, "b": 1.0}),
+        ("bring all the cubes back", {"all": True, "prim_type": "box"}),
+        ("bring back the blue cubes", {"all": True, "prim_type": "box", "r": 0.0, "g": 0.0, "b": 1.0}),
     ],
 )
 def test_what_is_wanted_back_is_brought_back_and_nothing_else_undone(three, text, arguments):
@@ -283,7 +288,21 @@ def test_what_is_wanted_back_is_brought_back_and_nothing_else_undone(three, text
     said = three.say(text)
     assert (said.calls, said.reply) == ([("bring_back", arguments)], "I brought the red cube back.")
     three.failing["bring_back"] = {"ok": False, "error": "nothing is gone"}
-    assert three.say(text).reply == 'Nothing is gone; say "undo" to take the last change back.'
+    nothing = "Nothing like that is gone" if {"prim_type", "r"} & set(arguments) else "Nothing is gone"
+    assert three.say(text).reply == f'{nothing}; say "undo" to take the last change back.'
+
+
+@pytest.mark.parametrize("text", ["bring the small cube back", "bring back the left one"])
+def test_what_is_gone_is_not_brought_back_by_how_it_looked_beside_others(three, text):
+    three.extra["bring_back"] = bring_back
+    said = three.say(text)
+    assert said.calls == []
+    assert said.reply == 'What is gone I know by its shape and color only, as in "bring the red cube back".'
+
+
+def test_bringing_one_that_is_there_is_still_a_move(three):
+    three.extra["bring_back"] = bring_back
+    assert "bring_back" not in [call for call, _ in three.say("bring the red cube back to me").calls]
 
 
 def undo(all: bool = False) -> dict[str, object]:

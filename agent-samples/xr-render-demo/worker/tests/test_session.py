@@ -356,8 +356,8 @@ async def _do(world: Any, session: Any, *calls: tuple[str, dict[str, Any]]) -> d
     return answer
 
 
-def _add(x: float) -> tuple[str, dict[str, Any]]:
-    return "add_primitive", {"prim_type": "box", "x": x}
+def _add(x: float, **look: float) -> tuple[str, dict[str, Any]]:
+    return "add_primitive", {"prim_type": "box", "x": x, **look}
 
 
 async def test_everything_is_undone_at_once_and_redone_at_once(world: Any) -> None:
@@ -424,6 +424,32 @@ async def test_a_row_of_removals_comes_back_together_or_the_last_alone(world: An
     assert [item["position"]["x"] for item in world.tools.objects("alice")] == [3.0]
     await _do(world, session, ("bring_back", {"all": True}))
     assert sorted(item["position"]["x"] for item in world.tools.objects("alice")) == [1.0, 2.0, 3.0]
+
+
+async def test_one_that_is_described_comes_back_however_long_it_is_gone(world: Any) -> None:
+    session = world.session()
+    red, blue = {"r": 1, "g": 0, "b": 0}, {"r": 0, "g": 0, "b": 1}
+    await _do(world, session, _add(1, **red))
+    await _do(world, session, _add(2, **blue))
+    await _do(world, session, _add(3, **red))
+    for box in ("box-0", "box-2", "box-1"):
+        await _do(world, session, ("remove_primitive", {"obj_id": box}))
+    assert (await _do(world, session, ("bring_back", {"prim_type": "sphere"})))["error"] == "nothing is gone"
+    assert world.tools.objects("alice") == []
+    await _do(world, session, ("bring_back", {"r": 0.9, "g": 0.1, "b": 0.1}))
+    assert [item["position"]["x"] for item in world.tools.objects("alice")] == [3.0], "the red one that went last"
+    await _do(world, session, ("bring_back", {"all": True, "prim_type": "box"}))
+    assert sorted(item["position"]["x"] for item in world.tools.objects("alice")) == [1.0, 2.0, 3.0]
+
+
+async def test_one_that_was_deleted_twice_comes_back_once(world: Any) -> None:
+    session = world.session()
+    await _do(world, session, _add(1))
+    await _do(world, session, ("remove_primitive", {"obj_id": "box-0"}))
+    await _do(world, session, ("bring_back", {}))
+    await _do(world, session, ("remove_primitive", {"obj_id": world.tools.objects("alice")[0]["id"]}))
+    await _do(world, session, ("bring_back", {"all": True, "prim_type": "box"}))
+    assert len(world.tools.objects("alice")) == 1
 
 
 async def test_what_an_undo_took_out_is_brought_back_by_redoing(world: Any) -> None:

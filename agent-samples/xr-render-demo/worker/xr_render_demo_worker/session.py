@@ -12,6 +12,7 @@ from xr_render_demo_worker.acknowledge import Acknowledgement, quick_ack, still_
 from xr_render_demo_worker.camera import LOOK_TOOL, TURN_CAMERA_TOOL, Camera
 from xr_render_demo_worker.config import WorkerConfig
 from xr_render_demo_worker.context import Known, Request, Unavailable, build_messages
+from xr_render_demo_worker.history import Kind
 from xr_render_demo_worker.memory import Memory
 from xr_render_demo_worker.models import Models
 from xr_render_demo_worker.outbox import Outbox
@@ -186,7 +187,7 @@ class Session:
             return handle
 
         async def bring_back(arguments: Mapping[str, Any]) -> Any:
-            is_redo = self.memory.history.undid_an_addition
+            is_redo = self.memory.history.undid_an_addition(Kind.of(arguments))
             return await (unrecorded(traveller.redo) if is_redo else traveller.bring_back)(arguments)
 
         async def look(arguments: Mapping[str, Any]) -> Any:

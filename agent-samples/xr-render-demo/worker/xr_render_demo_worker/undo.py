@@ -7,7 +7,7 @@ from typing import Any
 
 from xr_ai_models import ToolDef
 from xr_render_demo_worker._errors import ToolServerError
-from xr_render_demo_worker.history import History, Step, restoring
+from xr_render_demo_worker.history import History, Kind, Step, restoring
 from xr_render_demo_worker.scene import Change, scene_of, what_changed
 from xr_render_demo_worker.toolbox import ToolBox
 
@@ -27,8 +27,15 @@ REDO_TOOL = ToolDef(
 BRING_BACK_TOOL = ToolDef(
     "bring_back",
     "Bring back what was removed last and is still gone, and change nothing else; with all, everything that was "
-    "removed in a row.",
-    {"type": "object", "properties": {"all": {"type": "boolean"}}},
+    "removed in a row. With a shape (prim_type) or a colour (r, g, b) only what is like that, however long it is gone.",
+    {
+        "type": "object",
+        "properties": {
+            "all": {"type": "boolean"},
+            "prim_type": {"type": "string"},
+            **{part: {"type": "number"} for part in "rgb"},
+        },
+    },
 )
 
 
@@ -76,11 +83,15 @@ class TimeTraveller:
     async def bring_back(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add again what was removed last (``all``: in a row) and is still gone; ``brought_back`` has the objects.
 
+        With ``prim_type`` or ``r, g, b`` it is the last (``all``: everything) of that kind.
+
         That is a change like any other, for whoever records the turn's changes: nothing is taken from the history.
         """
         try:
             result = await self.tools.call("get_scene_state", {}, participant_id=self.participant_id)
-            gone = self.history.gone(scene_of(result.value), everything=bool(arguments.get("all")))
+            gone = self.history.gone(
+                scene_of(result.value), everything=bool(arguments.get("all")), kind=Kind.of(arguments)
+            )
         except (ToolServerError, ValueError) as error:
             return {"ok": False, "error": f"the scene cannot be seen: {error}"}
         if not gone:

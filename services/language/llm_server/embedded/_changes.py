@@ -9,7 +9,7 @@ from llm_server.embedded._steps import Call, CannotDoError, Outcome, Plan, Refus
 from llm_server.embedded._words import listed, named
 from llm_server.embedded._world import SceneObject, point_of
 from scene_language.colors import RGB, color_distance, rgb_of
-from scene_language.commands import BringBack, ChangeShape, Recolor, Resize, Rotate, Shade, Undo
+from scene_language.commands import All, BringBack, ChangeShape, Recolor, Resize, Rotate, Shade, The, Undo
 from scene_language.describe import say_length, with_article
 
 __all__ = ("bring_back", "change_shape", "recolor", "resize", "rotate", "shade", "undo")
@@ -147,13 +147,16 @@ def bring_back(command: BringBack, context: Context) -> Plan[str]:
     """Let what was deleted be there again, and change nothing else.
 
     Raises:
-        RefusalError: nothing is gone.
+        RefusalError: nothing is gone, or nothing that fits the description.
     """
     if not context.tools.has("bring_back"):
+        if command.what is not None:
+            raise RefusalError('I can only take back the last change: say "undo"')
         return (yield from undo(Undo(), context))
-    outcome = yield from context.tools.call("bring_back", **({"all": True} if command.everything else {}))
+    outcome = yield from context.tools.call("bring_back", **_wanted_back(command, context))
     if outcome.problem == _NOTHING_GONE:
-        raise RefusalError(f'{_NOTHING_GONE}; say "undo" to take the last change back')
+        what = "" if command.what is None else "like that "
+        raise RefusalError(f'nothing {what}is gone; say "undo" to take the last change back')
     if outcome.problem:
         raise RefusalError(outcome.problem)
     back = outcome.fields.get("brought_back")
@@ -161,6 +164,20 @@ def bring_back(command: BringBack, context: Context) -> Plan[str]:
         return _say_steps(outcome) or _say_redone(outcome)
     items = [item for fields in back if isinstance(fields, Mapping) and (item := SceneObject.of(fields))]
     return f"I brought {named(items)} back"
+
+
+def _wanted_back(command: BringBack, context: Context) -> dict[str, Any]:
+    what = command.what
+    wanted: dict[str, Any] = {"all": True} if command.everything or isinstance(what, All) else {}
+    if what is None:
+        return wanted
+    if isinstance(what, The) and (what.choice or what.size):
+        raise RefusalError('what is gone I know by its shape and color only, as in "bring the red cube back"')
+    if what.shape is not None:
+        wanted["prim_type"] = drawable(what.shape, context)
+    if what.color is not None:
+        wanted.update(zip("rgb", rgb_of(what.color), strict=True))
+    return wanted
 
 
 def _say_steps(outcome: Outcome) -> str:
