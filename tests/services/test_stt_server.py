@@ -61,10 +61,10 @@ def tone(seconds: float, *, rate: int = 16_000, channels: int = 1, width: int = 
     return buffer.getvalue()
 
 
-def resampled(wav: bytes, folder: Path, *options: str) -> bytes:
+def resampled(wav: bytes, folder: Path, *options: str, effects: str = "") -> bytes:
     (folder / "in.wav").write_bytes(wav)
     kind = "flac" if "flac" in options else "wav"
-    subprocess.run(["sox", folder / "in.wav", *options, folder / f"out.{kind}"], check=True)
+    subprocess.run(["sox", folder / "in.wav", *options, folder / f"out.{kind}", *effects.split()], check=True)
     return (folder / f"out.{kind}").read_bytes()
 
 
@@ -80,6 +80,12 @@ def test_a_clear_command_is_believed(server: Server) -> None:
     confidence = server.hear(flite_wav("delete it"), user="clear")["confidence"]
     assert isinstance(confidence, float)
     assert confidence > 0.8
+
+
+def test_the_first_sentence_of_a_new_voice_is_believed(server: Server, tmp_path: Path) -> None:
+    """The mean of the voice is not known yet, and the pauses around the words are not the voice's."""
+    padded = resampled(flite_wav(COMMANDS[0], "rms"), tmp_path, effects="gain -n -6 pad 0.3 0.5")
+    assert server.hear(padded, user="first")["confidence"] > 0.5  # type: ignore[operator]
 
 
 def test_free_speech_is_doubted_and_told_as_it_was_said(server: Server) -> None:
