@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pocketsphinx import Decoder, get_model_path
 from pocketsphinx.lm import ArpaBoLM
@@ -57,6 +58,19 @@ class Transcript:
     alternatives: tuple[str, ...]
 
 
+class _Hearing(NamedTuple):
+    """The command ear's readings, best first, the log of the best one's posterior, and the first that is a command."""
+
+    readings: list[str]
+    log_posterior: float
+    command: str | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is believed without the free ear."""
+        return self.command is not None and _confidence(self.log_posterior) >= _DOUBT
+
+
 @dataclass(slots=True)
 class _Voice:
     """What is known of a speaker: the cepstral mean, and whether they have been heard clearly."""
@@ -94,32 +108,33 @@ class Recognizer:
     def listen(self, pcm: bytes, user: str = "") -> tuple[list[str], float]:
         """Return the command ear's readings, best first, and the log of the best one's posterior; for calibration."""
         with self._lock:
-            return self._listen(pcm, user)
+            heard = self._listen(pcm, user)
+            return heard.readings, heard.log_posterior
 
     def transcribe(self, pcm: bytes, user: str = "") -> Transcript:
         """Recognise ``pcm`` (16 kHz mono s16le); the voice's cepstral mean is carried over per ``user``."""
         with self._lock:
-            readings, log_posterior = self._listen(pcm, user)
-            confidence = _confidence(log_posterior) if readings else 0.0
-            command = next((reading for reading in readings if self._is_command(reading)), None)
-            if command is not None and confidence >= _DOUBT:
-                return _transcript(confidence, [command, *readings])
+            heard = self._listen(pcm, user)
+            confidence = _confidence(heard.log_posterior) if heard.readings else 0.0
+            if heard.command is not None and heard.is_clear:
+                return _transcript(confidence, [heard.command, *heard.readings])
             free, _ = self._decode(_FREE, pcm)
-        return _weigh(command, readings, free, confidence)
+        return _weigh(heard.command, heard.readings, free, confidence)
 
-    def _listen(self, pcm: bytes, user: str) -> tuple[list[str], float]:
+    def _listen(self, pcm: bytes, user: str) -> _Hearing:
         voice = self._voice_of(user)
-        means, hearings = [voice.mean], []
+        means, hearings = [voice.mean], list[_Hearing]()
         for _ in range(1 if voice.is_familiar else _TRIES_OF_A_NEW_VOICE):
             self._decoder.set_cmn(means[-1])
             readings, log_posterior = self._decode(_DOMAIN, pcm)
             means.append(self._decoder.get_cmn(update=True))
-            hearings.append((readings, log_posterior))
-            if _confidence(log_posterior) >= _DOUBT and any(map(self._is_command, readings)):
+            command = next((reading for reading in readings if self._is_command(reading)), None)
+            hearings.append(_Hearing(readings, log_posterior, command))
+            if hearings[-1].is_clear:
                 voice.mean, voice.is_familiar = means[-1], True
                 return hearings[-1]
         voice.mean = means[1]  # it may have been no speech at all
-        return max(hearings, key=lambda hearing: hearing[1])
+        return max(hearings, key=lambda hearing: hearing.log_posterior)
 
     def _decode(self, search: str, pcm: bytes) -> tuple[list[str], float]:
         decoder = self._decoder

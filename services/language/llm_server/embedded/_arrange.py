@@ -9,7 +9,7 @@ from llm_server.embedded._places import DEFAULT_AHEAD_M, ROW_GAP_M, points_aside
 from llm_server.embedded._steps import Plan, RefusalError
 from llm_server.embedded._words import there_is
 from llm_server.embedded._world import Point, SceneObject
-from scene_language.commands import Arrange, It, Reference
+from scene_language.commands import Arrange, Reference
 
 __all__ = ("arrange",)
 
@@ -36,12 +36,7 @@ def _several(target: Reference, context: Context) -> Plan[list[SceneObject]]:
     """What is meant, two things at least; "them" are all there are where the talk was about one."""
     scene = yield from context.scene()
     if len(scene.objects) > 1:
-        try:
-            found = yield from context.objects(target)
-        except RefusalError:
-            if not isinstance(target, It):
-                raise
-            found = scene.objects
+        found = yield from context.objects_or_all(target)
         if len(found) > 1:
             return found
     there = there_is(scene.objects) if scene.objects else "the scene is empty"

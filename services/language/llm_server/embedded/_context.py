@@ -9,7 +9,7 @@ from llm_server.embedded._steps import CannotDoError, Plan, RefusalError, ToolBo
 from llm_server.embedded._turn import Turn, Unavailable
 from llm_server.embedded._world import Head, Scene, SceneObject
 from scene_language import parse
-from scene_language.commands import All, Query, Reference, The
+from scene_language.commands import All, It, Query, Reference, The
 
 __all__ = ("Context",)
 
@@ -69,6 +69,15 @@ class Context:
         needs_head = isinstance(reference, The | All) and len(scene.objects) > 1
         head = (yield from self.head_if_known()) if needs_head else None
         return resolve(reference, scene, head, self._focus_in(scene))
+
+    def objects_or_all(self, reference: Reference) -> Plan[list[SceneObject]]:
+        """As `objects`; a pronoun that cannot be told stands for all there are."""
+        try:
+            return (yield from self.objects(reference))
+        except RefusalError:
+            if not isinstance(reference, It):
+                raise
+            return (yield from self.scene()).objects
 
     def one(self, reference: Reference) -> Plan[SceneObject]:
         """Return the single object that a reference means.

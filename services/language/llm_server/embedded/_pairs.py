@@ -4,7 +4,7 @@ from typing import Any
 
 from llm_server.embedded._context import Context
 from llm_server.embedded._edits import said_outcomes, update_all
-from llm_server.embedded._steps import CannotDoError, Plan, RefusalError
+from llm_server.embedded._steps import CannotDoError, Plan
 from llm_server.embedded._world import SceneObject
 from scene_language.colors import RGB
 from scene_language.commands import It, Match, Reference, Swap
@@ -36,12 +36,7 @@ def swap(command: Swap, context: Context) -> Plan[str]:
 
 def _two(which: Reference, context: Context) -> Plan[tuple[SceneObject, SceneObject]]:
     """What "them" stands for in "swap them": the two things talked about, or the only two there are."""
-    try:
-        found = yield from context.objects(which)
-    except RefusalError:
-        if not isinstance(which, It):
-            raise
-        found = []
+    found = yield from context.objects_or_all(which)
     if len(found) != 2 and isinstance(which, It):
         found = (yield from context.scene()).objects
     if len(found) != 2:
